@@ -1,0 +1,34 @@
+# Compiler, language level, warnings and sanitizers. Included once, before any target.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  message(FATAL_ERROR
+    "g++ ${CMAKE_CXX_COMPILER_VERSION} miscompiles coroutines (docs/dependencies.md). "
+    "Use clang-19: cmake --preset release, or CXX=clang++-19.")
+endif()
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+# What every target of ours is compiled with. llama.cpp keeps its own flags.
+add_library(paddler_flags INTERFACE)
+target_compile_options(paddler_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Wcast-align -Woverloaded-virtual -Wnull-dereference -Wunused -Werror
+  -fno-omit-frame-pointer -fstack-protector-strong)
+target_compile_definitions(paddler_flags INTERFACE _GLIBCXX_ASSERTIONS)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT PADDLER_SANITIZE)
+  target_compile_options(paddler_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+  target_link_options(paddler_flags INTERFACE -Wl,-z,relro,-z,now)
+endif()
+if(PADDLER_SANITIZE)
+  target_compile_options(paddler_flags INTERFACE -fsanitize=${PADDLER_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(paddler_flags INTERFACE -fsanitize=${PADDLER_SANITIZE})
+endif()

@@ -1,0 +1,22 @@
+// Small text functions that more than one layer needs.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace paddler {
+
+// The candidate nearest to `word` by edit distance, if it is near enough to be a misspelling (at most a third of the
+// letters); empty otherwise.
+std::string nearest(std::string_view word, std::span<std::string_view const> candidates);
+
+// "a", "a or b", "a, b or c".
+std::string one_of(std::span<std::string_view const> words);
+
+bool is_valid_utf8(std::string_view text);
+
+// Lower-case ASCII letters; other bytes as they are.
+std::string to_lower(std::string_view text);
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+} // namespace paddler

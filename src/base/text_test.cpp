@@ -1,0 +1,36 @@
+#include "base/text.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace paddler {
+namespace {
+
+constexpr std::array<std::string_view, 3> fields = {"slots", "desired_model", "max_context_length"};
+
+TEST(Nearest, FindsTheMisspeltWordAndNothingForAStranger) {
+  EXPECT_EQ(nearest("slot", fields), "slots");
+  EXPECT_EQ(nearest("max_contxt_length", fields), "max_context_length");
+  EXPECT_EQ(nearest("temperature", fields), "");
+}
+
+TEST(OneOf, ReadsLikeASentence) {
+  EXPECT_EQ(one_of(fields), "slots, desired_model or max_context_length");
+  EXPECT_EQ(one_of(std::span(fields).first(1)), "slots");
+}
+
+TEST(Utf8, AcceptsWellFormedAndRefusesTheClassicTricks) {
+  for (auto good : {"", "abc", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) EXPECT_TRUE(is_valid_utf8(good));
+  for (auto bad : {"\x80", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xFF"})
+    EXPECT_FALSE(is_valid_utf8(bad));
+}
+
+TEST(Case, ComparesAsciiOnly) {
+  EXPECT_TRUE(equals_ignoring_case("Content-Type", "content-type"));
+  EXPECT_FALSE(equals_ignoring_case("a", "ab"));
+  EXPECT_EQ(to_lower("ABC-1"), "abc-1");
+}
+
+} // namespace
+} // namespace paddler
