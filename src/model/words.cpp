@@ -1,0 +1,17 @@
+#include "model/words.hpp"
+
+#include <boost/describe/enum_to_string.hpp>
+
+namespace paddler {
+
+std::string_view to_string(model_source value) { return boost::describe::enum_to_string(value, "unknown"); }
+
+std::string_view to_string(source_kind value) { return boost::describe::enum_to_string(value, "unknown"); }
+
+std::string_view to_string(engine_status value) { return boost::describe::enum_to_string(value, "unknown"); }
+
+std::string_view to_string(request_state value) { return boost::describe::enum_to_string(value, "unknown"); }
+
+std::string_view to_string(request_failure value) { return boost::describe::enum_to_string(value, "unknown"); }
+
+} // namespace paddler

@@ -1,0 +1,17 @@
+// The names of the model's enumerations, as they stand in documents, messages and tables.
+#pragma once
+#include "model/current.hpp"
+#include "model/desired.hpp"
+#include "model/request.hpp"
+
+#include <string_view>
+
+namespace paddler {
+
+std::string_view to_string(model_source value);
+std::string_view to_string(source_kind value);
+std::string_view to_string(engine_status value);
+std::string_view to_string(request_state value);
+std::string_view to_string(request_failure value);
+
+} // namespace paddler
