@@ -1,0 +1,151 @@
+#include "core/state/validation.hpp"
+
+#include "base/text.hpp"
+#include "model/words.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <string_view>
+
+namespace paddler {
+namespace {
+
+using errors = std::vector<field_error>;
+
+void add(errors& out, std::string path, std::string message, std::string hint) {
+  out.push_back({std::move(path), std::move(message), std::move(hint), 0});
+}
+
+std::string at(std::string_view list, std::size_t index) {
+  return std::string(list) + "[" + std::to_string(index) + "]";
+}
+
+template <class T>
+void check_range(errors& out, std::string const& path, std::optional<T> const& value, T low, T high) {
+  if (!value || (*value >= low && *value <= high)) return;
+  auto const text = [](T number) {
+    std::string out_text = std::to_string(number);
+    if constexpr (std::is_floating_point_v<T>) {
+      while (out_text.ends_with('0')) out_text.pop_back();
+      if (out_text.ends_with('.')) out_text.pop_back();
+    }
+    return out_text;
+  };
+  add(out, path, "is " + text(*value), "give a value from " + text(low) + " to " + text(high));
+}
+
+void check_name(errors& out, std::string const& path, std::string const& name) {
+  if (is_valid_name(name)) return;
+  add(out, path, name.empty() ? "is empty" : "'" + name + "' is not a valid name",
+      "use 1 to 128 letters, digits and - _ . / : @, starting with a letter or a digit");
+}
+
+// The fields of a model reference that belong to one kind of source.
+struct source_field {
+  std::string_view name;
+  std::optional<std::string> model_reference::* member;
+  model_source source;
+  bool required;
+};
+
+constexpr source_field source_fields[] = {
+    {"model_id", &model_reference::model_id, model_source::huggingface, true},
+    {"revision", &model_reference::revision, model_source::huggingface, false},
+    {"file", &model_reference::file, model_source::huggingface, false},
+    {"quantization", &model_reference::quantization, model_source::huggingface, false},
+    {"path", &model_reference::path, model_source::local, true},
+    {"url", &model_reference::url, model_source::url, true},
+};
+
+void check_reference(errors& out, std::string const& path, model_reference const& reference) {
+  if (!reference.source) {
+    add(out, path + ".source", "is missing", "write source: huggingface, local or url");
+    return;
+  }
+  for (auto const& field : source_fields) {
+    auto const& value = reference.*field.member;
+    std::string const where = path + "." + std::string(field.name);
+    bool const belongs = field.source == *reference.source;
+    if (belongs && field.required && (!value || value->empty()))
+      add(out, where, "is missing", "source: " + std::string(to_string(*reference.source)) + " needs it");
+    if (!belongs && value)
+      add(out, where, "does not belong to source: " + std::string(to_string(*reference.source)), "remove it");
+  }
+  if (reference.path && !reference.path->empty() && !reference.path->starts_with('/'))
+    add(out, path + ".path", "'" + *reference.path + "' is not absolute",
+        "write the path from / on the agent's machine");
+}
+
+void check_parameters(errors& out, std::string const& path, model_parameters const& p) {
+  check_range(out, path + ".temperature", p.temperature, 0.0, 10.0);
+  check_range(out, path + ".top_p", p.top_p, 0.0, 1.0);
+  check_range(out, path + ".top_k", p.top_k, 0, 1'000'000);
+  check_range(out, path + ".min_p", p.min_p, 0.0, 1.0);
+  check_range(out, path + ".repeat_penalty", p.repeat_penalty, 0.0, 10.0);
+  check_range(out, path + ".presence_penalty", p.presence_penalty, -2.0, 2.0);
+  check_range(out, path + ".frequency_penalty", p.frequency_penalty, -2.0, 2.0);
+  check_range(out, path + ".max_tokens", p.max_tokens, 1, max_context_length_limit);
+  check_range(out, path + ".seed", p.seed, std::int64_t{0}, std::int64_t{std::numeric_limits<std::uint32_t>::max()});
+}
+
+void check_agent(errors& out, std::string const& path, agent_spec const& agent) {
+  check_name(out, path + ".id", agent.id.value);
+  if (agent.desired_model) check_reference(out, path + ".desired_model", *agent.desired_model);
+  check_range(out, path + ".slots", agent.slots, 1, max_slots);
+  check_range(out, path + ".max_context_length", agent.max_context_length, min_context_length,
+              max_context_length_limit);
+}
+
+void check_model(errors& out, std::string const& path, model_spec const& model) {
+  check_name(out, path + ".id", model.id.value);
+  if (model.chat_template && model.chat_template->size() > max_chat_template_bytes)
+    add(out, path + ".chat_template", "has " + std::to_string(model.chat_template->size()) + " bytes",
+        "the limit is " + std::to_string(max_chat_template_bytes));
+  if (model.parameters) check_parameters(out, path + ".parameters", *model.parameters);
+}
+
+template <class Spec, class Check>
+void check_list(errors& out, std::string_view list, std::vector<Spec> const& entries, std::size_t limit, Check check) {
+  if (entries.size() > limit)
+    add(out, std::string(list), "has " + std::to_string(entries.size()) + " entries",
+        "the limit is " + std::to_string(limit));
+  std::set<std::string_view> seen;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    check(out, at(list, i), entries[i]);
+    if (!seen.insert(entries[i].id.value).second)
+      add(out, at(list, i) + ".id", "'" + entries[i].id.value + "' stands there twice",
+          "give each entry an id of its own");
+  }
+}
+
+} // namespace
+
+std::vector<field_error> validate_document(desired_document const& document) {
+  errors out;
+  check_list(out, "agents", document.agents, max_agents, check_agent);
+  check_list(out, "models", document.models, max_models, check_model);
+  return out;
+}
+
+std::vector<field_error> validate_effective(desired_document const& effective) {
+  errors out;
+  std::vector<std::string_view> names;
+  for (auto const& model : effective.models) names.push_back(model.id.value);
+  for (std::size_t i = 0; i < effective.agents.size(); ++i) {
+    auto const& agent = effective.agents[i];
+    if (agent.model && std::ranges::find(names, *agent.model) == names.end()) {
+      auto const near = nearest(*agent.model, names);
+      add(out, at("agents", i) + ".model", "names '" + *agent.model + "', and no models[] entry has this id",
+          near.empty() ? (names.empty() ? "add it to models[]" : "there are: " + one_of(names))
+                       : "did you mean '" + near + "'?");
+    }
+    if (agent.desired_model && !agent.model && names.size() > 1)
+      add(out, at("agents", i) + ".model", "is missing, and models[] has " + std::to_string(names.size()) + " entries",
+          "name one: " + one_of(names));
+  }
+  return out;
+}
+
+} // namespace paddler

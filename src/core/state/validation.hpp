@@ -1,0 +1,23 @@
+// The semantic stage of validation: documents whose shape is right but whose content cannot work.
+#pragma once
+#include "base/result.hpp"
+#include "model/desired.hpp"
+
+#include <vector>
+
+namespace paddler {
+
+inline constexpr std::size_t max_agents = 10'000;
+inline constexpr std::size_t max_models = 1'000;
+inline constexpr int max_slots = 256;
+inline constexpr int min_context_length = 16;
+inline constexpr int max_context_length_limit = 16'777'216;
+inline constexpr std::size_t max_chat_template_bytes = 262'144;
+
+// Everything wrong with what one source says; empty if nothing is. Paths are as in `agents[0].slots`.
+std::vector<field_error> validate_document(desired_document const& document);
+
+// What only shows once all sources are merged: references to entries, and choices left open.
+std::vector<field_error> validate_effective(desired_document const& effective);
+
+} // namespace paddler
