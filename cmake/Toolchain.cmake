@@ -21,6 +21,7 @@ endif()
 add_library(paddler_flags INTERFACE)
 target_compile_options(paddler_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wno-missing-designated-field-initializers # a field left out of T{.x = 1} has its default: that is what we mean
   -Wold-style-cast -Wcast-align -Woverloaded-virtual -Wnull-dereference -Wunused -Werror
   -fno-omit-frame-pointer -fstack-protector-strong)
 target_compile_definitions(paddler_flags INTERFACE _GLIBCXX_ASSERTIONS)
