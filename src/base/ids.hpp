@@ -34,6 +34,8 @@ using epoch = counter_id<struct epoch_tag>; // of the balancer's leadership
 using incarnation = counter_id<struct incarnation_tag>; // of one agent process; drawn anew at each start
 using slot_serial = counter_id<struct slot_serial_tag>; // of one slot connection, given by the balancer
 using attempt = counter_id<struct attempt_tag>;         // of one request, counted from 1
+using link_id = counter_id<struct link_tag>;            // of one link connection, given by the balancer
+using command_id = counter_id<struct command_tag>;      // of one operator's command that waits for its answer
 
 // A UUIDv7 (RFC 9562, section 5.7) from a wall time and 74 random bits; text form, 36 characters.
 std::string uuid_v7(std::uint64_t unix_milliseconds, std::uint64_t random_a, std::uint64_t random_b);

@@ -67,6 +67,11 @@ struct link_apply {
   applicable_state state;
 };
 
+// Something that the agent's operator should read, as that another source's value won over the agent's own.
+struct link_notice {
+  std::string text;
+};
+
 // --- from both ---
 
 struct link_heartbeat {
@@ -74,7 +79,7 @@ struct link_heartbeat {
 };
 
 using agent_message = std::variant<link_hello, link_report, link_ack, link_nack, link_heartbeat>;
-using balancer_message = std::variant<link_welcome, link_refuse, link_apply, link_heartbeat>;
+using balancer_message = std::variant<link_welcome, link_refuse, link_apply, link_notice, link_heartbeat>;
 
 BOOST_DESCRIBE_STRUCT(field_error, (), (path, message, hint, line))
 BOOST_DESCRIBE_STRUCT(link_hello, (), (protocol, agent, process, capabilities, discovered, highest_epoch, report))
@@ -84,6 +89,7 @@ BOOST_DESCRIBE_STRUCT(link_nack, (), (version, errors))
 BOOST_DESCRIBE_STRUCT(link_welcome, (), (leader, heartbeat_milliseconds))
 BOOST_DESCRIBE_STRUCT(link_refuse, (), (reason, retry))
 BOOST_DESCRIBE_STRUCT(link_apply, (), (leader, state))
+BOOST_DESCRIBE_STRUCT(link_notice, (), (text))
 BOOST_DESCRIBE_STRUCT(link_heartbeat, (), (sequence))
 
 } // namespace paddler

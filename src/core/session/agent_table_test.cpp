@@ -1,0 +1,114 @@
+#include "core/session/agent_table.hpp"
+
+#include <gtest/gtest.h>
+
+namespace paddler {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+mono_time const start{seconds(100)};
+wall_time const wall{seconds(1)};
+
+link_hello hello_of(std::string agent, std::uint64_t process) {
+  link_hello out;
+  out.agent.value = std::move(agent);
+  out.process.value = process;
+  return out;
+}
+
+applicable_state state(std::uint64_t version) { return {{version}, std::nullopt}; }
+
+std::string text(link_effects const& effects) {
+  std::string out;
+  for (auto const& effect : effects) {
+    if (auto const* send = std::get_if<send_to_agent>(&effect)) {
+      static constexpr std::string_view names[] = {"welcome", "refuse", "apply", "notice", "heartbeat"};
+      out += std::string(names[send->message.index()]) + "@" + std::to_string(send->link.value) + ";";
+    } else if (auto const* close = std::get_if<close_link>(&effect)) {
+      out += "close@" + std::to_string(close->link.value) + ";";
+    } else {
+      auto const& lost = std::get<agent_lost>(effect);
+      out += "lost " + lost.agent.value + "/" + std::to_string(lost.process.value) + ";";
+    }
+  }
+  return out;
+}
+
+class AgentTableTest : public ::testing::Test {
+protected:
+  agent_table it{{}, epoch{1}};
+
+  std::string hello(std::uint64_t link, link_hello const& message, mono_time now = start) {
+    return text(it.hello({link}, message, state(0), now, wall).first);
+  }
+};
+
+TEST_F(AgentTableTest, WelcomesAnAgentAndSendsItsState) {
+  EXPECT_EQ(text(it.hello({1}, hello_of("a", 7), state(3), start, wall).first), "welcome@1;apply@1;");
+  EXPECT_TRUE(it.is_connected({"a"}, {7}));
+}
+
+TEST_F(AgentTableTest, RefusesWhatItCannotServe) {
+  auto other_protocol = hello_of("a", 1);
+  other_protocol.protocol = 99;
+  EXPECT_EQ(hello(1, other_protocol), "refuse@1;close@1;");
+  EXPECT_EQ(hello(2, hello_of("a b", 1)), "refuse@2;close@2;");
+  auto newer = hello_of("a", 1);
+  newer.highest_epoch = {2};
+  EXPECT_EQ(hello(3, newer), "refuse@3;close@3;");
+  EXPECT_TRUE(it.agents().empty());
+}
+
+TEST_F(AgentTableTest, ANewLinkOfTheSameProcessReplacesTheOldOneWithoutLosingTheAgent) {
+  hello(1, hello_of("a", 7));
+  EXPECT_EQ(hello(2, hello_of("a", 7)), "close@1;welcome@2;");
+  EXPECT_EQ(text(it.closed({1})), "") << "the end of the old connection must not touch the new one";
+  EXPECT_TRUE(it.is_connected({"a"}, {7}));
+}
+
+TEST_F(AgentTableTest, ASecondProcessIsRefusedWhileTheFirstLives) {
+  hello(1, hello_of("a", 7));
+  EXPECT_EQ(hello(2, hello_of("a", 8)), "refuse@2;close@2;");
+  EXPECT_TRUE(it.is_connected({"a"}, {7}));
+  EXPECT_EQ(hello(3, hello_of("a", 8), start + seconds(3)), "close@1;lost a/7;welcome@3;");
+  EXPECT_TRUE(it.is_connected({"a"}, {8}));
+}
+
+TEST_F(AgentTableTest, SilenceOfThreeHeartbeatsIsDeath) {
+  hello(1, hello_of("a", 7));
+  EXPECT_EQ(it.next_deadline(), start + seconds(1));
+  EXPECT_EQ(text(it.tick(start + seconds(1))), "heartbeat@1;");
+  it.heard({1}, link_heartbeat{1}, start + milliseconds(1500), wall);
+  EXPECT_EQ(text(it.tick(start + milliseconds(4499))), "heartbeat@1;");
+  EXPECT_EQ(text(it.tick(start + milliseconds(4500))), "close@1;lost a/7;");
+  EXPECT_EQ(it.next_deadline(), std::nullopt);
+}
+
+TEST_F(AgentTableTest, OlderReportsAreDropped) {
+  hello(1, hello_of("a", 7));
+  agent_report newer{.sequence = 5, .applied = {}, .engine = {.slots = 4}};
+  agent_report older{.sequence = 4, .applied = {}, .engine = {.slots = 2}};
+  it.heard({1}, link_report{newer}, start, wall);
+  it.heard({1}, link_report{older}, start, wall);
+  EXPECT_EQ(it.agents().at({"a"}).report.engine.slots, 4);
+}
+
+TEST_F(AgentTableTest, ARefusedStateIsNotSentAgainUntilItChanges) {
+  hello(1, hello_of("a", 7));
+  EXPECT_EQ(text(it.push({"a"}, state(3))), "apply@1;");
+  EXPECT_EQ(text(it.push({"a"}, state(3))), "");
+  it.heard({1}, link_nack{{3}, {{"model", "no", "", 0}}}, start, wall);
+  EXPECT_EQ(text(it.push({"a"}, state(3))), "");
+  EXPECT_EQ(text(it.push({"a"}, state(4))), "apply@1;");
+}
+
+TEST_F(AgentTableTest, TheFirstMessageMustBeHello) {
+  EXPECT_EQ(text(it.heard({1}, link_heartbeat{1}, start, wall)), "close@1;");
+  hello(2, hello_of("a", 7));
+  EXPECT_EQ(text(it.heard({2}, hello_of("a", 7), start, wall)), "close@2;lost a/7;");
+}
+
+} // namespace
+} // namespace paddler
