@@ -1,0 +1,106 @@
+#include "runtime/files.hpp"
+
+#include "runtime/clock.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace paddler {
+namespace {
+
+// A descriptor that is closed when it goes.
+class file_handle {
+public:
+  explicit file_handle(int fd) : fd_(fd) {}
+
+  ~file_handle() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  file_handle(file_handle const&) = delete;
+  file_handle& operator=(file_handle const&) = delete;
+
+  [[nodiscard]] int get() const { return fd_; }
+
+private:
+  int fd_;
+};
+
+std::unexpected<error> storage_error(std::string const& what, std::string const& path, int code) {
+  return fail(code == ENOENT ? error_code::not_found : error_code::storage,
+              what + " " + path + ": " + std::string(std::strerror(code)));
+}
+
+result<std::string> read_all(int fd, std::string const& path, std::size_t limit) {
+  std::string content;
+  std::array<char, 65536> piece{};
+  for (;;) {
+    auto const n = ::read(fd, piece.data(), piece.size());
+    if (n == 0) return content;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return storage_error("could not read", path, errno);
+    if (content.size() + static_cast<std::size_t>(n) > limit)
+      return fail(error_code::too_large, path + " is larger than the limit of " + std::to_string(limit) + " bytes");
+    content.append(piece.data(), static_cast<std::size_t>(n));
+  }
+}
+
+int write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    auto const n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+int write_synced(std::string const& path, std::string_view content, unsigned mode) {
+  file_handle const file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (file.get() < 0) return errno;
+  if (int const code = write_all(file.get(), content); code != 0) return code;
+  return ::fsync(file.get()) == 0 ? 0 : errno;
+}
+
+int sync_folder_of(std::string const& path) {
+  auto const slash = path.rfind('/');
+  std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  file_handle const dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (dir.get() < 0) return errno;
+  return ::fsync(dir.get()) == 0 ? 0 : errno;
+}
+
+} // namespace
+
+result<std::string> blocking_read_file(std::string const& path, std::size_t limit) {
+  file_handle const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return storage_error("could not open", path, errno);
+  struct stat about{};
+  if (::fstat(file.get(), &about) != 0) return storage_error("could not look at", path, errno);
+  if (!S_ISREG(about.st_mode)) return fail(error_code::invalid_input, path + " is not a regular file");
+  return read_all(file.get(), path, limit);
+}
+
+result<void> blocking_write_file_atomically(std::string const& path, std::string_view content, unsigned mode) {
+  std::string const temporary = path + ".new-" + std::to_string(random_seed());
+  if (int const code = write_synced(temporary, content, mode); code != 0) {
+    ::unlink(temporary.c_str());
+    return storage_error("could not write", temporary, code);
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
+    int const code = errno;
+    ::unlink(temporary.c_str());
+    return storage_error("could not replace", path, code);
+  }
+  if (int const code = sync_folder_of(path); code != 0)
+    return storage_error("could not sync the folder of", path, code);
+  return {};
+}
+
+} // namespace paddler

@@ -1,0 +1,19 @@
+// Files, whole. These functions block: run them on a blocking_executor (runtime/blocking.hpp), or before the loops.
+#pragma once
+#include "base/result.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace paddler {
+
+// The content of a regular file. `not_found` where there is none, `too_large` above `limit` bytes, `invalid_input` for
+// folders and devices, `storage` for what the system refuses.
+result<std::string> blocking_read_file(std::string const& path, std::size_t limit);
+
+// Replaces the file as a whole: after a crash at any instant it holds either the old content or the new, and after
+// success the new one. Writes a temporary file beside it, syncs, renames, syncs the folder.
+result<void> blocking_write_file_atomically(std::string const& path, std::string_view content, unsigned mode = 0644);
+
+} // namespace paddler

@@ -1,0 +1,15 @@
+// Settings of the whole process, made once at its start.
+#pragma once
+#include <cstdint>
+
+namespace paddler {
+
+// Raises the limit on open files to what the system allows this process; each connection takes one. Returns the limit
+// now in force.
+std::uint64_t raise_open_file_limit();
+
+// Writing to a closed pipe becomes an error instead of the end of the process: for servers, not for tools in a shell
+// pipeline.
+void ignore_broken_pipes();
+
+} // namespace paddler

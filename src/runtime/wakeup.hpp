@@ -1,0 +1,31 @@
+// Waiting for something that another task of the same thread does.
+#pragma once
+#include "runtime/task.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+namespace paddler {
+
+// An event without memory: notify_all() ends the waits that are under way. On one thread nothing can happen between
+// looking and waiting, so this loses no wake-up:
+//
+//   while (!ready) if (!co_await changed.wait()) co_return; // cancelled
+//
+// Lives on one executor; must outlive its waits.
+class wakeup {
+public:
+  explicit wakeup(asio::any_io_executor const& executor);
+
+  // True after notify_all(); false when the waiting task is (or was already) cancelled.
+  task<bool> wait();
+
+  // Goes on waiting through cancellation: for those who must see another task end before they may leave.
+  task<> wait_uncancellable();
+
+  void notify_all();
+
+private:
+  asio::steady_timer timer_; // never expires; cancelling it is the notification
+};
+
+} // namespace paddler
