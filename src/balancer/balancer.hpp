@@ -1,0 +1,55 @@
+// The balancer: front door for inference, management API, agents' links and slot connections, and the state behind
+// them.
+#pragma once
+#include "core/balancer_core.hpp"
+#include "runtime/task.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace paddler {
+
+// Declared once, with defaults; the command line fills it in.
+struct balancer_config {
+  std::string inference_address = "127.0.0.1:8061"; // HOST:PORT; port 0 takes a free one
+  std::string management_address = "127.0.0.1:8060";
+  std::string state_directory;             // holds the database; empty: state is kept in memory only
+  std::optional<std::string> desired_file; // a YAML file that is watched
+  balancer_policy policy;
+  std::size_t max_body_bytes = std::size_t{16} << 20; // of one inference request
+  std::size_t max_document_bytes = std::size_t{4} << 20;
+  duration first_comment_after = std::chrono::seconds(10); // a waiting stream gets an SSE comment this often
+  duration engine_silence = std::chrono::minutes(10);      // between two pieces of an answer, or before its first
+  duration client_silence = std::chrono::seconds(30);      // of a client that does not read
+  duration stop_deadline = std::chrono::seconds(4);        // for running requests when the balancer stops
+};
+
+// Life: construct, `start`, serve until `stop` has returned, destroy. Everything on the executor's one thread.
+class balancer {
+public:
+  balancer(asio::any_io_executor executor, balancer_config config);
+  ~balancer();
+  balancer(balancer const&) = delete;
+  balancer& operator=(balancer const&) = delete;
+
+  // Opens the state database and the listeners. Nothing is served where this fails.
+  task<result<void>> start();
+  // Refuses new work, tells open streams, waits for them until the deadline, closes everything.
+  task<> stop();
+
+  // Where the listeners really are, once started: HOST:PORT.
+  [[nodiscard]] std::string inference_address() const;
+  [[nodiscard]] std::string management_address() const;
+
+  // Called once if the process must end by itself: the state database can no longer be written.
+  std::function<void(error)> on_fatal;
+
+private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace paddler
