@@ -1,22 +1,73 @@
-# paddler_library(NAME DEPENDS a b LINK x y SOURCES ... TESTS ...)
+# paddler_library(NAME DEPENDS a b LINK x y SOURCES ... TESTS ... TEST_LINK ...)
 #
-# One folder under src/ is one static library `paddler_NAME` that names the layers it may use.
-# Its unit tests stand beside the sources and become one program `paddler_NAME_test`, linked with that
-# library and its declared dependencies only: a missing or forbidden dependency fails the link.
+# One folder under src/ is one static library `paddler_NAME` that names the layers it may use (a folder of headers alone
+# is an interface library). With it come three proofs:
+#   paddler_NAME_test     its unit tests, which stand beside the sources, linked with the library, what it declares and
+#                         TEST_LINK: a missing dependency fails the link
+#   paddler_NAME_link     an empty program with the whole library in it and what it declares: no symbol stays open, also
+#                         none that no test reaches. Runs in ctest as link.NAME
+#   paddler_NAME_headers  each header compiled alone, twice included. Built by the target `paddler_checks`
+# A DEPENDS that cmake/layers.txt does not allow ends the configuration.
+set(PADDLER_LAYERS_FILE ${CMAKE_CURRENT_LIST_DIR}/layers.txt)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PADDLER_LAYERS_FILE})
+add_custom_target(paddler_checks COMMENT "Every header compiles alone")
+
 function(paddler_library name)
   cmake_parse_arguments(arg "" "" "DEPENDS;LINK;SOURCES;TESTS;TEST_LINK" ${ARGN})
-  add_library(paddler_${name} STATIC ${arg_SOURCES})
-  target_include_directories(paddler_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
-  target_link_libraries(paddler_${name} PRIVATE paddler_flags)
-  foreach(dependency IN LISTS arg_DEPENDS)
-    target_link_libraries(paddler_${name} PUBLIC paddler_${dependency})
-  endforeach()
-  if(arg_LINK)
-    target_link_libraries(paddler_${name} PUBLIC ${arg_LINK})
+  paddler_check_depends(${name} "${arg_DEPENDS}")
+  list(TRANSFORM arg_DEPENDS PREPEND paddler_ OUTPUT_VARIABLE layers)
+  if(arg_SOURCES)
+    add_library(paddler_${name} STATIC ${arg_SOURCES})
+    target_link_libraries(paddler_${name} PUBLIC ${layers} ${arg_LINK} PRIVATE paddler_flags)
+    target_include_directories(paddler_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    paddler_link_test(${name})
+  else()
+    add_library(paddler_${name} INTERFACE)
+    target_link_libraries(paddler_${name} INTERFACE ${layers} ${arg_LINK})
+    target_include_directories(paddler_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
   endif()
+  paddler_header_checks(${name})
   if(arg_TESTS)
     add_executable(paddler_${name}_test ${arg_TESTS})
     target_link_libraries(paddler_${name}_test PRIVATE paddler_flags paddler_${name} ${arg_TEST_LINK} GTest::gmock GTest::gtest_main)
     gtest_discover_tests(paddler_${name}_test PROPERTIES LABELS fast DISCOVERY_TIMEOUT 60)
+  endif()
+endfunction()
+
+function(paddler_check_depends name depends)
+  file(STRINGS ${PADDLER_LAYERS_FILE} line REGEX "^${name}:")
+  if(NOT line)
+    message(FATAL_ERROR "src/${name} is no layer: cmake/layers.txt does not name it.")
+  endif()
+  string(REGEX REPLACE "^${name}: *" "" allowed "${line}")
+  string(REPLACE " " ";" allowed "${allowed}")
+  foreach(dependency IN LISTS depends)
+    if(NOT dependency IN_LIST allowed)
+      message(FATAL_ERROR "${name} may not depend on ${dependency}. cmake/layers.txt allows: ${allowed}.")
+    endif()
+  endforeach()
+endfunction()
+
+function(paddler_link_test name)
+  set(program ${CMAKE_BINARY_DIR}/link_checks/${name}.cpp)
+  file(CONFIGURE OUTPUT ${program} CONTENT "int main() { return 0; }\n")
+  add_executable(paddler_${name}_link ${program})
+  target_link_libraries(paddler_${name}_link PRIVATE paddler_flags $<LINK_LIBRARY:WHOLE_ARCHIVE,paddler_${name}>)
+  add_test(NAME link.${name} COMMAND paddler_${name}_link)
+  set_tests_properties(link.${name} PROPERTIES LABELS fast)
+endfunction()
+
+function(paddler_header_checks name)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
+  set(units "")
+  foreach(header IN LISTS headers)
+    set(unit ${CMAKE_BINARY_DIR}/header_checks/${header}.cpp)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${header}\"\n#include \"${header}\"\n")
+    list(APPEND units ${unit})
+  endforeach()
+  if(units)
+    add_library(paddler_${name}_headers OBJECT EXCLUDE_FROM_ALL ${units})
+    target_link_libraries(paddler_${name}_headers PRIVATE paddler_flags paddler_${name})
+    add_dependencies(paddler_checks paddler_${name}_headers)
   endif()
 endfunction()
