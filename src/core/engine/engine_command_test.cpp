@@ -1,0 +1,184 @@
+#include "core/engine/engine_command.hpp"
+#include "core/engine/engine_parameters.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace paddler {
+namespace {
+
+using namespace std::chrono_literals;
+
+engine_spec good_spec() {
+  engine_spec spec;
+  spec.model_path = "/models/m.gguf";
+  spec.alias = "demo";
+  spec.slots = 4;
+  spec.context_per_slot = 300;
+  return spec;
+}
+
+engine_files const files{"/run/e.sock", "/run/e.jinja"};
+
+std::string joined(result<std::vector<std::string>> const& arguments) {
+  if (!arguments) return describe(arguments.error());
+  std::string out;
+  for (auto const& argument : *arguments) out += (out.empty() ? "" : " ") + argument;
+  return out;
+}
+
+std::string command(engine_spec const& spec, engine_program const& program = {}) {
+  return joined(engine_arguments(program, spec, files));
+}
+
+TEST(EngineCommand, OfTheBuiltInEngine) {
+  EXPECT_EQ(
+      command(good_spec()),
+      "engine --host /run/e.sock --alias demo --parallel 4 --ctx-size 2048 --no-kv-unified --model /models/m.gguf "
+      "--kv-unified-per-slot 300 --cors-origins localhost --no-agent --jinja --no-webui --slots --metrics "
+      "--offline --cache-ram 512");
+}
+
+TEST(EngineCommand, OfAForeignServerKeepsToOlderOptions) {
+  engine_program const program{.kind = engine_kind::llama_server, .path = "/opt/llama-server"};
+  EXPECT_EQ(command(good_spec(), program),
+            "--host /run/e.sock --alias demo --parallel 4 --ctx-size 2048 --no-kv-unified --model /models/m.gguf "
+            "--jinja --no-webui --slots --metrics --offline --cache-ram 512");
+}
+
+TEST(EngineCommand, OfTheSimulatedEngine) {
+  engine_program program{.kind = engine_kind::simulated};
+  program.simulation.token_time = 2ms;
+  program.simulation.crash_at = 5;
+  auto spec = good_spec();
+  spec.embedding = true;
+  EXPECT_EQ(command(spec, program), "engine --simulate token-time=2ms,crash-at=5 --host /run/e.sock --alias demo "
+                                    "--parallel 4 --ctx-size 1200 --embeddings");
+}
+
+TEST(EngineCommand, CarriesDefaultsTemplateAndDevices) {
+  auto spec = good_spec();
+  spec.chat_template = "{{ messages }}";
+  spec.threads = 2;
+  spec.gpu_layers = 99;
+  spec.parameters.temperature = 0.7;
+  spec.parameters.max_tokens = 100;
+  spec.parameters.seed = 0;
+  spec.extra = {{"flash_attention", "on"}, {"cache_ram_mib", "0"}, {"warmup", "off"}, {"swa_full", "off"}};
+  auto const text = command(spec);
+  EXPECT_TRUE(text.ends_with("--offline --chat-template-file /run/e.jinja --threads 2 --gpu-layers 99 --temp 0.7 "
+                             "--predict 100 --seed 0 --cache-ram 0 --flash-attn on --no-warmup"))
+      << text;
+}
+
+TEST(EngineCommand, OfAnEmbeddingModelTakesAWholeInputInOneBatch) {
+  auto spec = good_spec();
+  spec.embedding = true;
+  spec.context_per_slot = 2048;
+  spec.pooling = embedding_pooling::last;
+  spec.parameters.temperature = 1;
+  auto const text = command(spec);
+  EXPECT_TRUE(text.ends_with("--embeddings --pooling last --batch-size 2048 --ubatch-size 2048")) << text;
+  spec.context_per_slot = 100'000;
+  EXPECT_TRUE(command(spec).contains("--ubatch-size 8192"));
+}
+
+TEST(EngineCommand, PadsTheContextAsLlamaDoes) {
+  EXPECT_EQ(padded_context(1), 256);
+  EXPECT_EQ(padded_context(256), 256);
+  EXPECT_EQ(padded_context(257), 512);
+}
+
+TEST(EngineCommand, NamesEverythingThatIsWrong) {
+  engine_spec spec;
+  spec.alias = "a,b";
+  spec.slots = 0;
+  spec.context_per_slot = -1;
+  spec.parameters.temperature = -1;
+  spec.parameters.top_p = std::numeric_limits<double>::quiet_NaN();
+  spec.extra = {{"flash_atention", "on"}};
+  auto const wrong = engine_arguments({}, spec, {"relative.sock", ""});
+  ASSERT_FALSE(wrong);
+  std::vector<std::string> paths;
+  for (auto const& field : wrong.error().fields) paths.push_back(field.path);
+  EXPECT_EQ(paths,
+            (std::vector<std::string>{"model_path", "alias", "slots", "context_per_slot", "parameters.temperature",
+                                      "parameters.top_p", "socket_path", "extra.flash_atention"}));
+  EXPECT_EQ(wrong.error().fields.back().hint, "did you mean 'flash_attention'?");
+}
+
+TEST(EngineCommand, RefusesSocketPathsThatLlamaWouldMisread) {
+  for (auto bad : {"", "/run/e", "/a,b.sock", "/a b.sock", "/a\".sock"})
+    EXPECT_FALSE(engine_arguments({}, good_spec(), {bad, ""})) << bad;
+  auto const path_of = [](std::size_t length) { return "/" + std::string(length - 6, 'x') + ".sock"; };
+  EXPECT_TRUE(engine_arguments({}, good_spec(), {path_of(107), ""}));
+  EXPECT_FALSE(engine_arguments({}, good_spec(), {path_of(108), ""}));
+}
+
+struct bad_parameter {
+  std::string name, value;
+};
+
+TEST(EngineParameters, RefusesWhatIsOutOfBoundsOrNotAllowed) {
+  for (auto const& [name, value] : std::vector<bad_parameter>{{"batch_size", "31"},
+                                                              {"batch_size", "65537"},
+                                                              {"batch_size", "64.5"},
+                                                              {"batch_size", ""},
+                                                              {"batch_size", " 64"},
+                                                              {"batch_size", "+64"},
+                                                              {"batch_size", "0x40"},
+                                                              {"batch_size", "-2147483648"},
+                                                              {"batch_size", "99999999999999999999"},
+                                                              {"typical_p", "nan"},
+                                                              {"typical_p", "inf"},
+                                                              {"typical_p", "1e308"},
+                                                              {"typical_p", "-0.1"},
+                                                              {"typical_p", "0,5"},
+                                                              {"cache_type_k", "Q8_0"},
+                                                              {"cache_type_k", "q8_0 "},
+                                                              {"flash_attention", "maybe"},
+                                                              {"warmup", "1"},
+                                                              {"tensor_split", ""},
+                                                              {"tensor_split", "1,,2"},
+                                                              {"tensor_split", "1,"},
+                                                              {"tensor_split", "1,x"},
+                                                              {"tensor_split", "-1"},
+                                                              {"rope_freq_base", "--model"},
+                                                              {"model", "/etc/passwd"},
+                                                              {"host", "0.0.0.0"},
+                                                              {"--tools", "all"},
+                                                              {"tools", "all"},
+                                                              {"log_file", "/tmp/x"},
+                                                              {"slot_save_path", "/tmp"},
+                                                              {"api_key", "x"},
+                                                              {"rpc", "1.2.3.4:5"},
+                                                              {"media_path", "/"},
+                                                              {"override_kv", "a=int:1"},
+                                                              {"", "1"}}) {
+    auto const wrong = engine_parameter_arguments({{name, value}});
+    ASSERT_FALSE(wrong) << name << '=' << value;
+    ASSERT_EQ(wrong.error().fields.size(), 1U);
+    EXPECT_EQ(wrong.error().fields[0].path, name);
+    EXPECT_NE(wrong.error().fields[0].hint, "");
+  }
+}
+
+TEST(EngineParameters, AreSortedSoThatPeopleFindThem) { EXPECT_TRUE(std::ranges::is_sorted(engine_parameter_names())); }
+
+TEST(EngineParameters, BecomeArguments) {
+  EXPECT_EQ(
+      joined(engine_parameter_arguments({{"tensor_split", "3,1"}, {"context_shift", "on"}, {"typical_p", "0.5"}})),
+      "--context-shift --tensor-split 3,1 --typical-p 0.5");
+}
+
+TEST(EngineEnvironment, LetsNoSecretThrough) {
+  auto const out = engine_environment({"PATH=/bin", "HF_TOKEN=x", "LLAMA_ARG_TOOLS=all", "AIP_MODE=PREDICTION",
+                                       "CUDA_VISIBLE_DEVICES=0", "PADDLER_KEY=x", "HOME=/root", "LD_PRELOAD=x.so"},
+                                      "/run/empty");
+  EXPECT_EQ(out, (std::vector<std::string>{"PATH=/bin", "CUDA_VISIBLE_DEVICES=0", "HOME=/root",
+                                           "XDG_CONFIG_HOME=/run/empty", "GGML_NO_BACKTRACE=1"}));
+}
+
+} // namespace
+} // namespace paddler

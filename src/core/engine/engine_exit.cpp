@@ -1,0 +1,85 @@
+#include "core/engine/engine_exit.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <string_view>
+#include <vector>
+
+namespace paddler {
+namespace {
+
+constexpr std::size_t max_quoted_lines = 2;
+constexpr std::size_t max_quoted_bytes = 400;
+
+struct signal_words {
+  int number;
+  std::string_view name;
+  std::string_view hint;
+};
+
+constexpr std::array signals = std::to_array<signal_words>({
+    {SIGABRT, "SIGABRT (it aborted)", ""},
+    {SIGBUS, "SIGBUS (bad memory access)", "the model file may have been cut short while it was in use"},
+    {SIGFPE, "SIGFPE (bad arithmetic)", ""},
+    {SIGILL, "SIGILL (unknown instruction)",
+     "this build uses instructions that this processor lacks; build with -DGGML_NATIVE=OFF"},
+    {SIGKILL, "SIGKILL",
+     "if nobody killed it, the machine ran out of memory: `dmesg` tells; use fewer slots or less context"},
+    {SIGSEGV, "SIGSEGV (bad memory access)", ""},
+    {SIGTERM, "SIGTERM", ""},
+});
+
+// llama-server writes "0.00.013.937 E srv  load_model: text": seconds and level, then who says it.
+std::string_view without_stamp(std::string_view line) {
+  auto const after_time = line.find_first_not_of("0123456789.");
+  if (after_time == 0 || after_time == line.npos || line[after_time] != ' ') return line;
+  line.remove_prefix(after_time + 1);
+  if (line.size() > 2 && line[1] == ' ' && std::string_view("EWIDT").contains(line[0])) line.remove_prefix(2);
+  return line;
+}
+
+bool is_telling(std::string_view line) {
+  constexpr std::array<std::string_view, 10> words = {"error",  "failed", "assert",        "what():", "exception",
+                                                      "unable", "cannot", "out of memory", "invalid", "panic"};
+  std::string const text = to_lower(line);
+  return std::ranges::any_of(words, [&](std::string_view word) { return text.contains(word); });
+}
+
+std::string quote(std::span<std::string const> lines) {
+  std::vector<std::string_view> chosen;
+  for (auto const& line : lines)
+    if (is_telling(line) && chosen.size() < max_quoted_lines) chosen.push_back(without_stamp(line));
+  if (chosen.empty())
+    for (auto const& line : lines.last(std::min(lines.size(), max_quoted_lines))) chosen.push_back(without_stamp(line));
+  std::string out;
+  for (auto line : chosen) out += (out.empty() ? "" : "; ") + std::string(line.substr(0, max_quoted_bytes));
+  return out;
+}
+
+std::string without_digits(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
+} // namespace
+
+exit_explanation explain_exit(process_exit const& exit, std::span<std::string const> last_lines) {
+  exit_explanation out;
+  if (exit.by_signal) {
+    auto const known = std::ranges::find(signals, exit.number, &signal_words::number);
+    out.reason = "the engine was ended by ";
+    out.reason += known != signals.end() ? std::string(known->name) : "signal " + std::to_string(exit.number);
+    if (known != signals.end()) out.hint = known->hint;
+  } else {
+    out.reason = "the engine ended with status " + std::to_string(exit.number);
+  }
+  if (auto const said = quote(last_lines); !said.empty()) out.reason += "; it said: " + said;
+  return out;
+}
+
+bool is_same_cause(std::string const& a, std::string const& b) { return without_digits(a) == without_digits(b); }
+
+} // namespace paddler
