@@ -40,8 +40,8 @@ def quiet_code(source):
     return in_src(source) and source.layer not in ("cli", "") and not source.is_test
 
 
-def test(source):
-    return source.is_test
+def tests_of_runtime(source):
+    return source.is_test and source.layer == "runtime"
 
 
 def checks_aside(source):
@@ -69,6 +69,7 @@ class Rule:
 
 CLOCK = r"_clock\s*::\s*now|\b(?:gettimeofday|clock_gettime|localtime|gmtime)(?:_r)?\s*\(|\bstd::time\s*\(|(?<![\w.>:])time\s*\(\s*(?:nullptr|NULL|0)\s*\)"
 SLEEP = r"\bsleep_(?:for|until)\b|\b(?:u|nano)sleep\s*\(|(?<![\w.>])sleep\s*\("
+BLOCKING_SLEEP = r"\bthis_thread\s*::\s*sleep_|\b(?:u|nano)sleep\s*\(|(?<![\w.>])sleep\s*\("
 THREAD = r"\bstd::(?:jthread|thread|async|packaged_task)\b|\bpthread_create\b|#\s*include\s*<(?:thread|future)>"
 LOCK = r"\bstd::(?:\w*mutex|condition_variable\w*|lock_guard|unique_lock|scoped_lock|atomic\w*)\b|#\s*include\s*<(?:mutex|shared_mutex|condition_variable|atomic)>"
 RANDOM = r"\brandom_device\b|(?<![\w.>])s?rand\s*\(|\bmt19937|\bminstd_rand|\bdefault_random_engine\b|\bstd::\w+_distribution\b|\bgetrandom\s*\(|\bRAND_bytes\b"
@@ -115,8 +116,8 @@ RULES = [
          ("src/balancer/a.cpp", "std::ofstream out(p);"), ("src/balancer/a.cpp", "auto text = read_file(path);")),
 
     # Everywhere.
-    Rule("sleep", lambda s: in_src(s) and not s.is_test and s.layer not in PURE, SLEEP, "Wait for the event itself, with runtime's deadline helper.",
-         ("src/net/a.cpp", "usleep(10);"), ("src/net/a.cpp", "co_await timer.wait();")),
+    Rule("sleep", lambda s: in_src(s) and not s.is_test and s.layer not in PURE, BLOCKING_SLEEP, "It blocks the loop. Wait for the event itself, or co_await runtime's timer.",
+         ("src/net/a.cpp", "std::this_thread::sleep_for(10ms);"), ("src/net/a.cpp", "co_await sleep_for(10ms);")),
     Rule("detached", cpp, r"\bdetached\b|\.\s*detach\s*\(\s*\)", "Spawn it in a task group that stop() joins and whose handler logs failures (runtime).",
          ("src/net/a.cpp", "asio::co_spawn(e, f(), asio::detached);"), ("src/net/a.cpp", "group.spawn(f()); // never detached")),
     Rule("print", quiet_code, r"\bstd::(?:cout|cerr|clog)\b|(?<![\w.>])(?:f?printf|puts)\s*\(|#\s*include\s*<iostream>", "Log through runtime; only cli writes to the terminal.",
@@ -137,7 +138,9 @@ RULES = [
          ("web/package-lock.json", '"resolved": "https://registry.npmjs.org/x.tgz"'), ("src/hub/a.cpp", 'constexpr auto host = "huggingface.co";'), "text"),
     Rule("machine-path", checks_aside, r"(?<![\w.$}])/(?:work/(?:main|wt|shared|land)|home/[a-z]+|root/)", "Derive paths from the repository's root, from a flag or from the environment.",
          ("scripts/x", "cd /work/main"), ("scripts/x", 'cd "$root/work/main"'), "text"),
-    Rule("test-wait", test, SLEEP + r"|\bsleep\s+[0-9.]+|\bsetTimeout\s*\(|\btime\.sleep\s*\(|\basyncio\.sleep\b|timers/promises",
+    Rule("test-blocking-wait", tests_of_runtime, BLOCKING_SLEEP, "Runtime's tests may pause on its own timers, never block a thread.",
+         ("src/runtime/a_test.cpp", "usleep(10);"), ("src/runtime/a_test.cpp", "co_await sleep_for(1us);")),
+    Rule("test-wait", lambda s: s.is_test and not tests_of_runtime(s), SLEEP + r"|\bsleep\s+[0-9.]+|\bsetTimeout\s*\(|\btime\.sleep\s*\(|\basyncio\.sleep\b|timers/promises",
          "Wait for the event: poll in a bounded loop on the condition, release a fake by hand, or use AbortSignal.timeout for a deadline.",
          ("src/net/a_test.cpp", "std::this_thread::sleep_for(10ms);"), ("src/net/a_test.cpp", "until([&] { return done; });")),
 ]
