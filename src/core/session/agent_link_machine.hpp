@@ -1,0 +1,182 @@
+// The agent's half of the link protocol (model/link.hpp, docs/protocol.md) as a pure machine: which balancer to dial
+// and when, what to say on the link, and what to make of the state that comes.
+//
+//   waiting ──▶ dialling ──▶ greeting ──▶ live          any ──▶ stopped
+//      ▲            │            │          │           (asked to, or refused for good)
+//      └────────────┴────────────┴──────────┘
+//
+// - Each dial has a serial; what happened to an earlier dial is ignored.
+// - Addresses are tried in turn; after a round without a welcome, and after the loss of a link, it waits with
+//   exponential backoff and full jitter (Brooker 2015, "Exponential Backoff And Jitter").
+// - The newest state that was accepted stays, whatever becomes of the link. A state that was refused is checked again
+//   now and then: what it lacked may have come.
+// - The shell keeps these promises: each dial_balancer is answered by dial_opened or dial_ended, each end of an open
+//   link by dial_ended, each check_state by state_checked; when `next_deadline()` has come it applies
+//   agent_timer_fired.
+#pragma once
+#include "base/time.hpp"
+#include "model/link.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace paddler {
+
+// Times and limits; the defaults serve production.
+struct agent_link_policy {
+  duration backoff_first = std::chrono::milliseconds(100);
+  duration backoff_limit = std::chrono::seconds(5);
+  duration greeting_deadline = std::chrono::seconds(10); // from dialling to the welcome
+  duration report_spacing = std::chrono::milliseconds(100);
+  duration recheck_refused = std::chrono::seconds(15);
+  duration shortest_heartbeat = std::chrono::milliseconds(10); // whatever the balancer asks for
+  duration longest_heartbeat = std::chrono::minutes(1);
+};
+
+// What stays the same as long as the process lives.
+struct agent_identity {
+  agent_id agent;
+  incarnation process;
+  agent_capabilities capabilities;
+  std::optional<agent_spec> discovered;
+};
+
+// Names one dial of one process; 0 before the first.
+using dial_serial = std::uint64_t;
+
+// --- events ---
+
+struct agent_started {};
+
+// The WebSocket is open.
+struct dial_opened {
+  dial_serial dial = 0;
+};
+
+// It could not be opened, or it ended.
+struct dial_ended {
+  dial_serial dial = 0;
+  std::string reason;
+};
+
+struct balancer_spoke {
+  dial_serial dial = 0;
+  balancer_message message;
+};
+
+struct engine_observed {
+  engine_report engine;
+};
+
+// No errors: the agent can run the state of this version.
+struct state_checked {
+  generation version;
+  std::vector<field_error> errors;
+};
+
+struct agent_timer_fired {};
+
+struct agent_stopped {};
+
+using agent_link_event = std::variant<agent_started, dial_opened, dial_ended, balancer_spoke, engine_observed,
+                                      state_checked, agent_timer_fired, agent_stopped>;
+
+// --- effects, to be carried out in order ---
+
+struct dial_balancer {
+  dial_serial dial = 0;
+  std::size_t address = 0; // index into the configured ones
+};
+
+struct end_dial {
+  dial_serial dial = 0;
+  std::string reason;
+};
+
+struct send_to_balancer {
+  dial_serial dial = 0;
+  agent_message message;
+};
+
+struct check_state {
+  applicable_state state;
+};
+
+// The engine is to run this from now on. Where only the version is new, the engine stays as it is.
+struct run_state {
+  applicable_state state;
+};
+
+// Words for the person who runs the agent.
+struct tell_operator {
+  std::string text;
+};
+
+// No balancer will ever let this agent in as it is.
+struct give_up {
+  std::string reason;
+};
+
+using agent_link_effect =
+    std::variant<dial_balancer, end_dial, send_to_balancer, check_state, run_state, tell_operator, give_up>;
+using agent_link_effects = std::vector<agent_link_effect>;
+
+class agent_link_machine {
+public:
+  // `addresses` counts the configured balancers; at least one.
+  agent_link_machine(agent_link_policy const& policy, agent_identity identity, std::size_t addresses)
+      : policy_(policy), self_(std::move(identity)), addresses_(addresses) {}
+
+  // `random` is uniform in [0, 1); it spreads the dials of many agents.
+  agent_link_effects apply(agent_link_event const& event, mono_time now, double random);
+  [[nodiscard]] std::optional<mono_time> next_deadline() const;
+
+  [[nodiscard]] bool is_live() const { return phase_ == phase::live; }
+
+  // The newest state that was accepted; none before the first.
+  [[nodiscard]] std::optional<applicable_state> const& accepted() const { return accepted_; }
+
+private:
+  enum class phase { idle, waiting, dialling, greeting, live, stopped };
+  struct step; // one apply() in progress; agent_link_machine.cpp
+
+  [[nodiscard]] duration patience() const { return heartbeat_ * missed_heartbeats_until_dead; }
+
+  agent_link_policy policy_;
+  agent_identity self_;
+  std::size_t addresses_;
+
+  phase phase_ = phase::idle;
+  epoch highest_epoch_;
+
+  // of dialling
+  dial_serial dial_ = 0;
+  std::size_t address_ = 0;
+  std::size_t tried_in_round_ = 0;
+  int failed_rounds_ = 0; // since the last welcome
+  mono_time deadline_{};  // of waiting, dialling and greeting
+
+  // of the live link
+  duration heartbeat_{};
+  mono_time heard_at_{};
+  mono_time next_heartbeat_{};
+  std::uint64_t heartbeats_ = 0;
+
+  // of state
+  std::optional<applicable_state> accepted_;
+  std::optional<applicable_state> pending_; // being checked
+  std::optional<applicable_state> refused_;
+  std::vector<field_error> refusal_;
+  mono_time recheck_at_{};
+
+  // of reports
+  agent_report report_;
+  bool report_due_ = false;
+  mono_time next_report_{};
+};
+
+} // namespace paddler

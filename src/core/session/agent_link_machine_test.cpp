@@ -1,0 +1,290 @@
+#include "core/session/agent_link_machine.hpp"
+
+#include <gtest/gtest.h>
+
+namespace paddler {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+mono_time const start{seconds(100)};
+
+agent_identity identity() { return {{"a"}, {7}, {}, std::nullopt}; }
+
+applicable_state state(std::uint64_t version, std::string path) {
+  applicable_state out{{version}, applicable_model{}};
+  out.model->reference.path = std::move(path);
+  return out;
+}
+
+std::string text(agent_message const& message) {
+  if (auto const* hello = std::get_if<link_hello>(&message))
+    return "hello#" + std::to_string(hello->report.sequence) + "/e" + std::to_string(hello->highest_epoch.value) +
+           "/v" + std::to_string(hello->report.applied.value);
+  if (auto const* report = std::get_if<link_report>(&message))
+    return "report#" + std::to_string(report->report.sequence) + "/busy" +
+           std::to_string(report->report.engine.slots_busy);
+  if (auto const* ack = std::get_if<link_ack>(&message)) return "ack" + std::to_string(ack->version.value);
+  if (auto const* nack = std::get_if<link_nack>(&message)) return "nack" + std::to_string(nack->version.value);
+  return "heartbeat" + std::to_string(std::get<link_heartbeat>(message).sequence);
+}
+
+std::string text(agent_link_effect const& effect) {
+  if (auto const* dial = std::get_if<dial_balancer>(&effect)) return "dial" + std::to_string(dial->address);
+  if (std::holds_alternative<end_dial>(effect)) return "end";
+  if (auto const* send = std::get_if<send_to_balancer>(&effect)) return text(send->message);
+  if (auto const* check = std::get_if<check_state>(&effect))
+    return "check" + std::to_string(check->state.version.value);
+  if (auto const* run = std::get_if<run_state>(&effect)) return "run" + std::to_string(run->state.version.value);
+  if (std::holds_alternative<tell_operator>(effect)) return "tell";
+  return "give up";
+}
+
+class AgentLinkMachineTest : public ::testing::Test {
+protected:
+  agent_link_machine it{{}, identity(), 1};
+  mono_time now = start;
+  double random = 0.5;
+  dial_serial dial = 0; // the newest
+
+  std::string apply(agent_link_event const& event) {
+    std::string out;
+    for (auto const& effect : it.apply(event, now, random)) {
+      if (auto const* d = std::get_if<dial_balancer>(&effect)) dial = d->dial;
+      out += (out.empty() ? "" : " ") + text(effect);
+    }
+    return out;
+  }
+
+  std::string hear(balancer_message message) { return apply(balancer_spoke{dial, std::move(message)}); }
+
+  std::string tick(duration later) {
+    now += later;
+    return apply(agent_timer_fired{});
+  }
+
+  // Lets time pass until the next deadline.
+  std::string tick_when_due() { return tick(it.next_deadline().value() - now); }
+
+  void come_alive(epoch leader = {1}) {
+    apply(agent_started{});
+    apply(dial_opened{dial});
+    ASSERT_EQ(hear(link_welcome{leader, 1000}), "");
+    ASSERT_TRUE(it.is_live());
+  }
+
+  std::string observe_busy(int slots) { return apply(engine_observed{{.slots_busy = slots}}); }
+};
+
+TEST_F(AgentLinkMachineTest, DialsGreetsAndLives) {
+  EXPECT_EQ(it.next_deadline(), std::nullopt);
+  EXPECT_EQ(apply(agent_started{}), "dial0");
+  EXPECT_EQ(apply(dial_opened{dial}), "hello#1/e0/v0");
+  EXPECT_FALSE(it.is_live());
+  EXPECT_EQ(hear(link_welcome{{3}, 1000}), "");
+  EXPECT_TRUE(it.is_live());
+  EXPECT_EQ(it.next_deadline(), start + seconds(1));
+}
+
+TEST_F(AgentLinkMachineTest, WaitsLongerAfterEachFailureWithFullJitter) {
+  struct {
+    double random;
+    milliseconds wait;
+  } const rounds[] = {{0.5, milliseconds(50)},   {0.5, milliseconds(100)},  {0.0, milliseconds(0)},
+                      {0.5, milliseconds(400)},  {1.0, milliseconds(1600)}, {1.0, milliseconds(3200)},
+                      {1.0, milliseconds(5000)}, {0.1, milliseconds(500)}};
+
+  apply(agent_started{});
+  for (auto const& round : rounds) {
+    random = round.random;
+    EXPECT_EQ(apply(dial_ended{dial, "refused"}), "");
+    EXPECT_EQ(it.next_deadline(), now + round.wait);
+    EXPECT_EQ(tick_when_due(), "dial0");
+  }
+}
+
+TEST_F(AgentLinkMachineTest, TriesEveryAddressBeforeItWaits) {
+  it = agent_link_machine({}, identity(), 3);
+  EXPECT_EQ(apply(agent_started{}), "dial0");
+  EXPECT_EQ(apply(dial_ended{dial, "refused"}), "dial1");
+  EXPECT_EQ(apply(dial_ended{dial, "refused"}), "dial2");
+  EXPECT_EQ(apply(dial_ended{dial, "refused"}), "");
+  EXPECT_EQ(tick_when_due(), "dial0");
+  apply(dial_ended{dial, "refused"});
+  apply(dial_opened{dial});
+  hear(link_welcome{{1}, 1000});
+  EXPECT_EQ(apply(dial_ended{dial, "reset"}), "tell");
+  EXPECT_EQ(tick_when_due(), "dial1") << "the one that was live comes first";
+}
+
+TEST_F(AgentLinkMachineTest, AWelcomeMakesItForgetFailures) {
+  apply(agent_started{});
+  for (int i = 0; i < 5; ++i) {
+    apply(dial_ended{dial, "refused"});
+    tick_when_due();
+  }
+  apply(dial_opened{dial});
+  hear(link_welcome{{1}, 1000});
+  apply(dial_ended{dial, "reset"});
+  EXPECT_EQ(it.next_deadline(), now + milliseconds(50));
+  EXPECT_EQ(tick_when_due(), "dial0");
+  apply(dial_ended{dial, "refused"});
+  EXPECT_EQ(it.next_deadline(), now + milliseconds(50)) << "the first failed round";
+}
+
+TEST_F(AgentLinkMachineTest, ASilentGreetingEnds) {
+  apply(agent_started{});
+  EXPECT_EQ(tick(seconds(9)), "");
+  apply(dial_opened{dial});
+  EXPECT_EQ(tick(seconds(1)), "end");
+  EXPECT_EQ(tick_when_due(), "dial0");
+  EXPECT_EQ(apply(dial_ended{dial - 1, "closed"}), "") << "the end of an earlier dial";
+}
+
+TEST_F(AgentLinkMachineTest, RefusalsAreTriedAgainOrEndIt) {
+  apply(agent_started{});
+  apply(dial_opened{dial});
+  EXPECT_EQ(hear(link_refuse{"taken", true}), "end tell");
+  EXPECT_EQ(tick_when_due(), "dial0");
+  apply(dial_opened{dial});
+  EXPECT_EQ(hear(link_refuse{"protocol", false}), "end give up");
+  EXPECT_EQ(it.next_deadline(), std::nullopt);
+  EXPECT_EQ(apply(dial_ended{dial, "closed"}), "");
+}
+
+TEST_F(AgentLinkMachineTest, HeartbeatsAndTheirAbsence) {
+  come_alive();
+  EXPECT_EQ(tick(seconds(1)), "heartbeat1");
+  EXPECT_EQ(hear(link_heartbeat{1}), "");
+  EXPECT_EQ(tick(seconds(1)), "heartbeat2");
+  EXPECT_EQ(tick(seconds(1)), "heartbeat3");
+  EXPECT_EQ(tick(milliseconds(999)), "");
+  EXPECT_EQ(tick(milliseconds(1)), "end tell");
+  EXPECT_FALSE(it.is_live());
+}
+
+TEST_F(AgentLinkMachineTest, HeartbeatsStayWithinTheirBounds) {
+  apply(agent_started{});
+  apply(dial_opened{dial});
+  hear(link_welcome{{1}, 0});
+  EXPECT_EQ(it.next_deadline(), now + milliseconds(10));
+}
+
+TEST_F(AgentLinkMachineTest, AcceptsAStateThatPassesItsCheck) {
+  come_alive();
+  EXPECT_EQ(hear(link_apply{{1}, state(3, "m")}), "check3");
+  EXPECT_FALSE(it.accepted());
+  EXPECT_EQ(apply(state_checked{{3}, {}}), "run3 ack3");
+  EXPECT_EQ(it.accepted(), state(3, "m"));
+}
+
+TEST_F(AgentLinkMachineTest, DoesNothingWithTheSameContent) {
+  come_alive();
+  hear(link_apply{{1}, state(3, "m")});
+  apply(state_checked{{3}, {}});
+  EXPECT_EQ(hear(link_apply{{1}, state(3, "m")}), "ack3");
+  EXPECT_EQ(hear(link_apply{{1}, state(4, "m")}), "run4 ack4") << "the slots are to carry the new version";
+  EXPECT_EQ(hear(link_apply{{1}, {{5}, std::nullopt}}), "run5 ack5") << "nothing to check";
+}
+
+TEST_F(AgentLinkMachineTest, RefusesWithReasonsAndKeepsWhatRuns) {
+  come_alive();
+  hear(link_apply{{1}, state(3, "m")});
+  apply(state_checked{{3}, {}});
+  hear(link_apply{{1}, state(4, "bad")});
+  EXPECT_EQ(apply(state_checked{{4}, {{"model", "no", "", 0}}}), "nack4");
+  EXPECT_EQ(it.accepted(), state(3, "m"));
+}
+
+TEST_F(AgentLinkMachineTest, ChecksARefusedStateAgainNowAndThen) {
+  come_alive();
+  hear(link_apply{{1}, state(4, "missing")});
+  apply(state_checked{{4}, {{"model", "no", "", 0}}});
+  auto const again = [&] {
+    now += seconds(15);
+    hear(link_heartbeat{1});
+    return apply(agent_timer_fired{});
+  };
+  EXPECT_EQ(again(), "heartbeat1 check4");
+  EXPECT_EQ(apply(state_checked{{4}, {{"model", "no", "", 0}}}), "") << "nothing new to say";
+  EXPECT_EQ(again(), "heartbeat2 check4");
+  EXPECT_EQ(apply(state_checked{{4}, {{"model", "not a GGUF", "", 0}}}), "nack4");
+  EXPECT_EQ(again(), "heartbeat3 check4");
+  EXPECT_EQ(apply(state_checked{{4}, {}}), "run4 ack4");
+}
+
+TEST_F(AgentLinkMachineTest, OnlyTheNewestCheckCounts) {
+  come_alive();
+  hear(link_apply{{1}, state(3, "m")});
+  EXPECT_EQ(hear(link_apply{{1}, state(4, "n")}), "check4");
+  EXPECT_EQ(apply(state_checked{{3}, {}}), "");
+  EXPECT_EQ(apply(state_checked{{4}, {}}), "run4 ack4");
+  EXPECT_EQ(apply(state_checked{{4}, {}}), "");
+}
+
+TEST_F(AgentLinkMachineTest, AStateIsAcceptedWhileTheBalancerIsAway) {
+  come_alive();
+  hear(link_apply{{1}, state(3, "m")});
+  apply(dial_ended{dial, "reset"});
+  EXPECT_EQ(apply(state_checked{{3}, {}}), "run3");
+  tick_when_due();
+  EXPECT_EQ(apply(dial_opened{dial}), "hello#2/e1/v3");
+  hear(link_welcome{{1}, 1000});
+  EXPECT_EQ(hear(link_apply{{1}, state(3, "m")}), "ack3");
+}
+
+TEST_F(AgentLinkMachineTest, RefusesWhatAnOlderLeaderSays) {
+  come_alive({5});
+  EXPECT_EQ(hear(link_apply{{4}, state(3, "m")}), "end tell");
+  tick_when_due();
+  EXPECT_EQ(apply(dial_opened{dial}), "hello#2/e5/v0");
+  EXPECT_EQ(hear(link_welcome{{4}, 1000}), "end");
+  tick_when_due();
+  apply(dial_opened{dial});
+  EXPECT_EQ(hear(link_welcome{{6}, 1000}), "");
+  EXPECT_EQ(hear(link_apply{{6}, state(3, "m")}), "check3");
+}
+
+TEST_F(AgentLinkMachineTest, AStateBeforeTheWelcomeIsAFault) {
+  apply(agent_started{});
+  apply(dial_opened{dial});
+  EXPECT_EQ(hear(link_apply{{1}, state(3, "m")}), "end");
+}
+
+TEST_F(AgentLinkMachineTest, ReportsWhatChangedAndSparesTheLink) {
+  come_alive();
+  EXPECT_EQ(observe_busy(1), "report#2/busy1");
+  EXPECT_EQ(observe_busy(1), "");
+  EXPECT_EQ(observe_busy(2), "");
+  EXPECT_EQ(observe_busy(3), "");
+  EXPECT_EQ(it.next_deadline(), now + milliseconds(100));
+  EXPECT_EQ(tick_when_due(), "report#3/busy3");
+  EXPECT_EQ(it.next_deadline(), start + seconds(1));
+}
+
+TEST_F(AgentLinkMachineTest, EachHelloCarriesTheWholeReport) {
+  observe_busy(1);
+  apply(agent_started{});
+  EXPECT_EQ(apply(dial_opened{dial}), "hello#1/e0/v0");
+  EXPECT_EQ(observe_busy(2), "");
+  EXPECT_EQ(hear(link_welcome{{1}, 1000}), "report#2/busy2") << "it changed after the hello";
+}
+
+TEST_F(AgentLinkMachineTest, TellsNotices) {
+  come_alive();
+  EXPECT_EQ(hear(link_notice{"slots: the file's value won"}), "tell");
+}
+
+TEST_F(AgentLinkMachineTest, StopsFromAnywhere) {
+  EXPECT_EQ(apply(agent_stopped{}), "");
+  it = agent_link_machine({}, identity(), 1);
+  come_alive();
+  EXPECT_EQ(apply(agent_stopped{}), "end");
+  EXPECT_EQ(hear(link_apply{{1}, state(3, "m")}), "");
+  EXPECT_EQ(tick(seconds(60)), "");
+  EXPECT_EQ(it.next_deadline(), std::nullopt);
+}
+
+} // namespace
+} // namespace paddler
