@@ -1,0 +1,98 @@
+#include "wire/link_codec.hpp"
+
+#include "wire/json_codec.hpp"
+#include "wire/mapper.hpp"
+
+#include <boost/mp11/algorithm.hpp>
+
+#include <algorithm>
+
+namespace paddler {
+namespace {
+
+template <class Message> inline constexpr std::string_view type_name{};
+template <> inline constexpr std::string_view type_name<link_hello> = "hello";
+template <> inline constexpr std::string_view type_name<link_report> = "report";
+template <> inline constexpr std::string_view type_name<link_ack> = "ack";
+template <> inline constexpr std::string_view type_name<link_nack> = "nack";
+template <> inline constexpr std::string_view type_name<link_welcome> = "welcome";
+template <> inline constexpr std::string_view type_name<link_refuse> = "refuse";
+template <> inline constexpr std::string_view type_name<link_apply> = "apply";
+template <> inline constexpr std::string_view type_name<link_notice> = "notice";
+template <> inline constexpr std::string_view type_name<link_heartbeat> = "heartbeat";
+
+constexpr std::string_view type_key = "type";
+
+template <class Variant> std::string encode(Variant const& message) {
+  return std::visit(
+      []<class Message>(Message const& body) {
+        static_assert(!type_name<Message>.empty(), "the message has no name on the wire");
+        document_node node = to_document(body);
+        node.keys.insert(node.keys.begin(), std::string(type_key));
+        node.items.insert(node.items.begin(), text_node(std::string(type_name<Message>)));
+        return print_json(node);
+      },
+      message);
+}
+
+std::unexpected<error> malformed(error reason, std::string const& what) {
+  if (reason.code == error_code::invalid_input) reason.code = error_code::protocol;
+  reason.message = what + ": " + reason.message;
+  return std::unexpected(std::move(reason));
+}
+
+// Takes the type out of the message, so that the rest is the struct.
+result<std::string> take_type(document_node& message) {
+  if (message.kind != node_kind::object)
+    return fail(error_code::protocol, "a link message must be an object, got " + describe(message));
+  auto const key = std::ranges::find(message.keys, type_key);
+  if (key == message.keys.end()) return fail(error_code::protocol, "a link message has no `type`");
+  auto const item = message.items.begin() + (key - message.keys.begin());
+  if (item->kind != node_kind::text || !item->problem.empty())
+    return fail(error_code::protocol, "a link message's `type` must be one text, got " + describe(*item));
+  std::string type = std::move(item->text);
+  message.keys.erase(key);
+  message.items.erase(item);
+  return type;
+}
+
+template <class Message, class Variant>
+result<void> read_message(document_node const& node, decoded_message<Variant>& out) {
+  document_reader reader(unknown_keys::ignore);
+  reader.read(node, out.message.emplace().template emplace<Message>());
+  out.ignored_fields = reader.ignored_keys();
+  if (auto failure = reader.failure()) return malformed(*std::move(failure), "link message `" + out.type + "`");
+  return {};
+}
+
+template <class Variant> result<decoded_message<Variant>> decode(std::string_view text) {
+  auto node = parse_json(text);
+  if (!node) return malformed(std::move(node).error(), "link message");
+  auto type = take_type(*node);
+  if (!type) return std::unexpected(std::move(type).error());
+  decoded_message<Variant> out;
+  out.type = *std::move(type);
+  result<void> outcome;
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Variant>>(
+      [&]<class Message>(std::type_identity<Message>) {
+        if (out.type == type_name<Message>) outcome = read_message<Message>(*node, out);
+      });
+  if (!outcome) return std::unexpected(std::move(outcome).error());
+  return out;
+}
+
+} // namespace
+
+std::string encode_agent_message(agent_message const& message) { return encode(message); }
+
+std::string encode_balancer_message(balancer_message const& message) { return encode(message); }
+
+result<decoded_message<agent_message>> decode_agent_message(std::string_view text) {
+  return decode<agent_message>(text);
+}
+
+result<decoded_message<balancer_message>> decode_balancer_message(std::string_view text) {
+  return decode<balancer_message>(text);
+}
+
+} // namespace paddler
