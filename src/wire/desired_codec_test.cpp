@@ -78,7 +78,7 @@ TEST(DesiredCodec, ListsAllThatIsWrongWithLines) {
     desired_model:
 agent: []
 )"),
-            R"(the document has 11 errors
+            R"(the document has 12 errors
   line 2: agents[0].id: anchors (`&name`) are not supported (remove the anchor)
   line 3: agents[0].slotz: unknown key (did you mean "slots"? valid keys: id, desired_model, model, slots, max_context_length)
   line 4: agents[0].slots: expected a whole number, got text "4" (write it without quotes)

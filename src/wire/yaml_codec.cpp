@@ -41,7 +41,9 @@ public:
 
   void OnNull(YAML::Mark const& mark, YAML::anchor_t anchor) override {
     refuse_as_key(mark);
-    add(null_node(), mark, anchor);
+    document_node node = null_node();
+    node.line = key_line_; // yaml-cpp's mark is that of whatever follows the missing value
+    add(std::move(node), mark, anchor);
   }
 
   void OnAlias(YAML::Mark const& mark, YAML::anchor_t) override {
@@ -81,12 +83,14 @@ private:
     refuse_tag(node, tag);
     refuse_anchor(node, anchor);
     node.line = line_of(mark);
+    key_line_ = 0;
     check(builder_.open(std::move(node)));
   }
 
   void add(document_node node, YAML::Mark const& mark, YAML::anchor_t anchor) {
     refuse_anchor(node, anchor);
-    node.line = line_of(mark);
+    if (node.line == 0) node.line = line_of(mark);
+    key_line_ = 0;
     check(builder_.add_value(std::move(node)));
   }
 
@@ -96,6 +100,7 @@ private:
     if (key == "<<" && tag == "?")
       throw document_refused{refused_at(mark, "merge keys (`<<`) are not supported", "write the keys out")};
     builder_.add_key(key);
+    key_line_ = line_of(mark);
   }
 
   void refuse_as_key(YAML::Mark const& mark) const {
@@ -126,6 +131,7 @@ private:
 
   document_builder builder_;
   int documents_ = 0;
+  int key_line_ = 0; // of the key whose value comes next
 };
 
 struct explained_message {
