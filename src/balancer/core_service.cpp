@@ -1,0 +1,115 @@
+#include "balancer/core_service.hpp"
+
+#include "runtime/clock.hpp"
+#include "runtime/log.hpp"
+#include "runtime/timer.hpp"
+
+namespace paddler {
+namespace {
+
+constexpr auto clock_resolution = std::chrono::milliseconds(20);
+constexpr std::size_t max_records_a_commit = 256;
+
+instant now() { return {mono_now(), wall_now()}; }
+
+} // namespace
+
+core_service::core_service(asio::any_io_executor executor, balancer_core core, state_store& store, blocking_executor& writer)
+    : core_(std::move(core)), store_(store), writer_(writer), lane_changed_(executor), answered_(executor) {}
+
+void core_service::apply(balancer_event event) {
+  events_.push_back(std::move(event));
+  if (applying_) return; // a handler called: its event comes after the effects that are being carried out
+  applying_ = true;
+  while (!events_.empty()) {
+    auto const next = std::move(events_.front());
+    events_.pop_front();
+    for (auto& effect : core_.apply(next, now())) carry_out(std::move(effect));
+  }
+  applying_ = false;
+}
+
+void core_service::carry_out(balancer_effect effect) {
+  if (auto* run = std::get_if<run_request>(&effect)) return handlers.run(*run);
+  if (auto* failed = std::get_if<fail_request>(&effect)) return handlers.fail(*failed);
+  if (auto* drop = std::get_if<drop_slots>(&effect)) return handlers.drop_slots_of(*drop);
+  if (auto* drop = std::get_if<drop_slot>(&effect)) return handlers.drop_one_slot(*drop);
+
+  if (auto* record = std::get_if<persist_record>(&effect)) control_lane_.emplace_back(std::move(*record));
+  else if (auto* send = std::get_if<send_to_agent>(&effect)) control_lane_.emplace_back(std::move(*send));
+  else if (auto* close = std::get_if<close_link>(&effect)) control_lane_.emplace_back(std::move(*close));
+  else control_lane_.emplace_back(std::move(std::get<answer_command>(effect)));
+  release_until_next_record();
+}
+
+void core_service::release_until_next_record() {
+  while (!control_lane_.empty() && !std::holds_alternative<persist_record>(control_lane_.front())) {
+    release(control_lane_.front());
+    control_lane_.pop_front();
+  }
+  if (!control_lane_.empty()) lane_changed_.notify_all();
+}
+
+void core_service::release(control_effect const& effect) {
+  if (auto const* send = std::get_if<send_to_agent>(&effect)) handlers.send(send->link, send->message);
+  else if (auto const* close = std::get_if<close_link>(&effect)) handlers.close_link(close->link, close->reason);
+  else if (auto const* answer = std::get_if<answer_command>(&effect)) {
+    if (auto const at = waiting_.find(answer->command); at != waiting_.end()) at->second.outcome = answer->outcome;
+    answered_.notify_all();
+  }
+}
+
+task<result<revision>> core_service::submit(desired_change change) {
+  command_id const command{++commands_};
+  waiting_[command] = {};
+  apply(desired_submitted{command, std::move(change)});
+  while (!waiting_.at(command).outcome) {
+    if (co_await answered_.wait()) continue;
+    waiting_.erase(command);
+    co_return fail(error_code::unavailable, "The balancer is stopping; whether the change was made is not known.",
+                   "Read the desired state to see.");
+  }
+  auto outcome = std::move(*waiting_.at(command).outcome);
+  waiting_.erase(command);
+  co_return outcome;
+}
+
+void core_service::spawn_into(task_group& group) {
+  group.spawn("state writer", write_records());
+  group.spawn("clock", keep_time());
+}
+
+// Persists what stands first in the control lane together with the records behind it (group commit), then releases
+// everything up to the next record.
+task<> core_service::write_records() {
+  for (;;) {
+    while (control_lane_.empty() || storage_failed_)
+      if (!co_await lane_changed_.wait()) co_return;
+    std::vector<log_record> records;
+    for (auto const& effect : control_lane_)
+      if (auto const* persist = std::get_if<persist_record>(&effect); persist && records.size() < max_records_a_commit)
+        records.push_back(persist->record);
+    auto const written = co_await run_blocking(writer_, [this, &records] { return store_.blocking_append(records); });
+    if (!written) {
+      // Nothing is acknowledged any more (promise P12): what was not persisted must not be believed by anybody.
+      storage_failed_ = true;
+      log_error("state.write_failed", written.error().message, {{"hint", written.error().hint}});
+      handlers.storage_failed(written.error());
+      continue;
+    }
+    auto left = records.size();
+    std::erase_if(control_lane_, [&left](control_effect const& effect) {
+      return left > 0 && std::holds_alternative<persist_record>(effect) && left-- > 0;
+    });
+    release_until_next_record();
+  }
+}
+
+task<> core_service::keep_time() {
+  while (co_await sleep_for(clock_resolution)) {
+    auto const due = core_.next_deadline();
+    if (due && *due <= mono_now()) apply(time_passed{});
+  }
+}
+
+} // namespace paddler

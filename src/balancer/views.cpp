@@ -1,0 +1,118 @@
+#include "balancer/views.hpp"
+
+#include <map>
+#include <set>
+
+namespace paddler {
+namespace {
+
+std::string reason_of(agent_record const& agent, applicable_state const& wanted) {
+  if (!agent.connected) return "not connected";
+  if (wanted.version != generation{} && agent.refused == wanted.version) {
+    std::string out = "refused version " + std::to_string(wanted.version.value);
+    for (auto const& e : agent.refusal) out += ": " + e.path + " " + e.message + (e.hint.empty() ? "" : " (" + e.hint + ")");
+    return out;
+  }
+  if (!wanted.model) return "no model is desired for it";
+  return agent.report.engine.reason;
+}
+
+agent_view view_of(agent_record const& agent, balancer_core const& core) {
+  auto const wanted = core.desired().applicable(agent.id);
+  auto const& engine = agent.report.engine;
+  agent_view out;
+  out.id = agent.id;
+  out.connected = agent.connected;
+  out.status = agent.connected ? engine.status : engine_status::none;
+  if (wanted.model) out.model = wanted.model->name;
+  else if (!engine.model.empty()) out.model = engine.model;
+  out.slots_busy = static_cast<int>(core.requests().slots_of(agent.id, true));
+  out.slots = static_cast<int>(core.requests().slots_of(agent.id, false)) + out.slots_busy;
+  out.wanted = wanted.version;
+  out.applied = agent.acknowledged;
+  out.reason = reason_of(agent, wanted);
+  out.last_seen = agent.last_seen;
+  out.engine_pid = agent.connected ? engine.pid : 0;
+  out.engine_restarts = engine.restarts;
+  out.capabilities = agent.capabilities;
+  return out;
+}
+
+} // namespace
+
+std::vector<agent_view> view_agents(balancer_core const& core) {
+  std::map<agent_id, agent_view> out;
+  for (auto const& [id, agent] : core.agents().agents()) out[id] = view_of(agent, core);
+  for (auto const& spec : core.desired().effective().agents) {
+    if (out.contains(spec.id)) continue;
+    auto const wanted = core.desired().applicable(spec.id);
+    auto& row = out[spec.id];
+    row.id = spec.id;
+    if (wanted.model) row.model = wanted.model->name;
+    row.wanted = wanted.version;
+    row.reason = "has never connected";
+  }
+  std::vector<agent_view> rows;
+  for (auto& [id, row] : out) rows.push_back(std::move(row));
+  return rows;
+}
+
+std::vector<model_view> view_models(balancer_core const& core) {
+  std::map<std::string, model_view> out;
+  for (auto const& name : core.desired().served_names()) out[name].name = name;
+  for (auto const& [id, state] : core.desired().applicable_states()) {
+    if (!state.model) continue;
+    auto& row = out[state.model->name];
+    ++row.agents_wanted;
+    row.agents.push_back(id);
+  }
+  for (auto const& agent : view_agents(core)) {
+    if (!agent.model || !out.contains(*agent.model)) continue;
+    auto& row = out[*agent.model];
+    row.agents_ready += agent.status == engine_status::ready;
+    row.slots += agent.slots;
+    row.slots_busy += agent.slots_busy;
+  }
+  std::vector<model_view> rows;
+  for (auto& [name, row] : out) rows.push_back(std::move(row));
+  return rows;
+}
+
+std::vector<slot_view> view_slots(balancer_core const& core) {
+  std::map<std::pair<agent_id, slot_serial>, slot_view> out;
+  for (auto const& [serial, slot] : core.requests().idle_slots())
+    out[{slot.agent, serial}] = {.id = {}, .agent = slot.agent, .model = slot.model, .status = slot_status::idle, .request = {}};
+  for (auto const& request : core.requests().requests()) {
+    if (is_terminal(request.state) || request.state == request_state::queued) continue;
+    out[{request.agent, request.slot}] = {
+        .id = {}, .agent = request.agent, .model = request.model, .status = slot_status::busy, .request = request.id};
+  }
+  std::vector<slot_view> rows;
+  std::map<agent_id, int> numbers;
+  for (auto& [key, row] : out) {
+    row.id = row.agent.value + "/" + std::to_string(numbers[row.agent]++);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<request_view> view_requests(balancer_core const& core) {
+  std::vector<request_view> rows;
+  for (auto const& request : core.requests().requests()) {
+    request_view row;
+    row.id = request.id;
+    row.model = request.model;
+    row.endpoint = request.endpoint;
+    row.status = request.state;
+    if (request.failure != request_failure::none) row.failure = request.failure;
+    if (!request.agent.empty()) row.agent = request.agent;
+    row.attempts = request.tries.value;
+    row.queue_milliseconds = request.queue_milliseconds;
+    row.created_at = request.created_at;
+    if (is_terminal(request.state)) row.completed_at = request.completed_at;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+} // namespace paddler

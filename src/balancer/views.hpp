@@ -1,0 +1,15 @@
+// The rows that people see, joined from the core's state. Pure.
+#pragma once
+#include "core/balancer_core.hpp"
+#include "model/views.hpp"
+
+#include <vector>
+
+namespace paddler {
+
+std::vector<agent_view> view_agents(balancer_core const& core);
+std::vector<model_view> view_models(balancer_core const& core);
+std::vector<slot_view> view_slots(balancer_core const& core);
+std::vector<request_view> view_requests(balancer_core const& core);
+
+} // namespace paddler
