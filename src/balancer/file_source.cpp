@@ -1,0 +1,39 @@
+#include "balancer/file_source.hpp"
+
+#include "runtime/files.hpp"
+#include "runtime/log.hpp"
+#include "wire/desired_codec.hpp"
+
+namespace paddler {
+
+file_source::file_source(asio::any_io_executor executor, core_service& core, blocking_executor& pool, std::string path,
+                         std::size_t max_bytes)
+    : core_(core), pool_(pool), path_(std::move(path)), max_bytes_(max_bytes), watcher_(executor, pool, path_) {}
+
+task<result<revision>> file_source::load() {
+  auto const text = co_await run_blocking(pool_, [this] { return blocking_read_file(path_, max_bytes_); });
+  if (!text) co_return std::unexpected(text.error());
+  auto const format = path_.ends_with(".json") ? document_format::json : document_format::yaml;
+  auto document = parse_desired(*text, format);
+  if (!document) co_return std::unexpected(document.error());
+  desired_change change;
+  change.source = {source_kind::file, path_};
+  change.document = std::move(*document);
+  change.origin = {"file", path_};
+  co_return co_await core_.submit(std::move(change));
+}
+
+task<> file_source::watch() {
+  co_await watcher_.start();
+  do {
+    auto const loaded = co_await load();
+    if (loaded) {
+      log_info("desired.file_loaded", "the configuration file is in force", {{"path", path_}, {"revision", loaded->value}});
+    } else {
+      log_error("desired.file_refused", "the configuration file was not taken; what was in force stays: " + describe(loaded.error()),
+                {{"path", path_}});
+    }
+  } while (co_await watcher_.next_change());
+}
+
+} // namespace paddler

@@ -1,0 +1,32 @@
+// One configuration file as a source of desired state: read at the start, and again whenever it changes.
+#pragma once
+#include "balancer/core_service.hpp"
+#include "runtime/blocking.hpp"
+#include "runtime/file_watcher.hpp"
+
+#include <string>
+
+namespace paddler {
+
+// A file that is missing, cut off or wrong changes nothing: what it said before stays, and the log says what is the matter.
+class file_source {
+public:
+  // `core` and `pool` must outlive it.
+  file_source(asio::any_io_executor executor, core_service& core, blocking_executor& pool, std::string path,
+              std::size_t max_bytes);
+
+  // Reads the file once. The error says why its content was not taken.
+  task<result<revision>> load();
+
+  // Watches until cancelled; load() was called before.
+  task<> watch();
+
+private:
+  core_service& core_;
+  blocking_executor& pool_;
+  std::string path_;
+  std::size_t max_bytes_;
+  file_watcher watcher_;
+};
+
+} // namespace paddler
