@@ -1,0 +1,37 @@
+// What an agent is told at its start. Values only; the command line fills them in.
+#pragma once
+#include "core/engine/engine_command.hpp"
+#include "core/engine/engine_machine.hpp"
+#include "core/session/agent_link_machine.hpp"
+#include "model/desired.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace paddler {
+
+inline constexpr std::uint16_t default_management_port = 8060;
+
+struct agent_config {
+  // Balancers' management addresses, tried in turn: "host:port", "[::1]:port" or "host". At least one.
+  std::vector<std::string> balancers;
+  agent_id id;         // empty: the machine's host name
+  std::string version; // of paddler, for people
+
+  // What the command line says of the model: the discovery source of the desired state. Its `id` is filled in.
+  std::optional<agent_spec> discovered;
+
+  engine_program program;
+  int engine_threads = 0;                    // of each engine; 0: its own choice, one for each physical core
+  std::optional<int> engine_gpu_layers;      // none given: as many as fit
+  std::string runtime_directory;             // absolute; for engines' sockets; made if missing
+  duration drain = std::chrono::seconds(30); // for running requests, before an engine is replaced
+
+  agent_link_policy link = {};
+  engine_policy engine = {};
+};
+
+} // namespace paddler
