@@ -87,6 +87,7 @@ def pure_includes(_):
 
 BAD_COROUTINES = """
 struct pair_of { int* a; int b; ~pair_of(); };
+struct held { pair_of p; }; task<int> keep(held); task<void> empty() { take(co_await keep(held{})); }
 task<void> braced() { use(pair_of{nullptr, co_await number()}); }
 task<void> chosen(bool x) { use(co_await number() > 0 && x ? pair_of() : pair_of()); }
 task<void> captured(int x) { auto f = [x]() -> task<void> { take(x + co_await number()); }; co_await f(); }
@@ -95,6 +96,7 @@ GOOD_COROUTINES = """
 struct pair_of { int* a; int b; ~pair_of(); };
 task<void> named() { int const n = co_await number(); pair_of p{nullptr, n}; use(p); }
 task<void> started(int x) { auto f = [](int y) -> task<void> { take(y + co_await number()); }; co_await f(x); }
+struct tag {}; task<int> tagged(tag); task<void> harmless() { take(co_await tagged(tag{})); }
 """
 COROUTINE_HEAD = """
 #include <coroutine>
