@@ -35,9 +35,8 @@ std::string comma_separated(std::span<std::string_view const> words) {
 
 bool looks_like_number(std::string_view text) {
   double value = 0;
-  auto const* const end = text.data() + text.size();
-  auto const read = std::from_chars(text.data(), end, value);
-  return read.ec == std::errc() && read.ptr == end;
+  auto const read = std::from_chars(text.data(), text.data() + text.size(), value);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size();
 }
 
 // How to mend a value of the wrong kind.

@@ -37,9 +37,9 @@ public:
   int digits(std::size_t count, int least, int most) {
     int value = 0;
     auto const part = rest_.substr(0, count);
-    auto const* const end = part.data() + part.size();
     bool const starts_well = !part.empty() && part.front() >= '0' && part.front() <= '9';
-    ok_ = ok_ && starts_well && part.size() == count && std::from_chars(part.data(), end, value).ptr == end &&
+    ok_ = ok_ && starts_well && part.size() == count &&
+          std::from_chars(part.data(), part.data() + part.size(), value).ptr == part.data() + part.size() &&
           value >= least && value <= most;
     rest_.remove_prefix(part.size());
     return value;
