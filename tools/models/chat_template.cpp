@@ -39,7 +39,7 @@ constexpr char const* conversation = R"jinja({%- for message in turns %}
             {%- set function = call.function if call.function is defined else call %}
             {%- if message.content or not loop.first %}{{- '\n' }}{%- endif %}
             {{- '<tool_call>\n{"name": "' + function.name + '", "arguments": ' }}
-            {%- if function.arguments is string %}{{- function.arguments }}{%- else %}{{- function.arguments | tojson }}{%- endif %}
+            {{- function.arguments | tojson }}
             {{- '}\n</tool_call>' }}
         {%- endfor %}
     {%- endif %}

@@ -1,12 +1,14 @@
 #include "models/commands.hpp"
 
 #include "models/broken_model.hpp"
+#include "models/demo_model.hpp"
 #include "models/random_model.hpp"
 #include "models/scripted.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <iostream>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,6 +23,8 @@ struct arguments {
   std::uint32_t context = 4096;
   random_model_options random;
   std::string broken;
+  demo_model_options demo;
+  int conversations = 0;
 };
 
 void add_output(CLI::App& command, arguments& given) {
@@ -73,8 +77,32 @@ void add_broken(CLI::App& app, arguments& given) {
   add_output(*command, given);
 }
 
+void add_demo(CLI::App& app, arguments& given) {
+  auto* const command = app.add_subcommand("demo", "The demo model, trained from scratch: takes a quarter of an hour");
+  command->add_option("--corpus", given.demo.corpus, "Folder with the text tables")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--steps", given.demo.steps, "Training steps")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  command->add_option("--threads", given.demo.threads, "Threads; other numbers may give other bytes")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
+  command->add_option("--seed", given.demo.seed, "Other seeds give other weights")->capture_default_str();
+  auto* const output = command->add_option("-o,--output", given.output, "The file to write")->type_name("FILE");
+  auto* const show = command->add_option("--show", given.conversations, "Only print so many of its conversations");
+  show->excludes(output);
+  command->callback([output, show] {
+    if (output->empty() && show->empty()) throw CLI::RequiredError("--output or --show");
+  });
+}
+
 result<void> write_model(CLI::App const& app, arguments& given) {
   if (app.got_subcommand("random")) return write_random_model(given.random, given.output);
+  if (app.got_subcommand("demo")) {
+    if (given.conversations > 0) return show_conversations(given.demo, given.conversations, std::cout);
+    return write_demo_model(given.demo, given.output, std::cout);
+  }
   if (app.got_subcommand("bad")) return write_broken_model(given.broken, given.output);
   if (!given.tool_call.empty()) given.words.call = tool_call_script{given.tool_call[0], given.tool_call[1]};
   return write_scripted_model(given.words, given.context, given.output);
@@ -90,6 +118,7 @@ int make_model(int argc, char const* const* argv) {
   add_scripted(app, given);
   add_random(app, given);
   add_broken(app, given);
+  add_demo(app, given);
   try {
     app.parse(argc, argv);
   } catch (CLI::ParseError const& e) {
