@@ -44,9 +44,9 @@ task<result<int>> one(blocking_executor* pool) {
 
 TEST(blocking, a_full_queue_is_an_answer) {
   event_loop loop;
-  blocking_executor pool("test", 1, 1);
   std::latch running(1);
   std::latch release(1);
+  blocking_executor pool("test", 1, 1);
   ASSERT_TRUE(pool.submit([&] {
     running.count_down();
     release.wait();
