@@ -1,0 +1,188 @@
+#include "net/http_session.hpp"
+#include "net/problem.hpp"
+#include "runtime/log.hpp"
+
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+namespace paddler {
+namespace {
+
+// A chunk's size line: hexadecimal, CR LF.
+struct chunk_size_line {
+  explicit chunk_size_line(std::size_t size) {
+    auto const end = std::to_chars(text.data(), text.data() + 16, size, 16).ptr;
+    end[0] = '\r';
+    end[1] = '\n';
+    length = static_cast<std::size_t>(end + 2 - text.data());
+  }
+
+  [[nodiscard]] asio::const_buffer buffer() const { return {text.data(), length}; }
+
+  std::array<char, 18> text{};
+  std::size_t length = 0;
+};
+
+constexpr std::string_view end_of_line = "\r\n";
+constexpr std::string_view last_chunk = "0\r\n\r\n";
+constexpr std::size_t usual_pieces = 6;
+
+// size line, pieces, end of line
+void frame_chunk(std::span<asio::const_buffer> out, chunk_size_line const& size,
+                 std::span<asio::const_buffer const> pieces) {
+  out.front() = size.buffer();
+  for (std::size_t i = 0; i < pieces.size(); ++i) out[i + 1] = pieces[i];
+  out.back() = asio::buffer(end_of_line);
+}
+
+} // namespace
+
+http_head const& http_exchange::head() const { return session_.head_; }
+
+std::string const& http_exchange::request_id() const { return session_.request_id_; }
+
+std::string_view http_exchange::param(std::string_view name) const {
+  for (auto const& [key, value] : params_) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+void http_exchange::set_route(std::string_view operation_id, std::size_t body_limit,
+                              std::vector<std::pair<std::string_view, std::string>> params) {
+  operation_id_ = operation_id;
+  body_limit_ = body_limit;
+  params_ = std::move(params);
+}
+
+task<result<std::string>> http_exchange::read_body(std::size_t limit, std::function<void(std::string_view)> on_piece) {
+  if (limit == 0) limit = body_limit_;
+  if (limit == 0) limit = session_.service_->limits.body_bytes;
+  return collect_body(limit, std::move(on_piece));
+}
+
+task<result<std::string>> http_exchange::collect_body(std::size_t limit,
+                                                      std::function<void(std::string_view)> on_piece) {
+  auto const too_large = [this, limit] {
+    session_.close_after_ = true;
+    return fail(error_code::too_large, "the body is larger than the limit of " + std::to_string(limit) + " bytes");
+  };
+  auto const announced = session_.head_.content_length;
+  if (announced && *announced > limit) co_return too_large();
+  std::string body;
+  if (announced) body.reserve(std::min<std::size_t>(*announced, 1024 * 1024)); // a client's word is not worth more
+  for (;;) {
+    std::span<char const> piece;
+    error why;
+    if (!co_await session_.next_body_piece(&piece, &why)) co_return std::unexpected(std::move(why));
+    if (piece.empty()) co_return body;
+    if (piece.size() > limit - body.size()) co_return too_large();
+    body.append(piece.data(), piece.size());
+    if (on_piece) on_piece({piece.data(), piece.size()});
+  }
+}
+
+task<result<std::span<char const>>> http_exchange::read_body_some() {
+  std::span<char const> piece;
+  error why;
+  if (!co_await session_.next_body_piece(&piece, &why)) co_return std::unexpected(std::move(why));
+  co_return piece;
+}
+
+// Not a coroutine: the headers are used up before the first wait.
+task<bool> http_exchange::respond(unsigned status, header_list headers, std::string_view body) {
+  auto& s = session_;
+  if (s.answer_ == http_session::answer_state::none) {
+    s.compose_head(status, headers);
+    s.finish_head(status, body.size());
+  }
+  return s.send_whole(body);
+}
+
+task<bool> http_exchange::respond_error(unsigned status, std::string_view detail, header_list headers) {
+  auto& s = session_;
+  auto answer = s.error_body(status, detail);
+  if (s.answer_ == http_session::answer_state::none) {
+    std::vector<header_view> all(headers.begin(), headers.end());
+    all.push_back({"Content-Type", answer.content_type});
+    s.compose_head(status, all);
+    s.finish_head(status, answer.body.size());
+  }
+  return s.send_kept(std::move(answer.body));
+}
+
+task<bool> http_exchange::respond_error(error const& why, header_list headers) {
+  return respond_error(http_status_of(why.code), why.message, headers);
+}
+
+task<bool> http_exchange::start_stream(unsigned status, header_list headers) {
+  auto& s = session_;
+  if (s.answer_ == http_session::answer_state::none) {
+    s.chunked_answer_ = s.head_.version == 11;
+    if (!s.chunked_answer_) s.close_after_ = true;
+    s.compose_head(status, headers);
+    s.finish_stream_head();
+  }
+  return s.send_stream_head();
+}
+
+task<bool> http_exchange::write_chunk(std::span<asio::const_buffer const> pieces) {
+  auto& s = session_;
+  if (s.answer_ != http_session::answer_state::streaming) co_return false;
+  auto const size = asio::buffer_size(pieces);
+  if (size == 0 || s.head_request_) co_return true;
+  if (!s.chunked_answer_) co_return co_await s.send(pieces);
+  chunk_size_line const line(size);
+  if (pieces.size() <= usual_pieces) {
+    std::array<asio::const_buffer, usual_pieces + 2> framed;
+    auto const used = std::span(framed).first(pieces.size() + 2);
+    frame_chunk(used, line, pieces);
+    co_return co_await s.send(used);
+  }
+  std::vector<asio::const_buffer> framed(pieces.size() + 2);
+  frame_chunk(framed, line, pieces);
+  co_return co_await s.send(framed);
+}
+
+task<bool> http_exchange::write_chunk(std::string_view piece) {
+  std::array<asio::const_buffer, 1> const pieces{asio::buffer(piece)};
+  co_return co_await write_chunk(std::span<asio::const_buffer const>(pieces));
+}
+
+task<bool> http_exchange::finish_stream() {
+  auto& s = session_;
+  if (s.answer_ != http_session::answer_state::streaming) co_return false;
+  s.answer_ = http_session::answer_state::done;
+  if (!s.chunked_answer_ || s.head_request_) co_return true;
+  std::array<asio::const_buffer, 1> const end{asio::buffer(last_chunk)};
+  co_return co_await s.send(end);
+}
+
+bool http_exchange::response_started() const { return session_.answer_ != http_session::answer_state::none; }
+
+void http_exchange::abort() {
+  if (session_.answer_ == http_session::answer_state::taken) return;
+  session_.answer_ = http_session::answer_state::broken;
+  session_.stream_->close();
+}
+
+task<> http_exchange::wait_client_gone() { return session_.stream_->wait_peer_closed(); }
+
+transport& http_exchange::connection() { return *session_.stream_; }
+
+taken_connection http_exchange::upgrade() { return session_.take(); }
+
+task<result<taken_connection>> http_exchange::switch_protocols(std::string protocol) {
+  auto& s = session_;
+  if (s.answer_ != http_session::answer_state::none)
+    co_return fail(error_code::internal, "the request was answered before its connection could be taken");
+  s.compose_head(101, {{"Connection", "Upgrade"}, {"Upgrade", protocol}});
+  s.out_ += "\r\n";
+  std::array<asio::const_buffer, 1> const head{asio::buffer(s.out_)};
+  if (!co_await s.send(head)) co_return fail(error_code::closed, "the client closed the connection");
+  co_return s.take();
+}
+
+} // namespace paddler

@@ -1,0 +1,260 @@
+// transport on a socket of the kernel.
+#include "net/transport.hpp"
+#include "runtime/timer.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+namespace paddler {
+namespace {
+
+using boost::system::error_code;
+using steady = std::chrono::steady_clock;
+using stream_socket = asio::generic::stream_protocol::socket;
+
+constexpr std::size_t buffers_per_call_limit = 64;
+constexpr std::size_t asio_buffers_limit = 16;
+constexpr int writes_without_yield_limit = 32; // then other tasks of the loop have their turn
+constexpr auto peer_poll_period = std::chrono::milliseconds(250);
+
+// Position in a list of buffers that are being written.
+class write_cursor {
+public:
+  explicit write_cursor(std::span<asio::const_buffer const> buffers) : rest_(buffers) { skip_empty(); }
+
+  [[nodiscard]] bool at_end() const { return rest_.empty(); }
+
+  // The next buffers for one system call; returns how many.
+  std::size_t fill(std::span<iovec> out) const {
+    std::size_t n = 0;
+    for (auto const& buffer : rest_) {
+      if (n == out.size()) break;
+      std::size_t const skipped = n == 0 ? offset_ : 0;
+      auto const* data = static_cast<char const*>(buffer.data()) + skipped;
+      out[n++] = {const_cast<char*>(data), buffer.size() - skipped}; // NOLINT: iovec has no const form
+    }
+    return n;
+  }
+
+  void advance(std::size_t bytes) {
+    while (bytes > 0) {
+      auto const left = rest_.front().size() - offset_;
+      if (bytes < left) {
+        offset_ += bytes;
+        return;
+      }
+      bytes -= left;
+      offset_ = 0;
+      rest_ = rest_.subspan(1);
+    }
+    skip_empty();
+  }
+
+private:
+  void skip_empty() {
+    while (!rest_.empty() && offset_ == rest_.front().size()) {
+      rest_ = rest_.subspan(1);
+      offset_ = 0;
+    }
+  }
+
+  std::span<asio::const_buffer const> rest_;
+  std::size_t offset_ = 0;
+};
+
+// One sendmsg(). A negative result is -errno.
+ssize_t send_some(int descriptor, write_cursor const& from) {
+  std::array<iovec, buffers_per_call_limit> parts; // NOLINT: filled below
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = from.fill(parts);
+  ssize_t n = 0;
+  do n = ::sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  return n < 0 ? -errno : n;
+}
+
+// A bounded copy of a buffer list in the form that Asio's operations want.
+template <class Buffer> struct few_buffers {
+  explicit few_buffers(std::span<Buffer const> from) {
+    for (auto const& buffer : from) {
+      if (count == items.size()) break;
+      items[count++] = buffer;
+    }
+  }
+
+  [[nodiscard]] Buffer const* begin() const { return items.data(); }
+
+  [[nodiscard]] Buffer const* end() const { return items.data() + count; }
+
+  std::array<Buffer, asio_buffers_limit> items{};
+  std::size_t count = 0;
+};
+
+enum class peer_state { quiet, has_bytes, gone };
+
+peer_state look_at_peer(int descriptor) {
+  char byte = 0;
+  auto const n = ::recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n == 0) return peer_state::gone;
+  if (n < 0) return errno == EAGAIN || errno == EINTR ? peer_state::quiet : peer_state::gone;
+  pollfd look{descriptor, POLLRDHUP, 0};
+  return ::poll(&look, 1, 0) > 0 ? peer_state::gone : peer_state::has_bytes;
+}
+
+class socket_transport final : public transport {
+public:
+  socket_transport(stream_socket socket, std::string peer)
+      : state_(std::make_shared<state>(std::move(socket))), socket_(state_->socket), peer_(std::move(peer)) {}
+
+  ~socket_transport() override { close(); }
+
+  task<io_result> read_some(asio::mutable_buffer into) override {
+    if (state_->timed_out) co_return io_result(asio::error::timed_out, 0);
+    if (is_cancelled(co_await asio::this_coro::cancellation_state))
+      co_return io_result(asio::error::operation_aborted, 0);
+    auto const [ec, n] = co_await socket_.async_read_some(into, as_result);
+    writes_without_yield_ = 0;
+    co_return io_result(translate(ec), n);
+  }
+
+  task<io_result> write(std::span<asio::const_buffer const> buffers) override {
+    write_cursor cursor(buffers);
+    std::size_t written = 0;
+    while (!cursor.at_end()) {
+      if (state_->timed_out) co_return io_result(asio::error::timed_out, written);
+      auto const n = send_some(socket_.native_handle(), cursor);
+      if (n >= 0) {
+        written += static_cast<std::size_t>(n);
+        cursor.advance(static_cast<std::size_t>(n));
+        continue;
+      }
+      if (n != -EAGAIN)
+        co_return io_result(error_code(static_cast<int>(-n), boost::system::system_category()), written);
+      if (is_cancelled(co_await asio::this_coro::cancellation_state))
+        co_return io_result(asio::error::operation_aborted, written);
+      writes_without_yield_ = 0;
+      auto const [ec] = co_await socket_.async_wait(stream_socket::wait_write, as_result);
+      if (ec) co_return io_result(translate(ec), written);
+    }
+    if (++writes_without_yield_ >= writes_without_yield_limit) {
+      writes_without_yield_ = 0;
+      co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    }
+    co_return io_result({}, written);
+  }
+
+  void async_read_some(std::span<asio::mutable_buffer const> buffers, io_handler handler) override {
+    socket_.async_read_some(few_buffers<asio::mutable_buffer>(buffers), std::move(handler));
+  }
+
+  void async_write_some(std::span<asio::const_buffer const> buffers, io_handler handler) override {
+    socket_.async_write_some(few_buffers<asio::const_buffer>(buffers), std::move(handler));
+  }
+
+  void set_deadline(duration limit) override {
+    auto& s = *state_;
+    s.timed_out = false;
+    s.deadline = steady::now() + std::chrono::duration_cast<steady::duration>(limit);
+    if (s.deadline < s.timer_fires_at) arm_timer(state_);
+  }
+
+  void clear_deadline() override {
+    state_->timed_out = false;
+    state_->deadline = steady::time_point::max();
+  }
+
+  task<> wait_peer_closed() override {
+    while (socket_.is_open() && !state_->timed_out && !is_cancelled(co_await asio::this_coro::cancellation_state)) {
+      auto const seen = look_at_peer(socket_.native_handle());
+      if (seen == peer_state::gone) co_return;
+      if (seen == peer_state::quiet)
+        co_await socket_.async_wait(stream_socket::wait_read, as_result);
+      else
+        co_await sleep_for(peer_poll_period); // waiting for readability would spin
+    }
+  }
+
+  void finish_writing() noexcept override {
+    error_code ignored;
+    socket_.shutdown(stream_socket::shutdown_send, ignored);
+  }
+
+  void close() noexcept override {
+    error_code ignored;
+    socket_.close(ignored);
+    state_->deadline = steady::time_point::max();
+    if (state_->timer_fires_at != steady::time_point::max()) state_->timer.cancel();
+  }
+
+  [[nodiscard]] std::string const& peer() const override { return peer_; }
+
+  [[nodiscard]] asio::any_io_executor executor() override { return socket_.get_executor(); }
+
+private:
+  // Shared with the timer's handler, which may be queued already when the transport goes.
+  struct state {
+    explicit state(stream_socket socket_in) : socket(std::move(socket_in)), timer(socket.get_executor()) {}
+
+    stream_socket socket;
+    asio::steady_timer timer;
+    steady::time_point deadline = steady::time_point::max();
+    steady::time_point timer_fires_at = steady::time_point::max(); // max: not armed
+    bool timed_out = false;
+  };
+
+  // One timer a transport. It is armed for the deadline of that moment; when it fires and the deadline has moved on, it
+  // is armed again. So a deadline that is set for every read costs a timer only once in its length.
+  static void arm_timer(std::shared_ptr<state> const& s) {
+    s->timer_fires_at = s->deadline;
+    s->timer.expires_at(s->deadline);
+    s->timer.async_wait([s](error_code ec) {
+      if (ec) return; // armed anew, or closed
+      s->timer_fires_at = steady::time_point::max();
+      if (s->deadline == steady::time_point::max()) return;
+      if (steady::now() < s->deadline) {
+        arm_timer(s);
+        return;
+      }
+      s->timed_out = true;
+      error_code ignored;
+      s->socket.cancel(ignored);
+    });
+  }
+
+  [[nodiscard]] error_code translate(error_code ec) const {
+    if (ec == asio::error::operation_aborted && state_->timed_out) return asio::error::timed_out;
+    return ec;
+  }
+
+  std::shared_ptr<state> state_;
+  stream_socket& socket_;
+  std::string peer_;
+  int writes_without_yield_ = 0;
+};
+
+int family_of(int descriptor) {
+  int family = AF_UNSPEC;
+  socklen_t size = sizeof family;
+  ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return family;
+}
+
+} // namespace
+
+std::unique_ptr<transport> adopt_socket(asio::any_io_executor executor, int descriptor, std::string peer) {
+  stream_socket socket(std::move(executor), asio::generic::stream_protocol(family_of(descriptor), 0), descriptor);
+  return std::make_unique<socket_transport>(std::move(socket), std::move(peer));
+}
+
+} // namespace paddler
