@@ -18,8 +18,8 @@ enum class engine_kind {
 // Which program serves.
 struct engine_program {
   engine_kind kind = engine_kind::built_in;
-  std::string path;             // llama_server: the executable; the others run the binary that runs this
-  engine_simulation simulation; // simulated only
+  std::string path;                  // llama_server: the executable; the others run the binary that runs this
+  engine_simulation simulation = {}; // simulated only
   friend bool operator==(engine_program const&, engine_program const&) = default;
 };
 

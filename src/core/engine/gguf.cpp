@@ -398,6 +398,16 @@ bool is_embedding_model(gguf_info const& info) {
   return info.pooling.has_value() && *info.pooling != embedding_pooling::none;
 }
 
+engine_spec fit_to_model(engine_spec spec, gguf_info const& info) {
+  spec.embedding = spec.embedding || is_embedding_model(info);
+  bool const pools = info.pooling.has_value() && *info.pooling != embedding_pooling::none;
+  if (spec.embedding && !spec.pooling && !pools)
+    spec.pooling = is_embedding_model(info) ? embedding_pooling::mean : embedding_pooling::last;
+  if (info.context_length > 0 && std::cmp_greater(spec.context_per_slot, info.context_length))
+    spec.context_per_slot = static_cast<int>(info.context_length);
+  return spec;
+}
+
 std::uint64_t kv_cache_bytes(gguf_info const& info, std::uint64_t context_tokens) {
   constexpr std::uint64_t element_bytes = 2;
   std::uint64_t total = element_bytes;

@@ -56,6 +56,10 @@ gguf_parse_result parse_gguf(std::span<std::byte const> window, std::uint64_t fi
 // Whether it makes vectors and no text: encoders, and models that were converted with a pooling.
 bool is_embedding_model(gguf_info const& info);
 
+// The specification as the model in the file wants it: an embedding model is served as one, with a pooling, and no slot
+// gets more context than the model was trained for (engines refuse to use more).
+engine_spec fit_to_model(engine_spec spec, gguf_info const& info);
+
 // Memory of the key and value caches with 16-bit elements.
 std::uint64_t kv_cache_bytes(gguf_info const& info, std::uint64_t context_tokens);
 

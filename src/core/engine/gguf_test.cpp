@@ -136,6 +136,21 @@ TEST(Gguf, KnowsEmbeddingModels) {
   EXPECT_TRUE(is_embedding_model(info));
 }
 
+TEST(Gguf, SpecificationsAreFittedToTheModel) {
+  engine_spec spec;
+  spec.context_per_slot = 4096;
+  gguf_info info;
+  info.architecture = "bert";
+  info.context_length = 512;
+  auto const fitted = fit_to_model(spec, info);
+  EXPECT_TRUE(fitted.embedding);
+  EXPECT_EQ(fitted.pooling, embedding_pooling::mean);
+  EXPECT_EQ(fitted.context_per_slot, 512);
+  info.pooling = embedding_pooling::cls;
+  EXPECT_EQ(fit_to_model(spec, info).pooling, std::nullopt) << "the file's own is used";
+  EXPECT_EQ(fit_to_model(spec, gguf_info{}), spec);
+}
+
 TEST(Gguf, AsksForMoreUntilTheHeaderIsThere) {
   std::string const file = good_file();
   std::uint64_t window = 4;
