@@ -30,8 +30,7 @@ logged() {
   shift
   mkdir -p "$logs"
   if [ -t 1 ]; then "$@"; return; fi
-  "$@" > >(passing_on "$log") 2>&1 || status=$?
-  wait $! 2>/dev/null || true
+  "$@" 2>&1 | passing_on "$log" || status=$?
   if [ "$status" -ne 0 ]; then
     printf '    ... the end of %s:\n' "${log#"$root"/}"
     tail -n 60 "$log" | sed 's/^/    /'
