@@ -60,3 +60,6 @@ scratch_folder() {
   mkdir -p "$PADDLER_CACHE"
   mktemp -d "$PADDLER_CACHE/fetch.XXXXXX"
 }
+
+# program_path [PRESET]: where the build puts the program.
+program_path() { printf '%s\n' "$root/build/${1:-release}/paddler"; }
