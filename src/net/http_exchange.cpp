@@ -26,15 +26,15 @@ struct chunk_size_line {
 };
 
 constexpr std::string_view end_of_line = "\r\n";
-constexpr std::string_view last_chunk = "0\r\n\r\n";
+constexpr std::string_view end_of_stream = "0\r\n\r\n";
+constexpr std::string_view end_of_chunk_and_stream = "\r\n0\r\n\r\n";
 constexpr std::size_t usual_pieces = 6;
 
-// size line, pieces, end of line
 void frame_chunk(std::span<asio::const_buffer> out, chunk_size_line const& size,
-                 std::span<asio::const_buffer const> pieces) {
+                 std::span<asio::const_buffer const> pieces, std::string_view tail) {
   out.front() = size.buffer();
   for (std::size_t i = 0; i < pieces.size(); ++i) out[i + 1] = pieces[i];
-  out.back() = asio::buffer(end_of_line);
+  out.back() = asio::buffer(tail);
 }
 
 } // namespace
@@ -129,35 +129,46 @@ task<bool> http_exchange::start_stream(unsigned status, header_list headers) {
 }
 
 task<bool> http_exchange::write_chunk(std::span<asio::const_buffer const> pieces) {
-  auto& s = session_;
-  if (s.answer_ != http_session::answer_state::streaming) co_return false;
-  auto const size = asio::buffer_size(pieces);
-  if (size == 0 || s.head_request_) co_return true;
-  if (!s.chunked_answer_) co_return co_await s.send(pieces);
-  chunk_size_line const line(size);
-  if (pieces.size() <= usual_pieces) {
-    std::array<asio::const_buffer, usual_pieces + 2> framed;
-    auto const used = std::span(framed).first(pieces.size() + 2);
-    frame_chunk(used, line, pieces);
-    co_return co_await s.send(used);
-  }
-  std::vector<asio::const_buffer> framed(pieces.size() + 2);
-  frame_chunk(framed, line, pieces);
-  co_return co_await s.send(framed);
+  return session_.send_chunk(pieces, end_of_line);
 }
 
 task<bool> http_exchange::write_chunk(std::string_view piece) {
   std::array<asio::const_buffer, 1> const pieces{asio::buffer(piece)};
-  co_return co_await write_chunk(std::span<asio::const_buffer const>(pieces));
+  co_return co_await session_.send_chunk(pieces, end_of_line);
 }
 
-task<bool> http_exchange::finish_stream() {
+task<bool> http_exchange::finish_stream() { return finish_stream({}); }
+
+task<bool> http_exchange::finish_stream(std::span<asio::const_buffer const> last) {
   auto& s = session_;
   if (s.answer_ != http_session::answer_state::streaming) co_return false;
-  s.answer_ = http_session::answer_state::done;
-  if (!s.chunked_answer_ || s.head_request_) co_return true;
-  std::array<asio::const_buffer, 1> const end{asio::buffer(last_chunk)};
-  co_return co_await s.send(end);
+  bool sent = true;
+  if (asio::buffer_size(last) > 0) {
+    sent = co_await s.send_chunk(last, end_of_chunk_and_stream);
+  } else if (s.chunked_answer_ && !s.head_request_) {
+    std::array<asio::const_buffer, 1> const end{asio::buffer(end_of_stream)};
+    sent = co_await s.send(end);
+  }
+  if (sent) s.answer_ = http_session::answer_state::done;
+  co_return sent;
+}
+
+// A chunk in one system call: its size line, the pieces, and what follows them.
+task<bool> http_session::send_chunk(std::span<asio::const_buffer const> pieces, std::string_view tail) {
+  if (answer_ != answer_state::streaming) co_return false;
+  auto const size = asio::buffer_size(pieces);
+  if (size == 0 || head_request_) co_return true;
+  if (!chunked_answer_) co_return co_await send(pieces);
+  chunk_size_line const line(size);
+  if (pieces.size() <= usual_pieces) {
+    std::array<asio::const_buffer, usual_pieces + 2> framed;
+    auto const used = std::span(framed).first(pieces.size() + 2);
+    frame_chunk(used, line, pieces, tail);
+    co_return co_await send(used);
+  }
+  std::vector<asio::const_buffer> framed(pieces.size() + 2);
+  frame_chunk(framed, line, pieces, tail);
+  co_return co_await send(framed);
 }
 
 bool http_exchange::response_started() const { return session_.answer_ != http_session::answer_state::none; }

@@ -85,6 +85,7 @@ public:
   task<bool> write_chunk(std::span<asio::const_buffer const> pieces);
   task<bool> write_chunk(std::string_view piece);
   task<bool> finish_stream();
+  task<bool> finish_stream(std::span<asio::const_buffer const> last); // the last chunk and the end, in one system call
 
   [[nodiscard]] bool response_started() const;
 

@@ -34,6 +34,7 @@ private:
   task<bool> send_whole(std::string_view body);
   task<bool> send_kept(std::string body);
   task<bool> send_stream_head();
+  task<bool> send_chunk(std::span<asio::const_buffer const> pieces, std::string_view tail);
   void begin_request();
   void compose_head(unsigned status, header_list headers);
   void finish_head(unsigned status, std::size_t body_size);
