@@ -1,0 +1,21 @@
+// What the kernel says of a process.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace paddler {
+
+// Zombies do not count.
+bool is_running(std::int64_t pid);
+
+// All of these are 0 where there is no such process.
+std::size_t open_files(std::int64_t pid);
+std::size_t thread_count(std::int64_t pid);
+std::size_t resident_bytes(std::int64_t pid);
+
+std::int64_t own_pid();
+
+// False where there is no such process.
+bool send_signal(std::int64_t pid, int signal);
+
+} // namespace paddler
