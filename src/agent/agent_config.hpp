@@ -6,6 +6,7 @@
 #include "model/desired.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,15 @@
 namespace paddler {
 
 inline constexpr std::uint16_t default_management_port = 8060;
+
+// Of slot connections. The defaults serve production.
+struct slot_limits {
+  duration dial_limit = std::chrono::seconds(5); // to connect, and again until the balancer switched protocols
+  duration backoff_first = std::chrono::milliseconds(50);
+  duration backoff_limit = std::chrono::seconds(2);
+  std::size_t body_bytes = std::size_t{1} << 30; // of a request; the balancer's own limit is the one that people meet
+  duration write_silence = std::chrono::minutes(2); // the same, for a client that does not read
+};
 
 struct agent_config {
   // Balancers' management addresses, tried in turn: "host:port", "[::1]:port" or "host". At least one.
@@ -31,7 +41,8 @@ struct agent_config {
   duration drain = std::chrono::seconds(30); // for running requests, before an engine is replaced
 
   agent_link_policy link = {};
-  engine_policy engine = {};
+  slot_limits slots = {};
+  engine_policy engine = {.stop_grace = std::chrono::milliseconds(1500)}; // an engine has nothing to save
 };
 
 } // namespace paddler

@@ -1,21 +1,11 @@
 #include "core/session/agent_link_machine.hpp"
 
+#include "base/backoff.hpp"
+
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace paddler {
-namespace {
-
-// Anything up to a ceiling that doubles with each failure.
-duration full_jitter(agent_link_policy const& policy, int failures, double random) {
-  double const grown = static_cast<double>(policy.backoff_first.count()) * std::exp2(std::min(failures, 30));
-  double const ceiling = std::min(grown, static_cast<double>(policy.backoff_limit.count()));
-  return duration(static_cast<duration::rep>(ceiling * random));
-}
-
-} // namespace
-
 // One apply() in progress.
 struct agent_link_machine::step {
   agent_link_machine& m;
@@ -69,7 +59,7 @@ struct agent_link_machine::step {
     }
     m.tried_in_round_ = 0;
     m.phase_ = phase::waiting;
-    m.deadline_ = now + full_jitter(m.policy_, was_live ? 0 : m.failed_rounds_++, random);
+    m.deadline_ = now + full_jitter(m.policy_.backoff_first, m.policy_.backoff_limit, was_live ? 0 : m.failed_rounds_++, random);
   }
 
   void hang_up(std::string const& reason) {

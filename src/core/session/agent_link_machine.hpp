@@ -7,7 +7,7 @@
 //
 // - Each dial has a serial; what happened to an earlier dial is ignored.
 // - Addresses are tried in turn; after a round without a welcome, and after the loss of a link, it waits with
-//   exponential backoff and full jitter (Brooker 2015, "Exponential Backoff And Jitter").
+//   exponential backoff and full jitter.
 // - The newest state that was accepted stays, whatever becomes of the link. A state that was refused is checked again
 //   now and then: what it lacked may have come.
 // - The shell keeps these promises: each dial_balancer is answered by dial_opened or dial_ended, each end of an open

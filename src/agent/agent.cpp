@@ -1,0 +1,193 @@
+#include "agent/agent.hpp"
+
+#include "agent/engine_keeper.hpp"
+#include "agent/link_session.hpp"
+#include "agent/slot_service.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/log.hpp"
+#include "runtime/machine.hpp"
+#include "runtime/race.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace paddler {
+namespace {
+
+constexpr std::size_t blocking_threads = 2;
+constexpr std::size_t blocking_queue = 64;
+
+// Grows from start to start, and fits into a JSON number's 53 bits.
+incarnation new_process() {
+  auto const now = std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch());
+  return {static_cast<std::uint64_t>(now.count())};
+}
+
+agent_capabilities capabilities_of(machine_facts facts, std::string version) {
+  return {.version = std::move(version),
+          .hostname = std::move(facts.hostname),
+          .cpu_cores = facts.cpu_cores,
+          .memory_bytes = facts.memory_bytes,
+          .gpus = std::move(facts.gpus)};
+}
+
+result<std::vector<host_and_port>> parse_balancers(std::vector<std::string> const& texts) {
+  std::vector<host_and_port> out;
+  for (auto const& text : texts) {
+    auto parsed = parse_host_and_port(text, default_management_port);
+    if (!parsed) return std::unexpected(std::move(parsed).error());
+    out.push_back(std::move(*parsed));
+  }
+  if (out.empty())
+    return fail(error_code::invalid_input, "the agent was given no balancer's address",
+                "name one as in 127.0.0.1:" + std::to_string(default_management_port));
+  return out;
+}
+
+} // namespace
+
+struct agent::parts {
+  parts(asio::any_io_executor const& executor_in, agent_config config_in)
+      : executor(executor_in),
+        config(std::move(config_in)),
+        changed(executor),
+        engine(executor, blocking, config, [this] { engine_changed(); }),
+        slots(executor, config.slots, [this] { engine_changed(); }),
+        tasks(executor, "agent", on_escape::fail_process) {}
+
+  task<result<void>> prepare();
+  void make_link(machine_facts facts, std::vector<host_and_port> balancers);
+  task<> keep_link();
+  task<> wait_for_end();
+  task<> shut_down();
+  task<> wait_until_idle();
+  task<> patience_over();
+  void engine_changed();
+  void serve_slots();
+
+  asio::any_io_executor const executor;
+  agent_config config;
+  agent_identity identity;
+  wakeup changed;                        // what run() waits for
+  std::optional<mono_time> stop_at;      // set: it is to stop; requests may run until then
+  std::optional<host_and_port> balancer; // that knows this agent
+  std::optional<std::string> refusal;
+  bool link_over = false;
+  std::shared_ptr<slot_target const> target;
+
+  blocking_executor blocking{"agent", blocking_threads, blocking_queue};
+  std::optional<link_session> link;
+  engine_keeper engine;
+  slot_service slots;
+  task_group tasks;
+};
+
+// --- the beginning ---
+
+task<result<void>> agent::parts::prepare() {
+  auto balancers = parse_balancers(config.balancers);
+  if (!balancers) co_return std::unexpected(std::move(balancers).error());
+  auto facts = co_await run_blocking(blocking, [] { return blocking_machine_facts(); });
+  if (!facts) co_return std::unexpected(std::move(facts).error());
+  if (config.id.empty()) config.id.value = facts->hostname;
+  if (!is_valid_name(config.id.value))
+    co_return fail(error_code::invalid_input, "'" + config.id.value + "' is not a valid agent id",
+                   "give the agent a name of 1 to 128 letters, digits and - _ . / : @");
+  if (config.discovered) config.discovered->id = config.id;
+  make_link(std::move(*facts), std::move(*balancers));
+  co_return result<void>{};
+}
+
+void agent::parts::make_link(machine_facts facts, std::vector<host_and_port> balancers) {
+  identity = {config.id, new_process(), capabilities_of(std::move(facts), config.version), config.discovered};
+  link.emplace(executor, config.link, identity, std::move(balancers),
+               link_handlers{.check = [this](applicable_state state) { return engine.check(std::move(state)); },
+                             .run =
+                                 [this](applicable_state const& state) {
+                                   if (!stop_at) engine.run(state);
+                                 },
+                             .connected =
+                                 [this](std::optional<host_and_port> const& by) {
+                                   balancer = by;
+                                   serve_slots();
+                                 }});
+}
+
+task<> agent::parts::keep_link() {
+  refusal = co_await link->run();
+  link_over = true;
+  changed.notify_all();
+}
+
+// --- what follows from the engine's state ---
+
+void agent::parts::engine_changed() {
+  if (link) link->observe(engine.report(slots.busy()));
+  serve_slots();
+}
+
+// Slots are offered to the balancer that knows this agent while the engine is ready.
+void agent::parts::serve_slots() {
+  auto const ready = engine.ready();
+  if (!ready || !balancer || stop_at) return slots.serve(target = nullptr);
+  if (target && target->engine == *ready && to_string(target->balancer) == to_string(*balancer)) return;
+  target = std::make_shared<slot_target const>(slot_target{*balancer, identity.agent, identity.process, *ready});
+  slots.serve(target);
+}
+
+// --- the end ---
+
+task<> agent::parts::wait_for_end() {
+  while (!stop_at && !link_over)
+    if (!co_await changed.wait()) break;
+  if (!stop_at) stop_at = mono_now();
+}
+
+task<> agent::parts::wait_until_idle() { co_await slots.wait_idle(); }
+
+task<> agent::parts::patience_over() {
+  auto const cancellation = co_await asio::this_coro::cancellation_state;
+  for (auto now = mono_now(); now < *stop_at && !is_cancelled(cancellation); now = mono_now())
+    co_await with_deadline(*stop_at - now, changed.wait());
+}
+
+// First the requests, then the engine, and the link last: without its link the balancer takes all slots for lost.
+task<> agent::parts::shut_down() {
+  log_info("agent.stopping", "running requests may end first", {{"requests", slots.busy()}});
+  serve_slots();
+  co_await run_unless(wait_until_idle(), patience_over());
+  slots.drop();
+  co_await engine.stop(duration{});
+  link->stop();
+  co_await slots.join();
+  co_await tasks.join();
+}
+
+agent::agent(asio::any_io_executor executor, agent_config config)
+    : parts_(std::make_unique<parts>(executor, std::move(config))) {}
+
+agent::~agent() = default;
+
+task<result<void>> agent::run() {
+  auto& p = *parts_;
+  if (auto ready = co_await p.prepare(); !ready) co_return ready;
+  p.tasks.spawn("link", p.keep_link());
+  co_await p.wait_for_end();
+  co_await p.shut_down();
+  if (p.refusal) co_return fail(error_code::conflict, "the balancer refuses this agent: " + *p.refusal);
+  co_return result<void>{};
+}
+
+void agent::stop(duration polite) {
+  auto const at = mono_now() + polite;
+  parts_->stop_at = std::min(at, parts_->stop_at.value_or(at));
+  parts_->changed.notify_all();
+}
+
+engine_report agent::engine() const { return parts_->engine.report(parts_->slots.busy()); }
+
+bool agent::is_connected() const { return parts_->balancer.has_value(); }
+
+agent_id const& agent::id() const { return parts_->config.id; }
+
+} // namespace paddler

@@ -1,0 +1,130 @@
+#include "agent/engine_relay.hpp"
+
+#include "base/text.hpp"
+#include "net/http_client.hpp"
+#include "runtime/log.hpp"
+#include "runtime/race.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace paddler {
+namespace {
+
+constexpr auto engine_dial_limit = std::chrono::seconds(5);
+constexpr std::size_t max_kept_answer = 64 * 1024; // what is at most so long goes on in one piece
+
+struct relayed_path {
+  std::string_view method;
+  std::string_view path;
+};
+
+constexpr std::array relayed_paths{
+    relayed_path{"POST", "/v1/chat/completions"}, relayed_path{"POST", "/v1/completions"},
+    relayed_path{"POST", "/v1/embeddings"},       relayed_path{"POST", "/v1/responses"},
+    relayed_path{"POST", "/v1/messages"},         relayed_path{"POST", "/v1/messages/count_tokens"},
+    relayed_path{"POST", "/v1/rerank"},           relayed_path{"POST", "/tokenize"},
+    relayed_path{"POST", "/detokenize"},
+};
+
+// What of a request's headers an engine may see; clients' keys are not among them.
+constexpr std::array<std::string_view, 6> engine_headers{"Content-Type", "Accept",     "X-Request-Id",
+                                                         "traceparent",  "tracestate", "anthropic-version"};
+
+// What belongs to the connection with the engine and not to its answer.
+constexpr std::array<std::string_view, 7> connection_headers{
+    "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Upgrade", "Trailer", "Date"};
+
+std::vector<header_view> headers_for_engine(http_head const& head) {
+  std::vector<header_view> out{{"Host", "localhost"}, {"Connection", "close"}};
+  for (auto const name : engine_headers)
+    if (head.has_header(name)) out.push_back({name, head.header(name)});
+  return out;
+}
+
+std::vector<header_view> headers_of_answer(http_response_head const& head) {
+  auto const stays = [](header_view const& header) {
+    return std::ranges::any_of(connection_headers,
+                               [&](std::string_view name) { return equals_ignoring_case(name, header.name); });
+  };
+  std::vector<header_view> out;
+  std::ranges::remove_copy_if(head.headers, std::back_inserter(out), stays);
+  return out;
+}
+
+http_client_config engine_client() {
+  http_client_config out;
+  out.limits.head_timeout = out.limits.body_silence = duration{}; // a long prompt takes its time; hangs are supervised
+  return out;
+}
+
+task<> refuse(http_exchange& exchange, unsigned status, std::string_view reason, std::string detail) {
+  log_debug("request.refused", detail, {{"request_id", exchange.request_id()}, {"reason", reason}});
+  std::vector<header_view> const headers{{"X-Paddler-Refused", reason}};
+  co_await exchange.respond_error(status, detail, headers);
+}
+
+// Passes the pieces on as they come; no piece is kept or copied.
+task<bool> pass_stream(http_exchange& exchange, http_connection& engine, http_response_head const& head) {
+  if (!co_await exchange.start_stream(static_cast<unsigned>(head.status), headers_of_answer(head))) co_return false;
+  for (;;) {
+    auto const piece = co_await engine.read_body_some();
+    if (!piece) co_return false;
+    std::array<asio::const_buffer, 1> const bytes{asio::buffer(*piece)};
+    if (engine.body_done()) co_return co_await exchange.finish_stream(bytes);
+    if (!co_await exchange.write_chunk(bytes)) co_return false;
+  }
+}
+
+task<bool> pass_whole(http_exchange& exchange, http_connection& engine, http_response_head const& head) {
+  auto const body = co_await engine.read_body(max_kept_answer);
+  if (!body) co_return false;
+  co_return co_await exchange.respond(static_cast<unsigned>(head.status), headers_of_answer(head), *body);
+}
+
+// `passed` stays false where the answer could not be brought to its end.
+task<> pass_answer(http_exchange& exchange, http_connection& engine, bool* passed) {
+  auto const head = co_await engine.read_head();
+  if (!head) co_return;
+  auto const length = (*head)->content_length;
+  if (length && *length <= max_kept_answer)
+    *passed = co_await pass_whole(exchange, engine, **head);
+  else
+    *passed = co_await pass_stream(exchange, engine, **head);
+}
+
+} // namespace
+
+bool is_relayed(std::string_view method, std::string_view path) {
+  return std::ranges::any_of(relayed_paths,
+                             [&](relayed_path const& each) { return each.method == method && each.path == path; });
+}
+
+task<> relay_to_engine(http_exchange& exchange, ready_engine const& engine) {
+  auto const& head = exchange.head();
+  auto const body = co_await exchange.read_body();
+  if (!body) co_return exchange.abort();
+  if (!is_relayed(head.method, head.path)) {
+    co_await exchange.respond_error(404, "engines serve inference requests only");
+    co_return;
+  }
+  if (head.header("X-Paddler-Version") != std::to_string(engine.version.value))
+    co_return co_await refuse(exchange, 409, "version",
+                              "the engine runs version " + std::to_string(engine.version.value) + " by now");
+  auto stream = co_await connect_unix(engine.socket_path, engine_dial_limit);
+  if (!stream) co_return co_await refuse(exchange, 502, "engine", stream.error().message);
+  http_connection connection(std::move(*stream), {}, engine_client());
+  auto const headers = headers_for_engine(head);
+  if (auto const sent = co_await connection.send(head.method, head.target, headers, *body); !sent)
+    co_return co_await refuse(exchange, 502, "engine", sent.error().message);
+  bool passed = false;
+  co_await run_unless(pass_answer(exchange, connection, &passed), exchange.wait_client_gone());
+  if (!passed) exchange.abort();
+}
+
+} // namespace paddler
