@@ -15,16 +15,24 @@ struct stored_state {
   std::vector<log_record> log; // every record, in order; revisions 1, 2, 3, ...
 };
 
-// The functions block: call them on one blocking_executor with one thread, in turn. Errors are `storage` (the medium
-// failed, the content is damaged, of a newer version, or foreign), `conflict` (another process has it open); the words
-// say what to do. After an error of blocking_append the store is broken: it refuses everything until it is opened anew
-// (promise P12).
+// The functions block: call them on one blocking_executor with one thread, in turn. Errors, whose words say what to do:
+//   storage      the medium failed, or the content is damaged, of a newer version, or foreign. After one of
+//                blocking_append the store is broken: the records may be there or not, and it refuses everything until
+//                it is opened anew (promise P12)
+//   unavailable  the disk is full, or another program holds the file just now: nothing was written, and the same may
+//                be tried again
+//   conflict     another process has the state open
+//   internal     the records do not continue the log, or would not come back as they are: nothing was written
+//   closed       it is not open
 class state_store {
 public:
+  state_store() = default;
   virtual ~state_store() = default;
+  state_store(state_store const&) = delete;
+  state_store& operator=(state_store const&) = delete;
 
   // Opens or makes the state, takes it for this process alone, and begins an epoch. What cannot be read is never
-  // replaced.
+  // replaced. An open store is closed first.
   virtual result<stored_state> blocking_open() = 0;
 
   // All of the records or none; durable on return. Their revisions continue the log without a gap.

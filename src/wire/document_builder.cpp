@@ -65,8 +65,8 @@ bool document_builder::wants_key() const {
 }
 
 bool document_builder::count_node() {
-  if (++nodes_ <= max_document_nodes) return true;
-  return exceeded("it has more than " + std::to_string(max_document_nodes) + " values");
+  if (++nodes_ <= node_limit_) return true;
+  return exceeded("it has more than " + std::to_string(node_limit_) + " values");
 }
 
 bool document_builder::exceeded(std::string message) {

@@ -12,6 +12,8 @@ namespace paddler {
 // must stop.
 class document_builder {
 public:
+  explicit document_builder(std::size_t node_limit = max_document_nodes) : node_limit_(node_limit) {}
+
   bool open(document_node container); // a list or an object
   bool close();
   bool add_value(document_node node);
@@ -29,6 +31,7 @@ private:
   bool count_node();
   bool exceeded(std::string message);
 
+  std::size_t node_limit_;
   std::vector<document_node> open_;
   std::optional<document_node> root_;
   std::optional<error> failure_;

@@ -13,6 +13,15 @@ inline constexpr std::size_t max_document_bytes = std::size_t{4} * 1024 * 1024;
 inline constexpr std::size_t max_document_depth = 64; // lists and objects within each other
 inline constexpr std::size_t max_document_nodes = 100'000;
 
+struct document_limits {
+  std::size_t bytes = max_document_bytes;
+  std::size_t nodes = max_document_nodes;
+};
+
+// For what we wrote ourselves from a document within the limits above: it may have grown, at most so much, as JSON
+// writes some bytes as six.
+inline constexpr document_limits own_document_limits{max_document_bytes * 8, max_document_nodes * 2};
+
 enum class document_format { json, yaml };
 
 enum class node_kind { null, boolean, number, text, list, object };

@@ -31,7 +31,7 @@ TEST(EventBoundary, EverySplitGivesTheSameBytesInTheSameOrder) {
     for (std::size_t j = i; j <= stream.size(); ++j) {
       event_boundary boundary;
       std::string out;
-      for (auto piece : {stream.substr(0, i), stream.substr(i, j - i), stream.substr(j)}) {
+      for (auto const& piece : {stream.substr(0, i), stream.substr(i, j - i), stream.substr(j)}) {
         out += fed(boundary, piece);
         EXPECT_TRUE(out.empty() || out.ends_with("\n\n") || out.ends_with("\r\n\r\n")) << out;
       }

@@ -16,12 +16,12 @@ namespace json = boost::json;
 // Boost's parser calls this; see boost/json/basic_parser.hpp for the contract of each function.
 class tree_handler {
 public:
-  static constexpr std::size_t max_object_size = max_document_nodes;
-  static constexpr std::size_t max_array_size = max_document_nodes;
-  static constexpr std::size_t max_key_size = max_document_bytes;
-  static constexpr std::size_t max_string_size = max_document_bytes;
+  static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t max_array_size = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
 
-  explicit tree_handler(std::string_view document) : lines_(document) {}
+  tree_handler(std::string_view document, document_limits limits) : builder_(limits.nodes), lines_(document) {}
 
   bool on_document_begin(json::error_code&) { return true; }
 
@@ -142,11 +142,11 @@ void print(std::string& out, document_node const& node) {
 
 } // namespace
 
-result<document_node> parse_json(std::string_view text) {
-  if (auto refused = refuse_document(text)) return std::unexpected(*std::move(refused));
+result<document_node> parse_json(std::string_view text, document_limits limits) {
+  if (auto refused = refuse_document(text, limits.bytes)) return std::unexpected(*std::move(refused));
   json::parse_options options;
   options.max_depth = max_document_depth + 1; // the builder counts, so that its words are used
-  json::basic_parser<tree_handler> parser(options, text);
+  json::basic_parser<tree_handler> parser(options, text, limits);
   json::error_code ec;
   std::size_t const used = parser.write_some(false, text.data(), text.size(), ec);
   auto& builder = parser.handler().builder();

@@ -1,7 +1,6 @@
 #include "wire/text_position.hpp"
 
 #include "base/text.hpp"
-#include "wire/document_node.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -41,10 +40,10 @@ void line_counter::advance_to(char const* place) {
   rest_.remove_prefix(passed.size());
 }
 
-std::optional<error> refuse_document(std::string_view text) {
-  if (text.size() > max_document_bytes) {
+std::optional<error> refuse_document(std::string_view text, std::size_t byte_limit) {
+  if (text.size() > byte_limit) {
     return refused(error_code::too_large,
-                   "the document is too large: more than " + std::to_string(max_document_bytes) + " bytes", "split it");
+                   "the document is too large: more than " + std::to_string(byte_limit) + " bytes", "split it");
   }
   if (!is_valid_utf8(text)) {
     return refused(error_code::invalid_input, "the document is not UTF-8", "save it as UTF-8");

@@ -31,6 +31,6 @@ private:
 };
 
 // Says why `text` cannot be a document of any format: too large, not UTF-8, or with control characters.
-std::optional<error> refuse_document(std::string_view text);
+std::optional<error> refuse_document(std::string_view text, std::size_t byte_limit);
 
 } // namespace paddler

@@ -176,7 +176,7 @@ error syntax_error(std::string_view text, YAML::Exception const& e) {
 } // namespace
 
 result<document_node> parse_yaml(std::string_view text) {
-  if (auto refused = refuse_document(text)) return std::unexpected(*std::move(refused));
+  if (auto refused = refuse_document(text, max_document_bytes)) return std::unexpected(*std::move(refused));
   tree_handler handler;
   try {
     std::istringstream stream{std::string(text)};

@@ -1,0 +1,127 @@
+#include "store/record_row.hpp"
+
+#include "model/words.hpp"
+#include "wire/json_codec.hpp"
+#include "wire/mapper.hpp"
+#include "wire/rfc3339.hpp"
+
+#include <boost/describe/enum_from_string.hpp>
+#include <openssl/evp.h>
+
+#include <memory>
+#include <stdexcept>
+
+namespace paddler {
+namespace {
+
+// OpenSSL's SHA-256. Its functions fail only where memory or the library itself is broken.
+class sha256 {
+public:
+  sha256() : context_(EVP_MD_CTX_new()) {
+    check(context_ ? EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) : 0);
+  }
+
+  void add(std::span<unsigned char const> bytes) {
+    check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
+  }
+
+  // With its length in front, so that no two rows give the same bytes.
+  void add_text(std::string const& text) {
+    add_number(text.size());
+    check(EVP_DigestUpdate(context_.get(), text.data(), text.size()));
+  }
+
+  void add_number(std::uint64_t number) {
+    std::array<unsigned char, 8> bytes{};
+    for (auto& byte : bytes) {
+      byte = static_cast<unsigned char>(number);
+      number >>= 8U;
+    }
+    add(bytes);
+  }
+
+  row_digest finish() {
+    row_digest out{};
+    check(EVP_DigestFinal_ex(context_.get(), out.data(), nullptr));
+    return out;
+  }
+
+private:
+  struct context_deleter {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+
+  static void check(int success) {
+    if (success != 1) throw std::runtime_error("OpenSSL could not compute a SHA-256");
+  }
+
+  std::unique_ptr<EVP_MD_CTX, context_deleter> context_;
+};
+
+std::unexpected<error> unreadable(record_row const& row, std::string const& why) {
+  return fail(error_code::storage,
+              "revision " + std::to_string(row.revision) + " of the event log cannot be read: " + why,
+              "restore the state database from a backup");
+}
+
+} // namespace
+
+record_row to_row(log_record const& record) {
+  return record_row{
+      record.number.value, print_rfc3339(record.at), std::string(to_string(record.source.kind)), record.source.name,
+      record.origin.actor, record.origin.from,       print_json(to_document(record.document))};
+}
+
+result<log_record> from_row(record_row const& row) {
+  log_record record;
+  record.number = {row.revision};
+  auto const at = parse_rfc3339(row.at);
+  if (!at) return unreadable(row, "its time is wrong");
+  record.at = *at;
+  if (!boost::describe::enum_from_string(row.source_kind.c_str(), record.source.kind))
+    return unreadable(row, "there is no kind of source `" + clipped(row.source_kind) + "`");
+  record.source.name = row.source_name;
+  record.origin = {row.actor, row.origin};
+  auto const node = parse_json(row.document, own_document_limits);
+  if (!node) return unreadable(row, describe(node.error()));
+  auto document = from_document<desired_document>(*node, unknown_keys::refuse);
+  if (!document) return unreadable(row, describe(document.error()));
+  record.document = *std::move(document);
+  return record;
+}
+
+row_digest digest_of_identity(std::span<unsigned char const> identity) {
+  sha256 hash;
+  hash.add(identity);
+  return hash.finish();
+}
+
+row_digest digest_of_epoch(std::span<unsigned char const> identity, epoch number) {
+  sha256 hash;
+  hash.add(identity);
+  hash.add_number(number.value);
+  return hash.finish();
+}
+
+row_digest digest_of_row(row_digest const& before, record_row const& row) {
+  sha256 hash;
+  hash.add(before);
+  hash.add_number(row.revision);
+  for (auto const* text : {&row.at, &row.source_kind, &row.source_name, &row.actor, &row.origin, &row.document})
+    hash.add_text(*text);
+  return hash.finish();
+}
+
+result<void> check_numbers(revision last, std::span<log_record const> records) {
+  for (auto const& record : records) {
+    if (record.number != last.next()) {
+      return fail(error_code::internal, "the event log would get a gap: revision " +
+                                            std::to_string(record.number.value) + " does not follow " +
+                                            std::to_string(last.value));
+    }
+    last = record.number;
+  }
+  return {};
+}
+
+} // namespace paddler

@@ -1,0 +1,45 @@
+// One record of the event log as a row of texts, and the chain that makes every change to a row visible.
+#pragma once
+#include "base/result.hpp"
+#include "model/record.hpp"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace paddler {
+
+// SHA-256. That of a row covers the row and the digest of the row before it, so that none can be changed, left out or
+// put in without all that follow telling.
+using row_digest = std::array<unsigned char, 32>;
+
+struct record_row {
+  std::uint64_t revision = 0;
+  std::string at;          // RFC 3339
+  std::string source_kind; // api, file, discovery
+  std::string source_name;
+  std::string actor;
+  std::string origin;
+  std::string document; // JSON
+  friend bool operator==(record_row const&, record_row const&) = default;
+};
+
+record_row to_row(log_record const& record);
+
+// Errors: `storage`, naming the revision.
+result<log_record> from_row(record_row const& row);
+
+// The digest that stands before the first row: that of the database's own identity, so that rows of another database
+// do not fit.
+row_digest digest_of_identity(std::span<unsigned char const> identity);
+
+// The same for the epoch: one that a damaged file shows must not be believed.
+row_digest digest_of_epoch(std::span<unsigned char const> identity, epoch number);
+
+row_digest digest_of_row(row_digest const& before, record_row const& row);
+
+// `internal` where `records` do not follow `last` one by one.
+result<void> check_numbers(revision last, std::span<log_record const> records);
+
+} // namespace paddler
