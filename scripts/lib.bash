@@ -41,8 +41,11 @@ logged() {
 # npm_archive PACKAGE@VERSION SHA512-BASE64 FOLDER: fetches the package into FOLDER, verifies it, prints its path.
 npm_archive() {
   local archive actual
-  archive=$(cd "$3" && npm pack --silent "$1" 2>/dev/null | tail -n 1) || true
-  [ -n "$archive" ] && [ -f "$3/$archive" ] || fail "npm could not fetch $1. Is the npm registry reachable? (npm ping)"
+  archive=$(cd "$3" && npm pack --loglevel=error "$1" 2>npm.log | tail -n 1) || true
+  if [ -z "$archive" ] || [ ! -f "$3/$archive" ]; then
+    head -n 5 "$3/npm.log" >&2
+    fail "npm could not fetch $1. Is the npm registry reachable? (npm ping)"
+  fi
   actual=$(openssl dgst -sha512 -binary "$3/$archive" | base64 -w0)
   [ "$actual" = "$2" ] || fail "$1 does not match its pinned SHA-512: expected $2, got $actual. Not used."
   printf '%s\n' "$3/$archive"
