@@ -17,7 +17,7 @@ struct balancer_core::handler {
 
   void operator()(link_spoke const& e) { add(core.agents_.heard(e.link, e.message, now.mono, now.wall)); }
 
-  void operator()(link_closed const& e) { add(core.agents_.closed(e.link)); }
+  void operator()(link_closed const& e) { add(core.agents_.closed(e.link, now.mono)); }
 
   void operator()(desired_submitted const& e) {
     auto record = core.desired_.check(e.change, now.wall);

@@ -10,32 +10,34 @@ link_effects refuse(link_id link, link_refuse refusal) {
   return {send_to_agent{link, std::move(refusal)}, close_link{link, std::move(reason)}};
 }
 
+void append(link_effects& out, link_effects more) {
+  out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
 } // namespace
 
 std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const& message,
                                                  applicable_state const& wanted, mono_time now, wall_time wall_now) {
-  if (links_.contains(link)) return {end(link, "a second hello on one link"), false};
+  if (links_.contains(link)) return {refuse_protocol(link, "a second hello on one link", now), false};
   if (auto refusal = refusal_of(message)) return {refuse(link, std::move(*refusal)), false};
 
   link_effects out;
-  if (auto const old = link_of(message.agent)) {
-    bool const same_process = links_.at(*old).process == message.process;
-    if (!same_process && now - links_.at(*old).heard_at < patience())
-      return {
-          refuse(link, {"an agent with the id '" + message.agent.value +
-                            "' is connected already. If this is another machine, start it with --name and an id of its "
-                            "own; if it is the same one restarted, it is let in as soon as the old connection is dead.",
-                        true}),
-          false};
-    if (same_process) {
-      links_.erase(*old); // its slots stay: the process is the same
-      out.push_back(close_link{*old, "replaced by a newer link of the same process"});
-    } else {
-      out = end(*old, "silent, and a new process of this agent came");
-    }
-  }
-  links_[link] = {message.agent, message.process, now, now + policy_.heartbeat, 0};
+  auto const old = link_of(message.agent);
+  if (old && links_.at(*old).process != message.process && now - links_.at(*old).heard_at < patience())
+    return {
+        refuse(link,
+               {"an agent with the id '" + message.agent.value +
+                    "' is connected already. If this is another machine, start it with --name and an id of its own; "
+                    "if it is the same one restarted, it is let in as soon as the old connection is dead.",
+                true}),
+        false};
   auto& agent = agents_[message.agent];
+  if (old) {
+    links_.erase(*old);
+    out.push_back(close_link{*old, "replaced by a newer link of this agent"});
+  }
+  if (agent.process != message.process) append(out, lose(agent));
+  links_[link] = {message.agent, message.process, now, now + policy_.heartbeat, 0};
   agent = {.id = message.agent,
            .connected = true,
            .process = message.process,
@@ -45,15 +47,14 @@ std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const&
            .last_seen = wall_now};
   auto const beat = std::chrono::duration_cast<std::chrono::milliseconds>(policy_.heartbeat).count();
   out.push_back(send_to_agent{link, link_welcome{leader_, static_cast<std::uint64_t>(beat)}});
-  auto const state = push(message.agent, wanted);
-  out.insert(out.end(), state.begin(), state.end());
+  append(out, push(message.agent, wanted));
   return {std::move(out), true};
 }
 
 link_effects agent_table::heard(link_id link, agent_message const& message, mono_time now, wall_time wall_now) {
   auto const at = links_.find(link);
   if (at == links_.end()) return {close_link{link, "the first message must be hello"}};
-  if (std::holds_alternative<link_hello>(message)) return end(link, "a second hello on one link");
+  if (std::holds_alternative<link_hello>(message)) return refuse_protocol(link, "a second hello on one link", now);
   at->second.heard_at = now;
   auto& agent = agents_.at(at->second.agent);
   agent.last_seen = wall_now;
@@ -68,7 +69,10 @@ link_effects agent_table::heard(link_id link, agent_message const& message, mono
   return {};
 }
 
-link_effects agent_table::closed(link_id link) { return end(link, {}); }
+link_effects agent_table::closed(link_id link, mono_time now) {
+  unlink(link, now);
+  return {};
+}
 
 link_effects agent_table::push(agent_id const& agent, applicable_state const& wanted) {
   auto const link = link_of(agent);
@@ -96,9 +100,13 @@ link_effects agent_table::tick(mono_time now) {
     }
   }
   for (auto id : dead) {
-    auto const ended = end(id, "nothing was heard of the agent for three heartbeats");
-    out.insert(out.end(), ended.begin(), ended.end());
+    auto& agent = agents_.at(links_.at(id).agent);
+    unlink(id, now);
+    out.push_back(close_link{id, "nothing was heard of the agent for three heartbeats"});
+    append(out, lose(agent));
   }
+  for (auto& [id, agent] : agents_)
+    if (agent.lost_at && *agent.lost_at <= now) append(out, lose(agent));
   return out;
 }
 
@@ -108,6 +116,8 @@ std::optional<mono_time> agent_table::next_deadline() const {
     auto const due = std::min(link.next_heartbeat, link.heard_at + patience());
     if (!earliest || due < *earliest) earliest = due;
   }
+  for (auto const& [id, agent] : agents_)
+    if (agent.lost_at && (!earliest || *agent.lost_at < *earliest)) earliest = agent.lost_at;
   return earliest;
 }
 
@@ -141,20 +151,29 @@ std::optional<link_refuse> agent_table::refusal_of(link_hello const& message) co
   return std::nullopt;
 }
 
-// Ends one link. The agent is lost only if this link carried its newest process.
-link_effects agent_table::end(link_id link, std::string reason) {
+link_effects agent_table::refuse_protocol(link_id link, std::string reason, mono_time now) {
+  unlink(link, now);
+  return {close_link{link, std::move(reason)}};
+}
+
+// Forgets one link. Its agent is away from now on, unless another link carries it.
+void agent_table::unlink(link_id link, mono_time now) {
   auto const at = links_.find(link);
-  if (at == links_.end()) return {};
+  if (at == links_.end()) return;
   auto const ended = at->second;
   links_.erase(at);
   auto& agent = agents_.at(ended.agent);
-  link_effects out;
-  if (!reason.empty()) out.push_back(close_link{link, std::move(reason)});
-  if (agent.process == ended.process && agent.connected) {
-    agent.connected = false;
-    out.push_back(agent_lost{ended.agent, ended.process});
-  }
-  return out;
+  if (agent.process != ended.process || !agent.connected) return;
+  agent.connected = false;
+  agent.lost_at = now + patience();
+}
+
+// The agent's process is gone for good, if it was not already.
+link_effects agent_table::lose(agent_record& agent) {
+  bool const was_there = agent.connected || agent.lost_at;
+  agent.connected = false;
+  agent.lost_at.reset();
+  return was_there ? link_effects{agent_lost{agent.id, agent.process}} : link_effects{};
 }
 
 } // namespace paddler

@@ -50,6 +50,7 @@ struct agent_record {
   generation refused;               // newest that it refused: not sent again
   std::vector<field_error> refusal; // why
   wall_time last_seen;
+  std::optional<mono_time> lost_at; // not connected, and lost for good if it does not come back until then
 };
 
 class agent_table {
@@ -60,7 +61,7 @@ public:
   std::pair<link_effects, bool> hello(link_id link, link_hello const& message, applicable_state const& wanted,
                                       mono_time now, wall_time wall_now);
   link_effects heard(link_id link, agent_message const& message, mono_time now, wall_time wall_now);
-  link_effects closed(link_id link);
+  link_effects closed(link_id link, mono_time now);
 
   // Sends `wanted` to the agent if it is connected and has not yet refused or accepted exactly this.
   link_effects push(agent_id const& agent, applicable_state const& wanted);
@@ -85,7 +86,9 @@ private:
 
   [[nodiscard]] std::optional<link_id> link_of(agent_id const& agent) const;
   std::optional<link_refuse> refusal_of(link_hello const& message) const;
-  link_effects end(link_id link, std::string reason);
+  link_effects refuse_protocol(link_id link, std::string reason, mono_time now);
+  void unlink(link_id link, mono_time now);
+  link_effects lose(agent_record& agent);
 
   duration patience() const { return policy_.heartbeat * missed_heartbeats_until_dead; }
 

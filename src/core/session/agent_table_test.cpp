@@ -64,8 +64,9 @@ TEST_F(AgentTableTest, RefusesWhatItCannotServe) {
 TEST_F(AgentTableTest, ANewLinkOfTheSameProcessReplacesTheOldOneWithoutLosingTheAgent) {
   hello(1, hello_of("a", 7));
   EXPECT_EQ(hello(2, hello_of("a", 7)), "close@1;welcome@2;");
-  EXPECT_EQ(text(it.closed({1})), "") << "the end of the old connection must not touch the new one";
-  EXPECT_TRUE(it.is_connected({"a"}, {7}));
+  EXPECT_EQ(text(it.closed({1}, start)), "");
+  EXPECT_TRUE(it.is_connected({"a"}, {7})) << "the end of the old connection must not touch the new one";
+  EXPECT_EQ(text(it.tick(start + milliseconds(1))), "");
 }
 
 TEST_F(AgentTableTest, ASecondProcessIsRefusedWhileTheFirstLives) {
@@ -107,7 +108,30 @@ TEST_F(AgentTableTest, ARefusedStateIsNotSentAgainUntilItChanges) {
 TEST_F(AgentTableTest, TheFirstMessageMustBeHello) {
   EXPECT_EQ(text(it.heard({1}, link_heartbeat{1}, start, wall)), "close@1;");
   hello(2, hello_of("a", 7));
-  EXPECT_EQ(text(it.heard({2}, hello_of("a", 7), start, wall)), "close@2;lost a/7;");
+  EXPECT_EQ(text(it.heard({2}, hello_of("a", 7), start, wall)), "close@2;");
+}
+
+TEST_F(AgentTableTest, AProcessThatDialsAgainSoonNeverWasLost) {
+  hello(1, hello_of("a", 7));
+  EXPECT_EQ(text(it.closed({1}, start)), "");
+  EXPECT_FALSE(it.is_connected({"a"}, {7}));
+  EXPECT_EQ(hello(2, hello_of("a", 7), start + seconds(2)), "welcome@2;");
+  EXPECT_EQ(text(it.tick(start + seconds(3))), "heartbeat@2;");
+}
+
+TEST_F(AgentTableTest, AProcessThatStaysAwayIsLostAfterThreeHeartbeats) {
+  hello(1, hello_of("a", 7));
+  it.closed({1}, start);
+  EXPECT_EQ(it.next_deadline(), start + seconds(3));
+  EXPECT_EQ(text(it.tick(start + milliseconds(2999))), "");
+  EXPECT_EQ(text(it.tick(start + seconds(3))), "lost a/7;");
+  EXPECT_EQ(text(it.tick(start + seconds(9))), "");
+}
+
+TEST_F(AgentTableTest, ARestartedAgentEndsItsFormerProcessAtOnce) {
+  hello(1, hello_of("a", 7));
+  it.closed({1}, start);
+  EXPECT_EQ(hello(2, hello_of("a", 8), start), "lost a/7;welcome@2;");
 }
 
 } // namespace
