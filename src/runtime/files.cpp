@@ -103,4 +103,17 @@ result<void> blocking_write_file_atomically(std::string const& path, std::string
   return {};
 }
 
+result<void> blocking_make_directories(std::string const& path) {
+  for (std::size_t end = 1; end != std::string::npos;) {
+    end = path.find('/', end + 1);
+    auto const part = path.substr(0, end);
+    if (::mkdir(part.c_str(), 0700) == 0 || errno == EEXIST || errno == EISDIR) continue;
+    return fail(error_code::storage, "cannot make the folder '" + part + "': " + std::strerror(errno),
+                "Choose a folder that paddler may write to.");
+  }
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) return {};
+  return fail(error_code::storage, "'" + path + "' is not a folder", "Remove it, or choose another folder.");
+}
+
 } // namespace paddler

@@ -99,5 +99,20 @@ TEST_F(files, the_watcher_sees_swapped_links) {
   EXPECT_EQ(loop.run_until_done(watch_steps(&loop, &pool, path("config.yaml"), steps)), 3);
 }
 
+TEST_F(files, folders_are_made_with_those_above_them) {
+  auto const made = path("a/b/c");
+  EXPECT_TRUE(blocking_make_directories(made));
+  EXPECT_TRUE(blocking_make_directories(made)) << "again is no error";
+  EXPECT_TRUE(fs::is_directory(made));
+}
+
+TEST_F(files, a_file_in_the_way_of_a_folder_is_named) {
+  auto const in_the_way = path("file");
+  ASSERT_TRUE(blocking_write_file_atomically(in_the_way, "x"));
+  auto const refused = blocking_make_directories(in_the_way + "/below");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find(in_the_way), std::string::npos);
+}
+
 } // namespace
 } // namespace paddler
