@@ -21,10 +21,9 @@ struct balancer_config {
   balancer_policy policy;
   std::size_t max_body_bytes = std::size_t{16} << 20; // of one inference request
   std::size_t max_document_bytes = std::size_t{4} << 20;
-  duration first_comment_after = std::chrono::seconds(10); // a waiting stream gets an SSE comment this often
-  duration engine_silence = std::chrono::minutes(10);      // between two pieces of an answer, or before its first
-  duration client_silence = std::chrono::seconds(30);      // of a client that does not read
-  duration stop_deadline = std::chrono::seconds(4);        // for running requests when the balancer stops
+  duration comment_interval = std::chrono::seconds(10); // a waiting stream gets an SSE comment this often
+  duration engine_silence = std::chrono::minutes(10);   // between two pieces of an answer, or before its first
+  duration stop_deadline = std::chrono::seconds(4);     // for running requests when the balancer stops
 };
 
 // Life: construct, `start`, serve until `stop` has returned, destroy. Everything on the executor's one thread.

@@ -9,12 +9,14 @@ namespace {
 
 constexpr auto clock_resolution = std::chrono::milliseconds(20);
 constexpr std::size_t max_records_a_commit = 256;
+constexpr auto write_retry = std::chrono::seconds(1); // while the disk is full
 
 instant now() { return {mono_now(), wall_now()}; }
 
 } // namespace
 
-core_service::core_service(asio::any_io_executor executor, balancer_core core, state_store& store, blocking_executor& writer)
+core_service::core_service(asio::any_io_executor executor, balancer_core core, state_store& store,
+                           blocking_executor& writer)
     : core_(std::move(core)), store_(store), writer_(writer), lane_changed_(executor), answered_(executor) {}
 
 void core_service::apply(balancer_event event) {
@@ -35,10 +37,14 @@ void core_service::carry_out(balancer_effect effect) {
   if (auto* drop = std::get_if<drop_slots>(&effect)) return handlers.drop_slots_of(*drop);
   if (auto* drop = std::get_if<drop_slot>(&effect)) return handlers.drop_one_slot(*drop);
 
-  if (auto* record = std::get_if<persist_record>(&effect)) control_lane_.emplace_back(std::move(*record));
-  else if (auto* send = std::get_if<send_to_agent>(&effect)) control_lane_.emplace_back(std::move(*send));
-  else if (auto* close = std::get_if<close_link>(&effect)) control_lane_.emplace_back(std::move(*close));
-  else control_lane_.emplace_back(std::move(std::get<answer_command>(effect)));
+  if (auto* record = std::get_if<persist_record>(&effect))
+    control_lane_.emplace_back(std::move(*record));
+  else if (auto* send = std::get_if<send_to_agent>(&effect))
+    control_lane_.emplace_back(std::move(*send));
+  else if (auto* close = std::get_if<close_link>(&effect))
+    control_lane_.emplace_back(std::move(*close));
+  else
+    control_lane_.emplace_back(std::move(std::get<answer_command>(effect)));
   release_until_next_record();
 }
 
@@ -51,8 +57,10 @@ void core_service::release_until_next_record() {
 }
 
 void core_service::release(control_effect const& effect) {
-  if (auto const* send = std::get_if<send_to_agent>(&effect)) handlers.send(send->link, send->message);
-  else if (auto const* close = std::get_if<close_link>(&effect)) handlers.close_link(close->link, close->reason);
+  if (auto const* send = std::get_if<send_to_agent>(&effect))
+    handlers.send(send->link, send->message);
+  else if (auto const* close = std::get_if<close_link>(&effect))
+    handlers.close_link(close->link, close->reason);
   else if (auto const* answer = std::get_if<answer_command>(&effect)) {
     if (auto const at = waiting_.find(answer->command); at != waiting_.end()) at->second.outcome = answer->outcome;
     answered_.notify_all();
@@ -90,6 +98,12 @@ task<> core_service::write_records() {
       if (auto const* persist = std::get_if<persist_record>(&effect); persist && records.size() < max_records_a_commit)
         records.push_back(persist->record);
     auto const written = co_await run_blocking(writer_, [this, &records] { return store_.blocking_append(records); });
+    if (!written && written.error().code == error_code::unavailable) {
+      // Nothing was written: what waits goes on waiting, and is tried again.
+      log_warn("state.write_delayed", written.error().message, {{"hint", written.error().hint}});
+      if (!co_await sleep_for(write_retry)) co_return;
+      continue;
+    }
     if (!written) {
       // Nothing is acknowledged any more (promise P12): what was not persisted must not be believed by anybody.
       storage_failed_ = true;

@@ -1,8 +1,8 @@
 // Runs the balancer core: feeds it events, carries its effects out, keeps its time.
 //
 // This is the one place where effects are ordered. The control lane (persist → send, close, answer) leaves strictly in
-// order, and nothing of it before every earlier record is durable. The data lane (run, fail, drop) leaves at once: it rests on
-// observed facts, and a request must not wait for a disk.
+// order, and nothing of it before every earlier record is durable. The data lane (run, fail, drop) leaves at once: it
+// rests on observed facts, and a request must not wait for a disk.
 #pragma once
 #include "core/balancer_core.hpp"
 #include "ports/state_store.hpp"
@@ -37,7 +37,8 @@ public:
   // Handles one event and every event that its effects cause. Callable from handlers.
   void apply(balancer_event event);
 
-  // Hands a desired document in; returns once the outcome is durable. The error is `unavailable` when the task is cancelled.
+  // Hands a desired document in; returns once the outcome is durable. The error is `unavailable` when the task is
+  // cancelled.
   task<result<revision>> submit(desired_change change);
 
   // The tasks behind it, until cancelled: the writer of the control lane, and the clock.
@@ -45,8 +46,11 @@ public:
 
   [[nodiscard]] balancer_core const& core() const { return core_; }
 
+  [[nodiscard]] bool storage_failed() const { return storage_failed_; }
+
 private:
   using control_effect = std::variant<persist_record, send_to_agent, close_link, answer_command>;
+
   struct waiting_command {
     std::optional<result<revision>> outcome;
   };

@@ -28,9 +28,11 @@ task<> file_source::watch() {
   do {
     auto const loaded = co_await load();
     if (loaded) {
-      log_info("desired.file_loaded", "the configuration file is in force", {{"path", path_}, {"revision", loaded->value}});
+      log_info("desired.file_loaded", "the configuration file is in force",
+               {{"path", path_}, {"revision", loaded->value}});
     } else {
-      log_error("desired.file_refused", "the configuration file was not taken; what was in force stays: " + describe(loaded.error()),
+      log_error("desired.file_refused",
+                "the configuration file was not taken; what was in force stays: " + describe(loaded.error()),
                 {{"path", path_}});
     }
   } while (co_await watcher_.next_change());

@@ -8,7 +8,8 @@
 
 namespace paddler {
 
-// A file that is missing, cut off or wrong changes nothing: what it said before stays, and the log says what is the matter.
+// A file that is missing, cut off or wrong changes nothing: what it said before stays, and the log says what is the
+// matter.
 class file_source {
 public:
   // `core` and `pool` must outlive it.

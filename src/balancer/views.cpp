@@ -10,7 +10,8 @@ std::string reason_of(agent_record const& agent, applicable_state const& wanted)
   if (!agent.connected) return "not connected";
   if (wanted.version != generation{} && agent.refused == wanted.version) {
     std::string out = "refused version " + std::to_string(wanted.version.value);
-    for (auto const& e : agent.refusal) out += ": " + e.path + " " + e.message + (e.hint.empty() ? "" : " (" + e.hint + ")");
+    for (auto const& e : agent.refusal)
+      out += ": " + e.path + " " + e.message + (e.hint.empty() ? "" : " (" + e.hint + ")");
     return out;
   }
   if (!wanted.model) return "no model is desired for it";
@@ -24,8 +25,10 @@ agent_view view_of(agent_record const& agent, balancer_core const& core) {
   out.id = agent.id;
   out.connected = agent.connected;
   out.status = agent.connected ? engine.status : engine_status::none;
-  if (wanted.model) out.model = wanted.model->name;
-  else if (!engine.model.empty()) out.model = engine.model;
+  if (wanted.model)
+    out.model = wanted.model->name;
+  else if (!engine.model.empty())
+    out.model = engine.model;
   out.slots_busy = static_cast<int>(core.requests().slots_of(agent.id, true));
   out.slots = static_cast<int>(core.requests().slots_of(agent.id, false)) + out.slots_busy;
   out.wanted = wanted.version;
@@ -81,7 +84,8 @@ std::vector<model_view> view_models(balancer_core const& core) {
 std::vector<slot_view> view_slots(balancer_core const& core) {
   std::map<std::pair<agent_id, slot_serial>, slot_view> out;
   for (auto const& [serial, slot] : core.requests().idle_slots())
-    out[{slot.agent, serial}] = {.id = {}, .agent = slot.agent, .model = slot.model, .status = slot_status::idle, .request = {}};
+    out[{slot.agent, serial}] = {
+        .id = {}, .agent = slot.agent, .model = slot.model, .status = slot_status::idle, .request = {}};
   for (auto const& request : core.requests().requests()) {
     if (is_terminal(request.state) || request.state == request_state::queued) continue;
     out[{request.agent, request.slot}] = {

@@ -42,6 +42,13 @@ struct document_node {
     items.push_back(std::move(item));
     return *this;
   }
+
+  // An object's item of that key; null where there is none.
+  [[nodiscard]] document_node const* find(std::string_view key) const {
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      if (keys[i] == key) return &items[i];
+    return nullptr;
+  }
 };
 
 document_node null_node();

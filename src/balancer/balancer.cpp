@@ -1,0 +1,169 @@
+#include "balancer/balancer.hpp"
+
+#include "balancer/core_service.hpp"
+#include "balancer/file_source.hpp"
+#include "balancer/inference_service.hpp"
+#include "balancer/link_registry.hpp"
+#include "balancer/management_service.hpp"
+#include "balancer/slot_registry.hpp"
+#include "net/host_guard.hpp"
+#include "net/http_server.hpp"
+#include "net/router.hpp"
+#include "runtime/event_loop.hpp"
+#include "runtime/files.hpp"
+#include "runtime/log.hpp"
+#include "runtime/task_group.hpp"
+#include "store/memory_store.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace paddler {
+namespace {
+
+constexpr std::size_t write_queue_limit = 64;
+constexpr std::size_t file_queue_limit = 64;
+constexpr auto last_words = std::chrono::milliseconds(500); // to tell open streams and links that this is the end
+
+std::unique_ptr<state_store> make_store(std::string const& directory) {
+  if (directory.empty()) return make_memory_store();
+  return make_sqlite_store(directory + "/state.db");
+}
+
+result<stored_state> blocking_open_state(std::string const& directory, state_store& store) {
+  if (!directory.empty())
+    if (auto const made = blocking_make_directories(directory); !made) return std::unexpected(made.error());
+  return store.blocking_open();
+}
+
+// OpenAI's clients understand errors in their own shape only, the server's own errors included.
+error_answer inference_shape(unsigned status, std::string_view detail, std::string_view) {
+  inference_error wrong;
+  wrong.status = static_cast<int>(status);
+  wrong.code = status == 404 || status == 405 ? "not_found" : status < 500 ? "invalid_request_error" : "server_error";
+  wrong.message = detail;
+  wrong.should_retry = status >= 500;
+  return {"application/json", error_body(wrong, api_dialect::openai)};
+}
+
+result<listener> listen_on(asio::any_io_executor const& executor, std::string const& address) {
+  auto const where = parse_host_and_port(address, 0);
+  if (!where) return std::unexpected(where.error());
+  return listener::tcp(executor, where->host, where->port);
+}
+
+std::vector<route> joined(std::vector<route> first, std::vector<route> second) {
+  first.insert(first.end(), std::make_move_iterator(second.begin()), std::make_move_iterator(second.end()));
+  return first;
+}
+
+} // namespace
+
+// What a started balancer is made of, in order of construction. Destroyed in reverse: connections before what they use.
+struct balancer::parts {
+  parts(asio::any_io_executor ex, balancer_config given) : executor(ex), config(std::move(given)) {}
+
+  asio::any_io_executor executor;
+  balancer_config config;
+  blocking_executor writer{"state writer", 1, write_queue_limit};
+  blocking_executor files{"files", 1, file_queue_limit};
+  std::unique_ptr<state_store> store;
+
+  std::optional<core_service> core;
+  std::optional<slot_registry> slots;
+  std::optional<link_registry> links;
+  std::optional<inference_service> inference;
+  std::optional<management_service> management;
+  std::optional<file_source> file;
+  std::optional<http_server> inference_server, management_server;
+  task_group background{executor, "balancer", on_escape::fail_process};
+  std::string inference_address, management_address;
+
+  void compose(balancer& owner, balancer_core core_state);
+  task<result<void>> listen();
+};
+
+balancer::balancer(asio::any_io_executor executor, balancer_config config)
+    : parts_(std::make_unique<parts>(executor, std::move(config))) {}
+
+balancer::~balancer() = default;
+
+std::string balancer::inference_address() const { return parts_->inference_address; }
+
+std::string balancer::management_address() const { return parts_->management_address; }
+
+task<result<void>> balancer::start() {
+  auto& p = *parts_;
+  p.store = make_store(p.config.state_directory);
+  auto opened =
+      co_await run_blocking(p.writer, [&p] { return blocking_open_state(p.config.state_directory, *p.store); });
+  if (!opened) co_return std::unexpected(opened.error());
+  balancer_core core(p.config.policy, opened->leader);
+  core.restore(opened->log);
+  log_info(
+      "state.restored", "desired state is as it was",
+      {{"revision", core.desired().current().value}, {"records", opened->log.size()}, {"epoch", opened->leader.value}});
+  p.compose(*this, std::move(core));
+  co_return co_await p.listen();
+}
+
+void balancer::parts::compose(balancer& owner, balancer_core core_state) {
+  core.emplace(executor, std::move(core_state), *store, writer);
+  slots.emplace(*core, config.engine_silence);
+  links.emplace(*core);
+  inference.emplace(*core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
+  management.emplace(*core, *links, *slots, config.max_document_bytes);
+  core->handlers = {
+      .send = [this](link_id link, balancer_message const& message) { links->send(link, message); },
+      .close_link = [this](link_id link, std::string const& reason) { links->close(link, reason); },
+      .run = [this](run_request const& decision) { inference->run(decision); },
+      .fail = [this](fail_request const& decision) { inference->fail(decision); },
+      .drop_slots_of = [this](drop_slots const& which) { slots->drop(which); },
+      .drop_one_slot = [this](drop_slot const& which) { slots->drop(which); },
+      .storage_failed =
+          [&owner](error why) {
+            if (owner.on_fatal) owner.on_fatal(std::move(why));
+          },
+  };
+  core->spawn_into(background);
+  if (config.desired_file) {
+    file.emplace(executor, *core, files, *config.desired_file, config.max_document_bytes);
+    background.spawn("desired file", file->watch());
+  }
+  inference_server.emplace(executor, http_server_config{.name = "inference", .errors = inference_shape},
+                           guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core))))));
+  management_server.emplace(
+      executor, http_server_config{.name = "management"},
+      guarded(host_guard({}), routed(router(joined(management->routes(), health_routes(*core))))));
+}
+
+task<result<void>> balancer::parts::listen() {
+  auto inference_listener = listen_on(executor, config.inference_address);
+  if (!inference_listener) co_return std::unexpected(inference_listener.error());
+  auto management_listener = listen_on(executor, config.management_address);
+  if (!management_listener) co_return std::unexpected(management_listener.error());
+  inference_address = inference_listener->address();
+  management_address = management_listener->address();
+  inference_server->start(std::move(*inference_listener));
+  management_server->start(std::move(*management_listener));
+  log_info("balancer.listening", "ready for clients and agents",
+           {{"inference", inference_address}, {"management", management_address}});
+  co_return result<void>{};
+}
+
+// Nothing new comes in; what waits is told; what runs gets its time, then is told. Agents go last, so that running
+// requests keep their slots; then the tasks behind the core, which may still have answers to make durable.
+task<> balancer::stop() {
+  auto& p = *parts_;
+  if (!p.core) co_return;
+  log_info("balancer.stopping", "running requests may finish", {{"requests", p.inference->size()}});
+  p.core->apply(stop_requested{});
+  co_await stop_in_two_phases(p.config.stop_deadline, p.inference_server->stop(p.config.stop_deadline + last_words),
+                              [&p] { p.inference->abort_all(); });
+  p.slots->drop_all();
+  p.links->close_all("the balancer is stopping");
+  co_await p.management_server->stop(last_words);
+  p.background.cancel();
+  co_await p.background.join();
+  log_info("balancer.stopped", "every connection is closed");
+}
+
+} // namespace paddler

@@ -1,0 +1,115 @@
+#include "balancer/core_service.hpp"
+#include "runtime/event_loop.hpp"
+
+#include <gtest/gtest.h>
+
+#include <latch>
+
+namespace paddler {
+namespace {
+
+// A store whose writes the test lets through one by one.
+class held_store : public state_store {
+public:
+  result<stored_state> blocking_open() override { return stored_state{{1}, {}}; }
+
+  result<void> blocking_append(std::span<log_record const> records) override {
+    started.count_down();
+    released.wait();
+    if (broken) return fail(error_code::storage, "the disk is gone");
+    stored.insert(stored.end(), records.begin(), records.end());
+    return {};
+  }
+
+  void blocking_close() override {}
+
+  std::latch started{1}, released{1};
+  bool broken = false;
+  std::vector<log_record> stored; // read after the writer has been joined
+};
+
+desired_change change(std::string id) {
+  agent_spec agent;
+  agent.id.value = std::move(id);
+  desired_change out;
+  out.document.agents.push_back(agent);
+  return out;
+}
+
+struct CoreServiceTest : ::testing::Test {
+  event_loop loop;
+  held_store store;
+  blocking_executor writer{"writer", 1, 8};
+  core_service service{loop.executor(), balancer_core({}, {1}), store, writer};
+  task_group background{loop.executor(), "test"};
+  task_group submits{loop.executor(), "submits"};
+  wakeup failed{loop.executor()};
+  std::optional<error> fatal;
+  std::vector<std::string> data_lane;
+  std::optional<result<revision>> outcome;
+
+  void SetUp() override {
+    service.handlers = {.send = [](link_id, balancer_message const&) {},
+                        .close_link = [](link_id, std::string const&) {},
+                        .run = [](run_request const&) {},
+                        .fail = [this](fail_request const& refused) { data_lane.push_back(refused.id.value); },
+                        .drop_slots_of = [](drop_slots const&) {},
+                        .drop_one_slot = [](drop_slot const&) {},
+                        .storage_failed =
+                            [this](error why) {
+                              fatal = std::move(why);
+                              failed.notify_all();
+                            }};
+    service.spawn_into(background);
+  }
+
+  task<> submit_and_note() { outcome = co_await service.submit(change("a")); }
+
+  task<> write_is_under_way() {
+    blocking_executor watcher("watcher", 1, 1);
+    co_await run_blocking(watcher, [this] { store.started.wait(); });
+  }
+
+  task<> finish() {
+    submits.cancel();
+    background.cancel();
+    co_await submits.join();
+    co_await background.join();
+  }
+};
+
+task<> nothing_passes_a_write(CoreServiceTest* t) {
+  t->submits.spawn("submit", t->submit_and_note());
+  co_await t->write_is_under_way();
+  EXPECT_FALSE(t->outcome) << "answered before it was durable";
+  t->service.apply(request_arrived{{{"r"}, "unknown", "/v1/completions", 1}});
+  EXPECT_EQ(t->data_lane, std::vector<std::string>{"r"}) << "a request waited for the disk";
+  t->store.released.count_down();
+  co_await t->submits.join();
+  EXPECT_EQ(t->outcome->value(), revision{1});
+  co_await t->finish();
+}
+
+TEST_F(CoreServiceTest, AnAnswerWaitsForTheDiskAndARequestDoesNot) {
+  loop.run_until_done(nothing_passes_a_write(this));
+  EXPECT_EQ(store.stored.size(), 1U);
+}
+
+task<> a_failed_write_acknowledges_nothing(CoreServiceTest* t) {
+  t->store.broken = true;
+  t->submits.spawn("submit", t->submit_and_note());
+  co_await t->write_is_under_way();
+  t->store.released.count_down();
+  while (!t->fatal) co_await t->failed.wait();
+  EXPECT_FALSE(t->outcome);
+  EXPECT_TRUE(t->service.storage_failed());
+  co_await t->finish();
+  EXPECT_FALSE(t->outcome->has_value()) << "a cancelled wait tells that the outcome is not known";
+}
+
+TEST_F(CoreServiceTest, AFailedWriteIsFatalAndAcknowledgesNothing) {
+  loop.run_until_done(a_failed_write_acknowledges_nothing(this));
+}
+
+} // namespace
+} // namespace paddler

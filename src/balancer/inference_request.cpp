@@ -1,0 +1,279 @@
+#include "balancer/inference_request.hpp"
+
+#include "model/words.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/log.hpp"
+#include "runtime/race.hpp"
+#include "wire/event_boundary.hpp"
+#include "wire/inference_error.hpp"
+#include "wire/json_codec.hpp"
+
+#include <array>
+
+namespace paddler {
+namespace {
+
+// An answer that is not a stream is kept until it is whole, up to this size: it can then still be tried elsewhere.
+constexpr std::size_t max_kept_answer = std::size_t{1} << 20;
+constexpr std::string_view event_stream = "text/event-stream";
+constexpr std::string_view waiting_comment = ": waiting\n\n";
+
+bool is_event_stream(http_response_head const& head) { return head.header("content-type").starts_with(event_stream); }
+
+// What the engine said went wrong, in our words where it said nothing that can be read.
+inference_error engine_said(int status, std::string_view body) {
+  inference_error out;
+  out.status = status;
+  out.code = status < 500 ? "invalid_request_error" : "server_error";
+  out.message = "The engine refused the request with status " + std::to_string(status) + ".";
+  auto const document = parse_json(body);
+  if (!document) return out;
+  auto const* inside = document->find("error");
+  auto const* message = inside ? inside->find("message") : nullptr;
+  if (message && message->kind == node_kind::text) out.message = message->text;
+  return out;
+}
+
+} // namespace
+
+inference_request::inference_request(http_exchange& exchange, core_service& core, slot_registry& slots,
+                                     inference_limits const& limits, request_id id, std::string body,
+                                     probed_request asked)
+    : exchange_(exchange),
+      core_(core),
+      slots_(slots),
+      limits_(limits),
+      id_(std::move(id)),
+      body_(std::move(body)),
+      asked_(std::move(asked)),
+      changed_(exchange.connection().executor()),
+      last_write_(mono_now()) {}
+
+task<> inference_request::run() {
+  core_.apply(request_arrived{{id_, asked_.model.value_or(""), std::string(exchange_.head().path), body_.size()}});
+  bool const told = co_await run_unless(drive(), watch_client());
+  if (borrowed_) slots_.give_back(*borrowed_, false);
+  if (!told || client_lost_) {
+    core_.apply(request_left{id_});
+    exchange_.abort();
+  }
+}
+
+void inference_request::on_run(run_request const& decision) {
+  decision_ = decision;
+  changed_.notify_all();
+}
+
+void inference_request::on_fail(request_failure reason) {
+  failure_ = reason;
+  changed_.notify_all();
+}
+
+void inference_request::abort_for_shutdown() {
+  shutting_down_ = true;
+  // The relay notices by its failing read, and the core ends the request.
+  if (borrowed_) slots_.interrupt(*borrowed_);
+}
+
+// Ends when the client is gone. Meanwhile a stream that has nothing to say gets a comment now and then: proxies and
+// clients take a silent connection for dead.
+task<> inference_request::watch_client() {
+  while (!co_await with_deadline(limits_.comment_interval, exchange_.wait_client_gone())) {
+    bool const silent = mono_now() - last_write_ >= limits_.comment_interval;
+    if (!asked_.stream.value_or(false) || writing_ || !silent) continue;
+    writing_ = true;
+    bool sent = committed_ || co_await start_stream(200, event_stream, nullptr);
+    if (sent) sent = co_await exchange_.write_chunk(waiting_comment);
+    writing_ = false;
+    last_write_ = mono_now();
+    changed_.notify_all();
+    if (!sent) co_return;
+  }
+}
+
+task<> inference_request::drive() {
+  auto const cancellation = co_await asio::this_coro::cancellation_state;
+  while (co_await next_decision()) {
+    if (failure_) co_return co_await tell_failure();
+    auto const decision = *std::exchange(decision_, std::nullopt);
+    auto const outcome = co_await try_on(decision);
+    // A cancelled task broke the attempt off itself, because the client is gone: that says nothing about the engine.
+    if (is_cancelled(cancellation)) co_return;
+    // Without an outcome the client could not be written to.
+    client_lost_ = !outcome;
+    if (client_lost_) co_return;
+    core_.apply(attempt_ended{id_, decision.number, *outcome});
+    if (*outcome == attempt_outcome::completed || *outcome == attempt_outcome::completed_last) co_return;
+  }
+}
+
+task<bool> inference_request::next_decision() {
+  while (!decision_ && !failure_)
+    if (!co_await changed_.wait()) co_return false;
+  co_return true;
+}
+
+task<std::optional<attempt_outcome>> inference_request::try_on(run_request const& decision) {
+  auto* engine = slots_.borrow(decision.slot.serial);
+  if (!engine) co_return attempt_outcome::lost_early;
+  borrowed_ = decision.slot.serial;
+  auto outcome = co_await relay(*engine, decision);
+  borrowed_.reset();
+  bool const reusable =
+      outcome && (*outcome == attempt_outcome::completed || *outcome == attempt_outcome::refused) && engine->reusable();
+  if (outcome == attempt_outcome::completed && !reusable) outcome = attempt_outcome::completed_last;
+  slots_.give_back(decision.slot.serial, reusable);
+  co_return outcome;
+}
+
+task<std::optional<attempt_outcome>> inference_request::relay(http_connection& engine, run_request const& decision) {
+  std::array<asio::const_buffer, 1> const body{asio::buffer(body_)};
+  auto const version = std::to_string(decision.slot.version.value);
+  auto const number = std::to_string(decision.number.value);
+  // Nothing of the client's own address, keys or connection goes to the engine.
+  std::vector<header_view> headers = {{"Host", "paddler"},
+                                      {"Content-Type", "application/json"},
+                                      {"X-Request-Id", id_.value},
+                                      {"X-Paddler-Version", version},
+                                      {"X-Paddler-Attempt", number}};
+  for (std::string_view passed : {"traceparent", "tracestate", "anthropic-version"})
+    if (auto const value = exchange_.head().header(passed); !value.empty()) headers.push_back({passed, value});
+  auto const sent = co_await engine.send("POST", exchange_.head().path, headers, body);
+  if (!sent) co_return lost(sent.error());
+  core_.apply(attempt_sent{id_, decision.number});
+  auto const head = co_await engine.read_head();
+  if (!head) co_return lost(head.error());
+  if (auto const refused = (*head)->header("x-paddler-refused"); !refused.empty()) {
+    bool const for_its_version = refused == "version";
+    auto const drained = co_await engine.read_body(max_kept_answer);
+    co_return for_its_version&& drained ? attempt_outcome::refused : attempt_outcome::lost_early;
+  }
+  if (is_event_stream(**head)) co_return co_await relay_stream(engine, **head, decision);
+  if (committed_) co_return co_await relay_error_into_stream(engine, **head);
+  co_return co_await relay_whole(engine, **head, decision);
+}
+
+// Keeps the answer until it is whole, so that its loss costs the client nothing; a large one is passed on as it comes.
+task<std::optional<attempt_outcome>>
+inference_request::relay_whole(http_connection& engine, http_response_head const& head, run_request const& decision) {
+  std::string kept;
+  auto const status = static_cast<unsigned>(head.status);
+  auto const content_type = head.header("content-type");
+  for (;;) {
+    auto const piece = co_await engine.read_body_some();
+    if (!piece) co_return lost(piece.error());
+    if (piece->empty()) break;
+    kept.append(piece->data(), piece->size());
+    if (kept.size() <= max_kept_answer) continue;
+    if (!co_await start_stream(status, content_type, &decision)) co_return std::nullopt;
+    if (!co_await write_to_client(kept)) co_return std::nullopt;
+    co_return co_await relay_rest(engine);
+  }
+  delivered_ = committed_ = true;
+  core_.apply(attempt_first_byte{id_, decision.number});
+  auto const headers = answer_headers(content_type, &decision);
+  if (!co_await exchange_.respond(status, headers, kept)) co_return std::nullopt;
+  co_return attempt_outcome::completed;
+}
+
+task<std::optional<attempt_outcome>> inference_request::relay_rest(http_connection& engine) {
+  for (;;) {
+    auto const piece = co_await engine.read_body_some();
+    if (!piece) co_return lost(piece.error());
+    if (piece->empty()) break;
+    if (!co_await write_to_client({piece->data(), piece->size()})) co_return std::nullopt;
+  }
+  if (!co_await exchange_.finish_stream()) co_return std::nullopt;
+  co_return attempt_outcome::completed;
+}
+
+task<std::optional<attempt_outcome>>
+inference_request::relay_stream(http_connection& engine, http_response_head const& head, run_request const& decision) {
+  event_boundary events;
+  for (;;) {
+    auto const piece = co_await engine.read_body_some();
+    if (!piece) co_return lost(piece.error());
+    if (piece->empty()) break;
+    auto const whole = events.feed({piece->data(), piece->size()});
+    if (whole.empty()) continue;
+    if (!committed_ && !co_await start_stream(static_cast<unsigned>(head.status), event_stream, &decision))
+      co_return std::nullopt;
+    if (!delivered_) core_.apply(attempt_first_byte{id_, decision.number});
+    delivered_ = true;
+    if (!co_await write_to_client(whole.kept, whole.fresh)) co_return std::nullopt;
+  }
+  if (!committed_ && !co_await start_stream(static_cast<unsigned>(head.status), event_stream, &decision))
+    co_return std::nullopt;
+  if (!events.rest().empty() && !co_await write_to_client(events.rest())) co_return std::nullopt;
+  if (!co_await exchange_.finish_stream()) co_return std::nullopt;
+  co_return attempt_outcome::completed;
+}
+
+// The head has left with a comment, so the engine's own error follows as an event.
+task<std::optional<attempt_outcome>> inference_request::relay_error_into_stream(http_connection& engine,
+                                                                                http_response_head const& head) {
+  auto const answer = co_await engine.read_body(max_kept_answer);
+  if (!answer) co_return lost(answer.error());
+  delivered_ = true;
+  auto const frame = error_frame(engine_said(head.status, *answer), dialect_of(exchange_.head().path));
+  if (!co_await write_to_client(frame) || !co_await exchange_.finish_stream()) co_return std::nullopt;
+  co_return attempt_outcome::completed;
+}
+
+task<> inference_request::tell_failure() {
+  auto const reason = shutting_down_ ? request_failure::shutdown : *failure_;
+  auto const& path = exchange_.head().path;
+  auto const model = asked_.model.value_or("");
+  log_info("request.failed", to_string(reason), {{"request_id", id_.value}, {"path", path}, {"model", model}});
+  auto const names = core_.core().desired().served_names();
+  auto const wrong = error_of_failure(reason, model, names);
+  if (committed_) {
+    co_await write_to_client(error_frame(wrong, dialect_of(path)));
+    co_await exchange_.finish_stream();
+    co_return;
+  }
+  auto const headers = error_headers(wrong);
+  auto const body = error_body(wrong, dialect_of(path));
+  co_await exchange_.respond(static_cast<unsigned>(wrong.status), headers, body);
+}
+
+// Two tasks write: the relay and the comments. Each waits for the other's write to end.
+task<bool> inference_request::write_to_client(std::string_view first, std::string_view second) {
+  while (writing_)
+    if (!co_await changed_.wait()) co_return false;
+  writing_ = true;
+  std::array<asio::const_buffer, 2> const pieces{asio::buffer(first), asio::buffer(second)};
+  bool const written = co_await exchange_.write_chunk(pieces);
+  writing_ = false;
+  last_write_ = mono_now();
+  co_return written;
+}
+
+task<bool> inference_request::start_stream(unsigned status, std::string_view content_type,
+                                           run_request const* decision) {
+  committed_ = true;
+  auto const headers = answer_headers(content_type, decision);
+  co_return co_await exchange_.start_stream(status, headers);
+}
+
+std::vector<header_view> inference_request::answer_headers(std::string_view content_type, run_request const* decision) {
+  std::vector<header_view> out = {{"Content-Type", content_type.empty() ? "application/json" : content_type}};
+  if (content_type.starts_with(event_stream)) {
+    out.push_back({"Cache-Control", "no-cache"});
+    out.push_back({"X-Accel-Buffering", "no"});
+  }
+  if (decision) {
+    queue_milliseconds_ = std::to_string(decision->queue_milliseconds);
+    out.push_back({"X-Paddler-Agent", decision->slot.agent.value});
+    out.push_back({"X-Paddler-Queue-Ms", queue_milliseconds_});
+  }
+  return out;
+}
+
+attempt_outcome inference_request::lost(error const& cause) const {
+  if (cause.code == error_code::timeout) return attempt_outcome::timeout;
+  if (cause.code == error_code::protocol) return attempt_outcome::engine_error;
+  return delivered_ ? attempt_outcome::lost_late : attempt_outcome::lost_early;
+}
+
+} // namespace paddler

@@ -1,0 +1,38 @@
+// The management API on port 8060, under /management/v1: desired state, the tables, and the agents' doors.
+#pragma once
+#include "balancer/core_service.hpp"
+#include "balancer/link_registry.hpp"
+#include "balancer/slot_registry.hpp"
+#include "net/router.hpp"
+
+namespace paddler {
+
+// Lives on one executor; what it is given must outlive it.
+class management_service {
+public:
+  management_service(core_service& core, link_registry& links, slot_registry& slots, std::size_t max_document_bytes)
+      : core_(core), links_(links), slots_(slots), max_document_bytes_(max_document_bytes) {}
+
+  std::vector<route> routes();
+
+private:
+  task<> get_desired(http_exchange& exchange);
+  task<> put_desired(http_exchange& exchange);
+  task<> get_agents(http_exchange& exchange);
+  task<> get_models(http_exchange& exchange);
+  task<> get_slots(http_exchange& exchange);
+  task<> get_requests(http_exchange& exchange);
+  task<> get_version(http_exchange& exchange);
+  task<> open_link(http_exchange& exchange);
+  task<> open_slot(http_exchange& exchange);
+
+  core_service& core_;
+  link_registry& links_;
+  slot_registry& slots_;
+  std::size_t const max_document_bytes_;
+};
+
+// `/healthz` (the process lives) and `/readyz` (it can serve; `?slots=N` asks for N slots), for either port.
+std::vector<route> health_routes(core_service& core);
+
+} // namespace paddler

@@ -1,0 +1,127 @@
+#include "balancer/slot_registry.hpp"
+
+#include "base/text.hpp"
+#include "runtime/log.hpp"
+#include "runtime/race.hpp"
+
+#include <charconv>
+
+namespace paddler {
+namespace {
+
+constexpr std::size_t max_slot_connections = 65'536;
+constexpr std::string_view slot_protocol = "paddler-slot/1";
+
+std::optional<std::uint64_t> number_in(http_head const& head, std::string_view name) {
+  auto const text = head.header(name);
+  std::uint64_t value = 0;
+  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+task<> wait_for_change(wakeup& changed) { co_await changed.wait(); }
+
+} // namespace
+
+task<> slot_registry::serve(http_exchange& exchange, agent_id agent) {
+  auto const& head = exchange.head();
+  auto const process = number_in(head, "x-paddler-process");
+  auto const version = number_in(head, "x-paddler-version");
+  auto const model = head.header("x-paddler-model");
+  if (!equals_ignoring_case(head.header("upgrade"), slot_protocol) || !process || !version || model.empty()) {
+    co_await exchange.respond_error(400,
+                                    "A slot connection needs the headers Upgrade: paddler-slot/1, X-Paddler-Process, "
+                                    "X-Paddler-Version and X-Paddler-Model.");
+    co_return;
+  }
+  if (slots_.size() >= max_slot_connections) {
+    co_await exchange.respond_error(503, "This balancer holds its limit of slot connections.");
+    co_return;
+  }
+  slot_offer offer{{++serials_}, std::move(agent), {*process}, {*version}, std::string(model)};
+  auto taken = co_await exchange.switch_protocols(std::string(slot_protocol));
+  if (!taken) co_return;
+  auto const executor = taken->stream->executor();
+  auto kept = std::shared_ptr<slot>(new slot{std::move(offer), nullptr, wakeup(executor)});
+  http_client_config as_client;
+  as_client.limits.head_timeout = engine_silence_;
+  as_client.limits.body_silence = engine_silence_;
+  kept->connection =
+      std::make_unique<http_connection>(std::move(taken->stream), std::move(taken->initial_bytes), as_client);
+  slots_.emplace(kept->offer.serial, kept);
+  core_.apply(slot_arrived{kept->offer});
+  co_await keep(kept);
+  slots_.erase(kept->offer.serial);
+}
+
+// Watches an idle connection for its end; leaves a borrowed one to its borrower.
+task<> slot_registry::keep(std::shared_ptr<slot> kept) {
+  while (!kept->ended) {
+    if (kept->borrowed) {
+      if (!co_await kept->changed.wait()) break;
+      continue;
+    }
+    bool const closed =
+        co_await run_unless(kept->connection->stream().wait_peer_closed(), wait_for_change(kept->changed));
+    if (!closed || kept->borrowed) continue;
+    end(*kept);
+  }
+  if (!kept->ended && !kept->borrowed) end(*kept);
+  while (kept->borrowed) co_await kept->changed.wait_uncancellable();
+}
+
+http_connection* slot_registry::borrow(slot_serial serial) {
+  auto const at = slots_.find(serial);
+  if (at == slots_.end() || at->second->ended) return nullptr;
+  at->second->borrowed = true;
+  at->second->changed.notify_all();
+  return at->second->connection.get();
+}
+
+void slot_registry::give_back(slot_serial serial, bool reusable) {
+  auto const at = slots_.find(serial);
+  if (at == slots_.end()) return;
+  auto& returned = *at->second;
+  returned.borrowed = false;
+  if (!reusable) {
+    returned.ended = true;
+    returned.connection->close();
+  }
+  returned.changed.notify_all();
+}
+
+void slot_registry::interrupt(slot_serial serial) {
+  if (auto const at = slots_.find(serial); at != slots_.end()) at->second->connection->close();
+}
+
+void slot_registry::drop(drop_slots const& which) {
+  std::vector<std::shared_ptr<slot>> dropped;
+  for (auto const& [serial, held] : slots_)
+    if (held->offer.agent == which.agent && held->offer.process == which.process) dropped.push_back(held);
+  for (auto const& held : dropped) end(*held);
+}
+
+void slot_registry::drop(drop_slot const& which) {
+  auto const at = slots_.find(which.serial);
+  if (at == slots_.end()) return;
+  log_warn("slot.refused", which.reason, {{"agent", at->second->offer.agent.value}});
+  end(*at->second);
+}
+
+void slot_registry::drop_all() {
+  auto const all = slots_;
+  for (auto const& [serial, held] : all) end(*held);
+}
+
+// Closes the connection. A borrower notices by its failing read; an idle slot leaves the core's books here.
+void slot_registry::end(slot& which) {
+  if (which.ended) return;
+  which.connection->close();
+  if (which.borrowed) return;
+  which.ended = true;
+  which.changed.notify_all();
+  core_.apply(slot_left{which.offer.serial});
+}
+
+} // namespace paddler

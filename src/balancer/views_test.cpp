@@ -1,0 +1,77 @@
+#include "balancer/views.hpp"
+
+#include <gtest/gtest.h>
+
+namespace paddler {
+namespace {
+
+instant const now{mono_time{std::chrono::seconds(1)}, wall_time{std::chrono::seconds(1)}};
+
+desired_document wanted() {
+  agent_spec agent;
+  agent.id.value = "a";
+  agent.desired_model = model_reference{.source = model_source::local, .path = "/models/m.gguf"};
+  return {{agent}, {}};
+}
+
+balancer_core core_with_agent() {
+  balancer_core core({}, {1});
+  core.apply(desired_submitted{{1}, {{source_kind::api, ""}, wanted(), std::nullopt, {}}}, now);
+  link_greeted greeting;
+  greeting.link = {1};
+  greeting.hello.agent.value = "a";
+  greeting.hello.process.value = 7;
+  greeting.hello.report.engine = {.status = engine_status::ready, .model = "m", .slots = 2, .pid = 99};
+  core.apply(greeting, now);
+  return core;
+}
+
+TEST(Views, AnAgentThatNeverConnectedIsShownWithTheReason) {
+  balancer_core core({}, {1});
+  core.apply(desired_submitted{{1}, {{source_kind::api, ""}, wanted(), std::nullopt, {}}}, now);
+  auto const rows = view_agents(core);
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_FALSE(rows[0].connected);
+  EXPECT_EQ(rows[0].reason, "has never connected");
+  EXPECT_EQ(rows[0].model, "m");
+}
+
+TEST(Views, SlotsAreCountedFromTheirConnections) {
+  auto core = core_with_agent();
+  core.apply(slot_arrived{{{1}, {"a"}, {7}, {1}, "m"}}, now);
+  core.apply(slot_arrived{{{2}, {"a"}, {7}, {1}, "m"}}, now);
+  core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
+  auto const agents = view_agents(core);
+  EXPECT_EQ(agents[0].slots, 2);
+  EXPECT_EQ(agents[0].slots_busy, 1);
+  auto const slots = view_slots(core);
+  ASSERT_EQ(slots.size(), 2U);
+  EXPECT_EQ(slots[0].id, "a/0");
+  EXPECT_EQ(slots[0].status, slot_status::busy);
+  EXPECT_EQ(slots[0].request, request_id{"r"});
+  EXPECT_EQ(slots[1].status, slot_status::idle);
+  auto const models = view_models(core);
+  ASSERT_EQ(models.size(), 1U);
+  EXPECT_EQ(models[0].agents_ready, 1);
+  EXPECT_EQ(models[0].slots_busy, 1);
+}
+
+TEST(Views, ARefusedStateShowsWhy) {
+  auto core = core_with_agent();
+  core.apply(link_spoke{{1}, link_nack{{1}, {{"model.reference.path", "does not exist", "copy it there", 0}}}}, now);
+  EXPECT_EQ(view_agents(core)[0].reason, "refused version 1: model.reference.path does not exist (copy it there)");
+}
+
+TEST(Views, ARequestShowsItsEndOnlyOnceItHasOne) {
+  auto core = core_with_agent();
+  core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
+  EXPECT_FALSE(view_requests(core)[0].completed_at);
+  core.apply(request_left{{"r"}}, now);
+  auto const rows = view_requests(core);
+  EXPECT_EQ(rows[0].status, request_state::failed);
+  EXPECT_EQ(rows[0].failure, request_failure::client_gone);
+  EXPECT_TRUE(rows[0].completed_at);
+}
+
+} // namespace
+} // namespace paddler
