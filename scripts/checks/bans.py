@@ -62,12 +62,12 @@ class Rule:
     where: Callable[[Source], bool]
     pattern: str
     instead: str
-    bad: tuple  # (path, text): must be found
-    good: tuple  # (path, text): must pass
+    bad: tuple  # (path, text...): each text must be found
+    good: tuple  # (path, text...): each must pass
     form: str = "code"  # which form of the source is searched: code, code_and_strings or text
 
 
-CLOCK = r"_clock\s*::\s*now|\b(?:gettimeofday|clock_gettime|localtime|gmtime)(?:_r)?\s*\(|\bstd::time\s*\(|(?<![\w.>:])time\s*\(\s*(?:nullptr|NULL|0)\s*\)"
+CLOCK = r"\b(?:steady|system|high_resolution|utc)_clock\b|\b(?:gettimeofday|clock_gettime|localtime|gmtime)(?:_r)?\s*\(|\bstd::time\s*\(|(?<![\w.>:])time\s*\(\s*(?:nullptr|NULL|0)\s*\)"
 SLEEP = r"\bsleep_(?:for|until)\b|\b(?:u|nano)sleep\s*\(|(?<![\w.>])sleep\s*\("
 BLOCKING_SLEEP = r"\bthis_thread\s*::\s*sleep_|\b(?:u|nano)sleep\s*\(|(?<![\w.>])sleep\s*\("
 THREAD = r"\bstd::(?:jthread|thread|async|packaged_task)\b|\bpthread_create\b|#\s*include\s*<(?:thread|future)>"
@@ -76,10 +76,12 @@ RANDOM = r"\brandom_device\b|(?<![\w.>])s?rand\s*\(|\bmt19937|\bminstd_rand|\bde
 ENVIRONMENT = r"\b(?:secure_)?getenv\b|\bsetenv\b|\benviron\b"
 FILE = r"\bfopen\s*\(|\bfstream\b|\b[io]fstream\b|\bfilesystem\b|(?<![\w.>])::(?:open|creat|unlink|rename|mkdir|stat)\s*\(|#\s*include\s*<(?:fcntl\.h|sys/stat\.h|dirent\.h)>"
 
+SQL = r"(?:SELECT|INSERT|REPLACE|UPDATE|DELETE|CREATE|ALTER|DROP)\b"
+
 RULES = [
     # The pure part: given the same input, the same output, on every machine.
     Rule("pure-clock", pure, CLOCK, "Time is an argument here: take `mono_time now` or `wall_time now` (base/time.hpp).",
-         ("src/core/a.cpp", "auto t = std::chrono::steady_clock::now();"), ("src/core/a.cpp", "void apply(event e, mono_time now);")),
+         ("src/core/a.cpp", "auto t = std::chrono::steady_clock::now();", "using clock = std::chrono::system_clock;", "auto t = time(nullptr);"), ("src/core/a.cpp", "auto t = request.time();", "void apply(event e, mono_time now);")),
     Rule("pure-sleep", pure, SLEEP, "Return a timer effect; the shell runs timers.",
          ("src/core/a.cpp", "std::this_thread::sleep_for(1s);"), ("src/core/a.cpp", "agent.sleeping = true; // sleep_for")),
     Rule("pure-thread", pure, THREAD, "The pure part runs on its caller's thread. Concurrency belongs to runtime.",
@@ -122,10 +124,15 @@ RULES = [
          ("src/net/a.cpp", "asio::co_spawn(e, f(), asio::detached);"), ("src/net/a.cpp", "group.spawn(f()); // never detached")),
     Rule("print", quiet_code, r"\bstd::(?:cout|cerr|clog)\b|(?<![\w.>])(?:f?printf|puts)\s*\(|#\s*include\s*<iostream>", "Log through runtime; only cli writes to the terminal.",
          ("src/agent/a.cpp", 'std::cout << "x";'), ("src/cli/a.cpp", 'std::cout << "x";')),
-    Rule("sql-concatenation", cpp,
-         r'(?i)"[^"\n]*\b(?:select\s.+\sfrom|insert\s+(?:or\s+\w+\s+)?into|update\s.+\sset|delete\s+from|create\s+table|alter\s+table|drop\s+table)\b[^"\n]*"s?v?\s*\+|\+\s*"[^"\n]*\b(?:where|values|from|order by|set)\b\s*[^"\n]*[=(\'][^"\n]*"|(?:format\s*\(|<<)\s*"\s*(?:select|insert|update|delete)\s[^"\n]*',
-         "Write the whole statement as one literal and bind values with ?1, ?2 (store/sqlite).",
-         ("src/store/a.cpp", 'auto q = "SELECT a FROM b WHERE id = " + id;'), ("src/store/a.cpp", 'auto q = "SELECT a FROM b WHERE id = ?1";'), "code_and_strings"),
+    Rule("sql-concatenation", in_src,
+         rf'"\s*{SQL}[^"\n]*"s?v?\s*\)?\s*\+|\bstring\s*(?:\w+\s*=\s*|\w*\s*[({{]\s*)"\s*{SQL}|\bformat\w*\s*\([^"\n]*"\s*{SQL}|<<\s*"\s*{SQL}'
+         r'|\+=?\s*"[^"\n]*\b(?:WHERE|VALUES|FROM|ORDER BY|LIMIT)\b',
+         "Write the whole statement as one constant and bind values with ?1, ?2 (store/sqlite_file.hpp).",
+         ("src/store/a.cpp", 'auto q = "SELECT a FROM b WHERE id = " + id;', 'run("INSERT INTO a VALUES (\'" + x + "\')");',
+          'auto q = std::string("SELECT a FROM b WHERE id = ") + id;', 'q += " WHERE id = " + id;',
+          'std::string sql = "DELETE FROM t"; sql += x;', 'fmt::format("SELECT {} FROM t", x);', 'out << "UPDATE t SET a = " << b;'),
+         ("src/store/a.cpp", 'constexpr std::string_view q = "SELECT a FROM b WHERE id = ?1";', 'log("update the model: set " + name);',
+          '"PRAGMA user_version = " + std::to_string(version)'), "code_and_strings"),
     Rule("nested-namespace", in_src, r"\bnamespace\s+paddler\s*::\s*(?!detail\b)\w+\s*\{", "Everything of ours stands in `namespace paddler`; helpers in an anonymous namespace or in detail.",
          ("src/net/a.hpp", "namespace paddler::net {"), ("src/net/a.hpp", "namespace paddler::detail {")),
     Rule("using-namespace", header, r"\busing\s+namespace\b", "A header brings no foreign names into those who include it.",

@@ -19,9 +19,10 @@ def _names(found):
 
 def rules(_):
     for rule in bans.RULES:
-        for text, expected in ((rule.bad, True), (rule.good, False)):
-            if (rule.name in _names(bans.check_rule(rule, Source(*text)))) != expected:
-                yield _wrong(f"rule {rule.name}: {'misses' if expected else 'blames'} {text}")
+        for (path, *texts), expected in ((rule.bad, True), (rule.good, False)):
+            for text in texts:
+                if (rule.name in _names(bans.check_rule(rule, Source(path, text)))) != expected:
+                    yield _wrong(f"rule {rule.name}: {'misses' if expected else 'blames'} {text} in {path}")
 
 
 def exemptions(_):
