@@ -81,6 +81,17 @@ result<preparation> blocking_prepare(engine_settings const& settings, engine_fil
   return out;
 }
 
+// A condition has one reason and one hint: the fields go into them.
+error flattened(error wrong) {
+  for (std::size_t i = 0; i < wrong.fields.size(); ++i) {
+    auto const& field = wrong.fields[i];
+    wrong.message += (i == 0 ? ": " : "; ") + field.path + ": " + field.message;
+    if (!field.hint.empty()) wrong.hint += (wrong.hint.empty() ? "" : "; ") + field.path + ": " + field.hint;
+  }
+  wrong.fields.clear();
+  return wrong;
+}
+
 error to_error(std::exception const& escaped) {
   return {error_code::internal, std::string("the engine could not be started: ") + escaped.what(), {}, {}};
 }
@@ -182,7 +193,7 @@ task<> engine_service::start_child(child_serial serial, engine_spec spec) {
     prepared = std::unexpected(to_error(escaped));
   }
   if (ended_early_) co_return feed(child_exited{serial, "it was not started", {}});
-  if (!*prepared) co_return feed(spawn_refused{serial, prepared->error()});
+  if (!*prepared) co_return feed(spawn_refused{serial, flattened(prepared->error())});
   running_ = std::move((*prepared)->spec);
   model_ = std::move((*prepared)->model);
   auto child = child_process::spawn(executor_, (*prepared)->command, [alias = running_.alias](std::string_view line) {

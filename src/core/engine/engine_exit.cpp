@@ -42,8 +42,9 @@ std::string_view without_stamp(std::string_view line) {
 }
 
 bool is_telling(std::string_view line) {
-  constexpr std::array<std::string_view, 10> words = {"error",  "failed", "assert",        "what():", "exception",
-                                                      "unable", "cannot", "out of memory", "invalid", "panic"};
+  constexpr std::array<std::string_view, 11> words = {
+      "error",  "failed",        "assert",  "what():", "exception", "unable",
+      "cannot", "out of memory", "invalid", "panic",   "critical"};
   std::string const text = to_lower(line);
   return std::ranges::any_of(words, [&](std::string_view word) { return text.contains(word); });
 }

@@ -72,7 +72,6 @@ struct engine_machine::step {
     m.phase_ = phase::ready;
     m.served_ = true;
     m.ready_since_ = m.answered_at_ = m.progress_at_ = now;
-    m.cpu_time_ = {};
     m.next_probe_ = now + m.policy_.probe_interval;
     report(engine_status::ready, {});
   }
@@ -169,6 +168,7 @@ struct engine_machine::step {
   void on(probe_served const& event) {
     if (!is_current(event.child)) return;
     m.probing_ = false;
+    m.cpu_time_.reset();
     m.answered_at_ = m.progress_at_ = now;
     m.condition_.slots_busy = event.slots_busy;
     if (m.phase_ == phase::starting)
@@ -187,13 +187,19 @@ struct engine_machine::step {
     m.missed_reason_ = event.reason;
     next_probe_in(m.policy_.start_probe_interval);
     if (m.phase_ != phase::ready) return;
-    if (event.cpu_time > m.cpu_time_) m.progress_at_ = now;
-    m.cpu_time_ = event.cpu_time;
+    note_cpu_time(event.cpu_time);
     bool const idle = now - m.progress_at_ >= m.policy_.hang_after;
     bool const silent = now - m.answered_at_ >= m.policy_.busy_hang_after;
     if (idle || silent)
       kill_for("the engine hung: no answer for " + whole_seconds(now - m.answered_at_) + " (" + event.reason + ")",
                "it was killed and starts again");
+  }
+
+  // Even a hung engine spends a little on accepting probes.
+  void note_cpu_time(duration used) {
+    if (m.cpu_time_ && (used - *m.cpu_time_) * 10 >= now - m.cpu_time_at_) m.progress_at_ = now;
+    m.cpu_time_ = used;
+    m.cpu_time_at_ = now;
   }
 
   void next_probe_in(duration interval) { m.next_probe_ = now + interval; }

@@ -9,8 +9,8 @@
 //               parked (waits for another specification, tries again now and then)
 //
 // - Ready means that the engine served a probe through its whole stack; an open port or /health is not enough.
-// - An engine that answers no probe is hung when it also uses no processor time; one that computes gets longer, because
-//   llama.cpp answers nothing while it works on a large batch.
+// - An engine that answers no probe is hung when it also uses hardly any processor time (less than a tenth of one
+//   core); one that computes gets longer, because llama.cpp answers nothing while it works on a large batch.
 // - Each child has a serial; what happened to an earlier child is ignored.
 // - The shell keeps these promises: every probe gets exactly one answer (probe_served or probe_missed) unless the child
 //   exits first; every child's end is told once (child_exited); one timer is enough, a newer arm_timer replaces it.
@@ -168,10 +168,11 @@ private:
   // of its probes
   bool probing_ = false;
   mono_time next_probe_{};
-  mono_time answered_at_{};   // the newest served one
-  mono_time progress_at_{};   // the newest sign of life: an answer, or processor time used
-  duration cpu_time_{};       // as of the newest missed one
-  std::string missed_reason_; // of the newest missed one
+  mono_time answered_at_{};          // the newest served one
+  mono_time progress_at_{};          // the newest sign of life: an answer, or processor time used
+  std::optional<duration> cpu_time_; // as of the newest missed one
+  mono_time cpu_time_at_{};          // when that was
+  std::string missed_reason_;        // of the newest missed one
 
   // of failures since the last stable time
   int failures_ = 0;
