@@ -4,6 +4,7 @@
 #include "balancer/views.hpp"
 #include "core/state/layers.hpp"
 #include "model/words.hpp"
+#include "net/problem.hpp"
 #include "wire/desired_codec.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/mapper.hpp"
@@ -47,6 +48,17 @@ task<> answer_json(http_exchange& exchange, std::string body) {
   co_await exchange.respond(200, headers, body);
 }
 
+// RFC 9457, with every place that is wrong in a document.
+task<> answer_error(http_exchange& exchange, error why) {
+  unsigned status = http_status_of(why.code);
+  if (!why.fields.empty()) status = 422;              // understood, and wrong
+  if (why.code == error_code::conflict) status = 412; // If-Match did not hold
+  auto const body =
+      problem_json(status, reason_phrase(status), why.message, exchange.request_id(), why.fields, why.hint);
+  std::vector<header_view> const headers = {{"Content-Type", problem_content_type}};
+  co_await exchange.respond(status, headers, body);
+}
+
 // One source's document by the name of its kind; several files or agents are merged.
 result<desired_document> document_of(desired_state const& desired, std::string_view kind) {
   desired_layers chosen;
@@ -88,7 +100,7 @@ task<> management_service::get_desired(http_exchange& exchange) {
   result<desired_document> document = desired.effective();
   if (auto const kind = exchange.head().query_param("source")) document = document_of(desired, *kind);
   if (!document) {
-    co_await exchange.respond_error(document.error());
+    co_await answer_error(exchange, document.error());
     co_return;
   }
   bool const yaml = exchange.head().has_token("accept", yaml_type);
@@ -102,14 +114,14 @@ task<> management_service::get_desired(http_exchange& exchange) {
 task<> management_service::put_desired(http_exchange& exchange) {
   auto const body = co_await exchange.read_body(max_document_bytes_);
   if (!body) {
-    co_await exchange.respond_error(body.error());
+    co_await answer_error(exchange, body.error());
     co_return;
   }
   auto const wanted = wanted_revision(exchange.head());
   bool const json = exchange.head().header("content-type").starts_with(json_type);
   auto document = parse_desired(*body, json ? document_format::json : document_format::yaml);
   if (!wanted || !document) {
-    co_await exchange.respond_error(wanted ? document.error() : wanted.error());
+    co_await answer_error(exchange, wanted ? document.error() : wanted.error());
     co_return;
   }
   auto const before = core_.core().desired().current();
@@ -120,7 +132,7 @@ task<> management_service::put_desired(http_exchange& exchange) {
   change.origin = {"anonymous", exchange.connection().peer()};
   auto const changed = co_await core_.submit(std::move(change));
   if (!changed) {
-    co_await exchange.respond_error(changed.error());
+    co_await answer_error(exchange, changed.error());
     co_return;
   }
   auto const etag = etag_of(*changed);
