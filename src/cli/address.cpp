@@ -50,12 +50,7 @@ std::unexpected<error> refuse(std::string_view text, std::string const& why, std
 
 } // namespace
 
-std::string to_text(host_port const& address) {
-  bool const v6 = address.host.find(':') != std::string::npos;
-  return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
-}
-
-result<host_port> parse_listen_address(std::string_view text) {
+result<host_and_port> parse_listen_address(std::string_view text) {
   auto const parts = split(text);
   if (!parts || !parts->port) {
     return refuse(text, "is not HOST:PORT", "As in 127.0.0.1:8061; with IPv6 [::1]:8061; port 0 takes a free one.");
@@ -73,10 +68,10 @@ result<host_port> parse_listen_address(std::string_view text) {
     return refuse(text, "has no IP address before the port",
                   "To listen, give an IP address of this machine or localhost.");
   }
-  return host_port{parts->host, *port};
+  return host_and_port{parts->host, *port};
 }
 
-result<host_port> parse_server_address(std::string_view text, std::uint16_t default_port) {
+result<host_and_port> parse_server_address(std::string_view text, std::uint16_t default_port) {
   std::string_view rest = text;
   if (auto const scheme = rest.find("://"); scheme != std::string_view::npos) {
     if (equals_ignoring_case(rest.substr(0, scheme), "https")) {
@@ -94,16 +89,7 @@ result<host_port> parse_server_address(std::string_view text, std::uint16_t defa
   }
   auto const port = parts->port ? parse_port(*parts->port) : default_port;
   if (!port || *port == 0) return refuse(text, "has no port from 1 to 65535", "As in 127.0.0.1:8060.");
-  return host_port{parts->host, *port};
-}
-
-bool is_loopback(host_port const& address) {
-  if (address.host == "localhost") return true;
-  boost::system::error_code ec;
-  auto const ip = ip::make_address(address.host, ec);
-  if (ec) return false;
-  if (ip.is_v6() && ip.to_v6().is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, ip.to_v6()).is_loopback();
-  return ip.is_loopback();
+  return host_and_port{parts->host, *port};
 }
 
 } // namespace paddler

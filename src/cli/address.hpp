@@ -1,6 +1,7 @@
 // Addresses on the command line: where to listen, and which server to talk to.
 #pragma once
 #include "base/result.hpp"
+#include "net/transport.hpp"
 
 #include <cstdint>
 #include <string>
@@ -8,23 +9,11 @@
 
 namespace paddler {
 
-struct host_port {
-  std::string host; // a name or an IP address, IPv6 without brackets
-  std::uint16_t port = 0;
-  friend bool operator==(host_port const&, host_port const&) = default;
-};
-
-// HOST:PORT, with brackets around IPv6: "127.0.0.1:8061", "[::1]:8061".
-std::string to_text(host_port const& address);
-
 // Where a server shall listen: HOST:PORT with an IP address or "localhost". The error's message completes "FLAG: ".
-result<host_port> parse_listen_address(std::string_view text);
+result<host_and_port> parse_listen_address(std::string_view text);
 
 // A server to talk to: http://HOST:PORT, HOST:PORT or HOST; also with a path of ours after it, as people paste it
 // ("http://127.0.0.1:8061/v1"). No TLS yet, so https is refused with words.
-result<host_port> parse_server_address(std::string_view text, std::uint16_t default_port);
-
-// Whether only this machine can reach it.
-bool is_loopback(host_port const& address);
+result<host_and_port> parse_server_address(std::string_view text, std::uint16_t default_port);
 
 } // namespace paddler

@@ -6,10 +6,10 @@ namespace paddler {
 namespace {
 
 TEST(parse_listen_address, takes_ip_addresses_and_localhost) {
-  EXPECT_EQ(parse_listen_address("127.0.0.1:8061").value(), (host_port{"127.0.0.1", 8061}));
-  EXPECT_EQ(parse_listen_address("localhost:0").value(), (host_port{"localhost", 0}));
-  EXPECT_EQ(parse_listen_address("[::1]:8061").value(), (host_port{"::1", 8061}));
-  EXPECT_EQ(parse_listen_address("0.0.0.0:80").value(), (host_port{"0.0.0.0", 80}));
+  EXPECT_EQ(to_string(parse_listen_address("127.0.0.1:8061").value()), "127.0.0.1:8061");
+  EXPECT_EQ(to_string(parse_listen_address("localhost:0").value()), "localhost:0");
+  EXPECT_EQ(to_string(parse_listen_address("[::1]:8061").value()), "[::1]:8061");
+  EXPECT_EQ(to_string(parse_listen_address("0.0.0.0:80").value()), "0.0.0.0:80");
 }
 
 TEST(parse_listen_address, refuses_what_is_not_one) {
@@ -24,13 +24,12 @@ TEST(parse_listen_address, refuses_what_is_not_one) {
 }
 
 TEST(parse_server_address, takes_what_people_paste) {
-  host_port const expected{"127.0.0.1", 8061};
   for (auto const* const text : {"127.0.0.1:8061", "http://127.0.0.1:8061", "HTTP://127.0.0.1:8061/",
                                  "http://127.0.0.1:8061/v1", "127.0.0.1", "http://127.0.0.1"}) {
-    EXPECT_EQ(parse_server_address(text, 8061).value(), expected) << text;
+    EXPECT_EQ(to_string(parse_server_address(text, 8061).value()), "127.0.0.1:8061") << text;
   }
-  EXPECT_EQ(parse_server_address("[::1]", 8060).value(), (host_port{"::1", 8060}));
-  EXPECT_EQ(parse_server_address("gpu-1.lan:80", 8060).value(), (host_port{"gpu-1.lan", 80}));
+  EXPECT_EQ(to_string(parse_server_address("[::1]", 8060).value()), "[::1]:8060");
+  EXPECT_EQ(to_string(parse_server_address("gpu-1.lan:80", 8060).value()), "gpu-1.lan:80");
 }
 
 TEST(parse_server_address, refuses_what_is_not_one) {
@@ -40,20 +39,6 @@ TEST(parse_server_address, refuses_what_is_not_one) {
     ASSERT_FALSE(address) << text;
     EXPECT_FALSE(address.error().hint.empty());
   }
-}
-
-TEST(is_loopback, knows_this_machine) {
-  for (auto const* const host : {"127.0.0.1", "127.9.9.9", "::1", "localhost", "::ffff:127.0.0.1"})
-    EXPECT_TRUE(is_loopback({host, 1})) << host;
-  for (auto const* const host :
-       {"0.0.0.0", "::", "10.0.0.1", "::ffff:10.0.0.1", "example.org", "localhost.example.org"}) {
-    EXPECT_FALSE(is_loopback({host, 1})) << host;
-  }
-}
-
-TEST(to_text, puts_brackets_around_ipv6) {
-  EXPECT_EQ(to_text({"::1", 8060}), "[::1]:8060");
-  EXPECT_EQ(to_text({"127.0.0.1", 0}), "127.0.0.1:0");
 }
 
 } // namespace

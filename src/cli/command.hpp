@@ -20,7 +20,7 @@ struct help_command {
 };
 
 struct version_command {
-  std::optional<host_port> server; // asked for its version, too
+  std::optional<host_and_port> server; // asked for its version, too
 };
 
 struct log_flags {
@@ -51,7 +51,7 @@ enum class view_kind { agents, models, slots, requests, desired };
 enum class output_format { table, wide, json, yaml, name };
 
 struct get_command {
-  host_port management{"127.0.0.1", default_management_port};
+  host_and_port management{"127.0.0.1", default_management_port};
   view_kind kind = view_kind::agents;
   std::string name; // empty: all
   std::optional<output_format> output;
@@ -59,14 +59,14 @@ struct get_command {
 };
 
 struct apply_command {
-  host_port management{"127.0.0.1", default_management_port};
+  host_and_port management{"127.0.0.1", default_management_port};
   std::string file; // "-": standard input
   std::optional<std::uint64_t> if_revision;
   bool error_unchanged = false;
 };
 
 struct chat_command {
-  host_port inference{"127.0.0.1", default_inference_port};
+  host_and_port inference{"127.0.0.1", default_inference_port};
   std::string model; // empty: the only one that is served
   std::string system;
   std::string message; // empty: from standard input, or a conversation where that is a terminal

@@ -54,10 +54,13 @@ flag_setter set_name(std::string& out) {
   };
 }
 
-flag_setter set_duration(duration& out) {
-  return [&out](std::string const& text) -> result<void> {
+flag_setter set_duration(duration& out, duration least) {
+  return [&out, least](std::string const& text) -> result<void> {
     auto const time = parse_duration(text);
     if (!time) return std::unexpected(time.error());
+    if (*time < least) {
+      return fail(error_code::invalid_input, "\"" + text + "\" is too short; at least " + print_duration(least));
+    }
     out = *time;
     return {};
   };
@@ -67,12 +70,12 @@ flag_setter set_listen_address(std::string& out) {
   return [&out](std::string const& text) -> result<void> {
     auto const address = parse_listen_address(text);
     if (!address) return std::unexpected(address.error());
-    out = to_text(*address);
+    out = to_string(*address);
     return {};
   };
 }
 
-flag_setter set_server_address(host_port& out, std::uint16_t default_port) {
+flag_setter set_server_address(host_and_port& out, std::uint16_t default_port) {
   return [&out, default_port](std::string const& text) -> result<void> {
     auto const address = parse_server_address(text, default_port);
     if (!address) return std::unexpected(address.error());
@@ -81,7 +84,7 @@ flag_setter set_server_address(host_port& out, std::uint16_t default_port) {
   };
 }
 
-flag_setter set_server_address(std::optional<host_port>& out, std::uint16_t default_port) {
+flag_setter set_server_address(std::optional<host_and_port>& out, std::uint16_t default_port) {
   return [&out, default_port](std::string const& text) -> result<void> {
     auto const address = parse_server_address(text, default_port);
     if (!address) return std::unexpected(address.error());

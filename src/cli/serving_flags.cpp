@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t max_queue_limit = 1'000'000;
 constexpr std::uint64_t max_threads = 1024;
+constexpr duration shortest_keep_alive = std::chrono::milliseconds(100);
 
 void add_balancer_flags(flag_set& flags, balancer_config& config, bool& insecure) {
   flags.add({.name = "--inference-addr",
@@ -42,6 +43,11 @@ void add_balancer_flags(flag_set& flags, balancer_config& config, bool& insecure
              .help = "How long a request may wait for a slot",
              .default_text = print_duration(dispatch.queue_timeout)},
             set_duration(dispatch.queue_timeout));
+  flags.add({.name = "--keep-alive",
+             .value = "TIME",
+             .help = "How often a waiting stream is sent a comment, so that nothing between cuts it",
+             .default_text = print_duration(config.first_comment_after)},
+            set_duration(config.first_comment_after, shortest_keep_alive));
   flags.add_switch(
       {.name = "--insecure", .help = "Listen on addresses that other machines reach, without TLS and keys"}, insecure);
 }
@@ -63,7 +69,7 @@ flag_setter set_balancers(std::vector<std::string>& out) {
       auto const comma = rest.find(',');
       auto const address = parse_server_address(rest.substr(0, comma), default_management_port);
       if (!address) return std::unexpected(address.error());
-      balancers.push_back(to_text(*address));
+      balancers.push_back(to_string(*address));
       if (comma == std::string_view::npos) break;
       rest.remove_prefix(comma + 1);
     }
@@ -113,7 +119,7 @@ void add_engine_flags(flag_set& flags, agent_config& agent) {
 result<void> check_listener(char const* flag, std::string const& text, bool insecure) {
   auto const address = parse_listen_address(text);
   if (!address) return std::unexpected(address.error());
-  if (insecure || is_loopback(*address)) return {};
+  if (insecure || is_loopback_host(address->host)) return {};
   return fail(error_code::invalid_input,
               std::string(flag) + " " + text +
                   " is reachable from other machines, and this port has neither TLS nor keys: whoever reaches it uses "

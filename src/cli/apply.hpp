@@ -1,0 +1,15 @@
+// paddler apply: hands in a desired state.
+#pragma once
+#include "cli/api_client.hpp"
+#include "cli/command.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+
+namespace paddler {
+
+exit_code run_apply(apply_command const& wanted, console& terminal);
+
+// Pure: the request that hands `document` in. JSON where the file's name or the document's first letter says so.
+api_request apply_request(apply_command const& wanted, std::string document);
+
+} // namespace paddler

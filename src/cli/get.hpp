@@ -1,0 +1,23 @@
+// paddler get: lists and documents of the management API.
+#pragma once
+#include "cli/api_answer.hpp"
+#include "cli/command.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+
+#include <string>
+
+namespace paddler {
+
+exit_code run_get(get_command const& wanted, console& terminal);
+
+// What is printed for a list: `data` on standard output, `notes` on standard error.
+struct rendered_list {
+  std::string data;
+  std::string notes;
+};
+
+// Pure. `not_found` where the name that was asked for is not in the list. `columns`: of the terminal, 0 for any width.
+result<rendered_list> render_list(get_command const& wanted, api_list const& list, wall_time now, std::size_t columns);
+
+} // namespace paddler

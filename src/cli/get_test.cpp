@@ -1,0 +1,168 @@
+#include "cli/get.hpp"
+#include "cli/test_support.hpp"
+#include "wire/json_codec.hpp"
+#include "wire/rfc3339.hpp"
+
+#include <gmock/gmock.h>
+
+namespace paddler {
+namespace {
+
+using testing::HasSubstr;
+
+wall_time const now = parse_rfc3339("2026-03-01T12:00:00Z").value();
+
+constexpr auto agents = R"({"items":[
+  {"id":"gpu-1","connected":true,"status":"ready","model":"qwen3-0.6b","slots":8,"slots_busy":3,"wanted":4,"applied":4,"reason":"",
+   "last_seen":"2026-03-01T11:59:58Z","engine_pid":4242,"engine_restarts":1,
+   "capabilities":{"version":"0.1.0","hostname":"gpu-1","cpu_cores":16,"memory_bytes":137438953472,"gpus":["NVIDIA H200"]}},
+  {"id":"local","connected":false,"status":"failed","slots":0,"slots_busy":0,"wanted":5,"applied":4,
+   "reason":"the model file /m.gguf is gone","last_seen":"2026-03-01T11:55:00Z","engine_pid":0,"engine_restarts":0}],"revision":5})";
+
+rendered_list rendered(std::string const& body, get_command wanted) {
+  auto out = render_list(wanted, parse_list({.status = 200, .body = body}).value(), now, 80);
+  EXPECT_TRUE(out) << (out ? "" : describe(out.error()));
+  return out.value_or(rendered_list{});
+}
+
+TEST(render_list, of_agents) {
+  auto const out = rendered(agents, {.kind = view_kind::agents});
+  EXPECT_EQ(out.data, "NAME   STATUS  MODEL       BUSY  RESTARTS  SEEN\n"
+                      "gpu-1  ready   qwen3-0.6b   3/8         1    2s\n"
+                      "local  gone    -            0/0         0    5m\n");
+  EXPECT_EQ(out.notes, "local: the model file /m.gguf is gone\n");
+}
+
+TEST(render_list, of_agents_wide) {
+  EXPECT_EQ(
+      rendered(agents, {.kind = view_kind::agents, .name = "gpu-1", .output = output_format::wide}).data,
+      "NAME   STATUS  MODEL       BUSY  RESTARTS   PID  APPLIED  HOST   CORES  MEMORY  GPUS         VERSION  SEEN\n"
+      "gpu-1  ready   qwen3-0.6b   3/8         1  4242      4/4  gpu-1     16  128GiB  NVIDIA_H200  0.1.0      2s\n");
+}
+
+TEST(render_list, of_models) {
+  EXPECT_EQ(
+      rendered(
+          R"({"items":[{"name":"demo","agents_wanted":2,"agents_ready":1,"slots":4,"slots_busy":0,"agents":["a","b"]}],"revision":1})",
+          {.kind = view_kind::models})
+          .data,
+      "NAME  READY  BUSY  AGENTS\n"
+      "demo    1/2   0/4  a,b\n");
+}
+
+TEST(render_list, of_slots) {
+  EXPECT_EQ(rendered(R"({"items":[{"id":"local/0","agent":"local","model":"demo","status":"busy","request":"req_1"},
+                                  {"id":"local/1","agent":"local","model":"demo","status":"idle"}],"revision":1})",
+                     {.kind = view_kind::slots})
+                .data,
+            "NAME     STATUS  MODEL  REQUEST\n"
+            "local/0  busy    demo   req_1\n"
+            "local/1  idle    demo   -\n");
+}
+
+constexpr auto requests =
+    R"({"items":[{"id":"req_01957d2e-6f2c-7c4e-9b1a-0123456789ab","model":"demo","endpoint":"/v1/chat/completions",
+  "status":"failed","failure":"agent_lost","agent":"local","attempts":2,"queue_milliseconds":1500,"created_at":"2026-03-01T11:58:00Z",
+  "completed_at":"2026-03-01T11:58:10Z"}],"revision":1})";
+
+TEST(render_list, of_requests_fits_a_terminal) {
+  EXPECT_EQ(rendered(requests, {.kind = view_kind::requests}).data,
+            "NAME                                      STATUS  MODEL  AGE\n"
+            "req_01957d2e-6f2c-7c4e-9b1a-0123456789ab  failed  demo    2m\n");
+  EXPECT_THAT(rendered(requests, {.kind = view_kind::requests, .output = output_format::wide}).data,
+              HasSubstr("local  /v1/chat/completions         2  1s500ms   10s  agent_lost   2m\n"));
+}
+
+TEST(render_list, as_names_and_documents) {
+  EXPECT_EQ(rendered(agents, {.kind = view_kind::agents, .output = output_format::name}).data,
+            "agents/gpu-1\nagents/local\n");
+  auto const json = rendered(agents, {.kind = view_kind::agents, .output = output_format::json}).data;
+  EXPECT_EQ(print_json(parse_json(json).value()), print_json(parse_json(agents).value()));
+  EXPECT_THAT(rendered(agents, {.kind = view_kind::agents, .name = "local", .output = output_format::yaml}).data,
+              HasSubstr("id: local\nconnected: false\n"));
+}
+
+TEST(render_list, of_nothing_says_what_to_do) {
+  for (auto const kind : {view_kind::agents, view_kind::models, view_kind::slots, view_kind::requests}) {
+    auto const out = rendered(R"({"items":[],"revision":0})", {.kind = kind});
+    EXPECT_EQ(out.data, "");
+    EXPECT_THAT(out.notes, HasSubstr("paddler ")) << static_cast<int>(kind);
+  }
+}
+
+TEST(render_list, does_not_find_what_is_not_there) {
+  auto const out = render_list({.kind = view_kind::agents, .name = "gpu-9"},
+                               parse_list({.status = 200, .body = agents}).value(), now, 80);
+  EXPECT_EQ(out.error().code, error_code::not_found);
+  EXPECT_EQ(out.error().message, "there is no agent \"gpu-9\"");
+  EXPECT_THAT(out.error().hint, HasSubstr("paddler get agents"));
+}
+
+TEST(render_list, passes_over_what_a_newer_server_adds) {
+  EXPECT_THAT(
+      rendered(
+          R"({"items":[{"id":"local/0","agent":"local","model":"demo","status":"idle","heat":7}],"revision":1,"more":2})",
+          {.kind = view_kind::slots})
+          .data,
+      HasSubstr("local/0"));
+}
+
+task<> serve_management(http_exchange& exchange) {
+  auto const path = std::string(exchange.head().path);
+  if (path == "/management/v1/agents") {
+    co_await exchange.respond(200, {{"Content-Type", "application/json"}}, agents);
+  } else if (path == "/management/v1/desired") {
+    bool const yaml = exchange.head().has_token("Accept", "application/yaml");
+    std::string const body = yaml ? "agents: []\n" : R"({"agents":[]})";
+    co_await exchange.respond(
+        200, {{"Content-Type", yaml ? "application/yaml" : "application/json"}, {"ETag", "\"7\""}}, body);
+  } else {
+    co_await exchange.respond_error(404, "no such thing");
+  }
+}
+
+TEST(run_get, asks_a_server) {
+  test_server const server(serve_management);
+  test_console console;
+  EXPECT_EQ(run_get({.management = server.address(), .kind = view_kind::agents}, console.terminal), exit_code::success);
+  EXPECT_THAT(console.said(), HasSubstr("gpu-1  ready"));
+  EXPECT_THAT(console.noted(), HasSubstr("local: the model file"));
+}
+
+TEST(run_get, prints_desired_state_as_it_comes) {
+  test_server const server(serve_management);
+  test_console yaml;
+  EXPECT_EQ(run_get({.management = server.address(), .kind = view_kind::desired}, yaml.terminal), exit_code::success);
+  EXPECT_EQ(yaml.said(), "agents: []\n");
+  EXPECT_EQ(yaml.noted(), "");
+  test_console json;
+  EXPECT_EQ(run_get({.management = server.address(), .kind = view_kind::desired, .output = output_format::json},
+                    json.terminal),
+            exit_code::success);
+  EXPECT_EQ(json.said(), "{\"agents\":[]}\n");
+}
+
+TEST(run_get, tells_by_its_exit_code_what_went_wrong) {
+  test_server const server(serve_management);
+  test_console missing;
+  EXPECT_EQ(run_get({.management = server.address(), .kind = view_kind::agents, .name = "x"}, missing.terminal),
+            exit_code::not_found);
+  EXPECT_EQ(missing.said(), "");
+  EXPECT_THAT(missing.noted(), HasSubstr("paddler: there is no agent \"x\""));
+  test_console refused;
+  EXPECT_EQ(run_get({.management = server.address(), .kind = view_kind::models}, refused.terminal),
+            exit_code::not_found);
+  EXPECT_THAT(refused.noted(), HasSubstr("no such thing"));
+}
+
+TEST(run_get, says_how_to_start_a_server_that_is_not_there) {
+  test_console console;
+  auto const address = deserted_address();
+  EXPECT_EQ(run_get({.management = address, .kind = view_kind::agents}, console.terminal), exit_code::unreachable);
+  EXPECT_THAT(console.noted(),
+              testing::AllOf(HasSubstr("no balancer answers at " + to_string(address)), HasSubstr("paddler up"),
+                             HasSubstr("--management"), HasSubstr("PADDLER_MANAGEMENT")));
+}
+
+} // namespace
+} // namespace paddler

@@ -1,0 +1,113 @@
+#include "cli/view_tables.hpp"
+
+#include "cli/units.hpp"
+#include "model/words.hpp"
+
+namespace paddler {
+namespace {
+
+std::string fraction(int part, int whole) { return std::to_string(part) + "/" + std::to_string(whole); }
+
+std::string status_of(agent_view const& agent) {
+  return agent.connected ? std::string(to_string(agent.status)) : "gone";
+}
+
+std::string age(wall_time since, wall_time now) { return since == wall_time{} ? "" : print_age(now - since); }
+
+template <class T> std::string joined(std::vector<T> const& words, auto const& text) {
+  std::string out;
+  for (auto const& word : words) out += (out.empty() ? "" : ",") + text(word);
+  return out;
+}
+
+} // namespace
+
+table table_of(std::span<agent_view const> agents, wall_time now) {
+  table out({{.title = "NAME", .shortens = true},
+             {.title = "STATUS"},
+             {.title = "MODEL", .shortens = true},
+             {.title = "BUSY", .right = true},
+             {.title = "RESTARTS", .right = true},
+             {.title = "PID", .right = true, .only_wide = true},
+             {.title = "APPLIED", .right = true, .only_wide = true},
+             {.title = "HOST", .only_wide = true},
+             {.title = "CORES", .right = true, .only_wide = true},
+             {.title = "MEMORY", .right = true, .only_wide = true},
+             {.title = "GPUS", .only_wide = true},
+             {.title = "VERSION", .only_wide = true},
+             {.title = "SEEN", .right = true}});
+  for (auto const& agent : agents) {
+    auto const& machine = agent.capabilities;
+    out.add({agent.id.value, status_of(agent), agent.model.value_or(""), fraction(agent.slots_busy, agent.slots),
+             std::to_string(agent.engine_restarts), agent.engine_pid == 0 ? "" : std::to_string(agent.engine_pid),
+             std::to_string(agent.applied.value) + "/" + std::to_string(agent.wanted.value), machine.hostname,
+             std::to_string(machine.cpu_cores), print_bytes(machine.memory_bytes),
+             joined(machine.gpus, [](std::string const& name) { return name; }), machine.version,
+             age(agent.last_seen, now)});
+  }
+  return out;
+}
+
+table table_of(std::span<model_view const> models, wall_time) {
+  table out({{.title = "NAME", .shortens = true},
+             {.title = "READY", .right = true},
+             {.title = "BUSY", .right = true},
+             {.title = "AGENTS", .shortens = true}});
+  for (auto const& model : models) {
+    out.add({model.name, fraction(model.agents_ready, model.agents_wanted), fraction(model.slots_busy, model.slots),
+             joined(model.agents, [](agent_id const& id) { return id.value; })});
+  }
+  return out;
+}
+
+table table_of(std::span<slot_view const> slots, wall_time) {
+  table out({{.title = "NAME", .shortens = true},
+             {.title = "STATUS"},
+             {.title = "MODEL", .shortens = true},
+             {.title = "REQUEST"}});
+  for (auto const& slot : slots) {
+    out.add({slot.id, slot.status == slot_status::busy ? "busy" : "idle", slot.model,
+             slot.request ? slot.request->value : ""});
+  }
+  return out;
+}
+
+table table_of(std::span<request_view const> requests, wall_time now) {
+  table out({{.title = "NAME"},
+             {.title = "STATUS"},
+             {.title = "MODEL", .shortens = true},
+             {.title = "AGENT", .shortens = true, .only_wide = true},
+             {.title = "ENDPOINT", .only_wide = true},
+             {.title = "ATTEMPTS", .right = true, .only_wide = true},
+             {.title = "QUEUED", .right = true, .only_wide = true},
+             {.title = "TOOK", .right = true, .only_wide = true},
+             {.title = "REASON", .only_wide = true},
+             {.title = "AGE", .right = true}});
+  for (auto const& request : requests) {
+    bool const failed = request.failure && *request.failure != request_failure::none;
+    out.add({request.id.value, std::string(to_string(request.status)), request.model,
+             request.agent ? request.agent->value : "", request.endpoint, std::to_string(request.attempts),
+             print_duration(std::chrono::milliseconds(request.queue_milliseconds)),
+             request.completed_at ? print_age(*request.completed_at - request.created_at) : "",
+             failed ? std::string(to_string(*request.failure)) : "", age(request.created_at, now)});
+  }
+  return out;
+}
+
+std::string const& name_of(agent_view const& agent) { return agent.id.value; }
+
+std::string const& name_of(model_view const& model) { return model.name; }
+
+std::string const& name_of(slot_view const& slot) { return slot.id; }
+
+std::string const& name_of(request_view const& request) { return request.id.value; }
+
+std::string notes_on(std::span<agent_view const> agents) {
+  std::string out;
+  for (auto const& agent : agents) {
+    if (!agent.reason.empty()) out += agent.id.value + ": " + agent.reason + "\n";
+  }
+  return out;
+}
+
+} // namespace paddler
