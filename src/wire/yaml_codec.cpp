@@ -1,5 +1,6 @@
 #include "wire/yaml_codec.hpp"
 
+#include "base/text.hpp"
 #include "wire/document_builder.hpp"
 #include "wire/text_position.hpp"
 #include "wire/yaml_scalar.hpp"
@@ -57,6 +58,7 @@ public:
                 std::string const& value) override {
     if (builder_.wants_key()) return add_key(mark, tag, anchor, value);
     document_node node = tag == "?" ? plain_scalar(value) : text_node(value);
+    refuse_broken_text(node);
     refuse_tag(node, tag);
     add(std::move(node), mark, anchor);
   }
@@ -95,6 +97,7 @@ private:
   }
 
   void add_key(YAML::Mark const& mark, std::string const& tag, YAML::anchor_t anchor, std::string const& key) {
+    if (!is_valid_utf8(key)) throw document_refused{refused_at(mark, "a key is not valid text", "remove the escape")};
     bool const is_plain_text = (tag == "?" || tag == "!") && anchor == 0;
     if (!is_plain_text) throw document_refused{refused_at(mark, "a key has a tag or an anchor", "remove it")};
     if (key == "<<" && tag == "?")
@@ -105,13 +108,22 @@ private:
 
   void refuse_as_key(YAML::Mark const& mark) const {
     if (builder_.wants_key())
-      throw document_refused{refused_at(mark, "a key is not text", "a key is one word before a colon")};
+      throw document_refused{refused_at(mark, "a key is not text",
+                                        "a key is a word before a colon; if this is a value "
+                                        "in brackets, they are not closed")};
   }
 
   static void refuse_tag(document_node& node, std::string const& tag) {
     if (tag == "?" || tag == "!" || tag.empty()) return;
     node.problem = "tags such as `" + clipped(tag) + "` are not supported";
     node.hint = "remove the tag";
+  }
+
+  // yaml-cpp reads the escape \N as a byte that is no text.
+  static void refuse_broken_text(document_node& node) {
+    if (is_valid_utf8(node.text)) return;
+    node.problem = "an escape in the text gives no valid text";
+    node.hint = "write the character itself";
   }
 
   static void refuse_anchor(document_node& node, YAML::anchor_t anchor) {

@@ -69,7 +69,7 @@ TEST(YamlCodec, ReadsScalarsAsYaml12) {
 
 TEST(YamlCodec, RefusesWhatReadersDisagreeAbout) {
   for (auto const* yaml : {"010", "-012", "007", "00", "0x1F", "0o17", ".inf", "-.INF", ".nan", "!!str a",
-                           "!!binary aGk=", "&x a", "!!seq [a]", "&x [a]", "!local {a: b}"})
+                           "!!binary aGk=", "&x a", "!!seq [a]", "&x [a]", "!local {a: b}", "\"\\N\""})
     EXPECT_TRUE(as_json(yaml).starts_with("!")) << yaml << " gave " << as_json(yaml);
 }
 
@@ -84,6 +84,7 @@ TEST(YamlCodec, SaysWhereTheTextIsWrong) {
            row{"a: 1\n--- \n", "a second document begins at line 2"},
            row{"a: &x 1\n<<: *x", "merge keys (`<<`) are not supported at line 2, column 1"},
            row{"[a]: 1", "a key is not text"},
+           row{"agents: [{id: a}", "if this is a value in brackets, they are not closed"},
            row{"~: 1", "a key is not text"},
            row{"? {a: b}\n: 1", "a key is not text"},
            row{"a: 1\n&x b: 2", "a key has a tag or an anchor"},
@@ -98,6 +99,8 @@ TEST(YamlCodec, SaysWhereTheTextIsWrong) {
            row{"a: \xff", "not UTF-8"},
            row{std::string("a\0:\0 \0b\0", 8), "control character"},
            row{"a: @b", "not valid YAML"},
+           row{"\"a\\N\": 1", "a key is not valid text"},
+           row{"\"\\uD800\"", "not valid YAML"},
            row{"%YAML 3.0\n---\na", "not valid YAML"},
        }) {
     auto const node = parse_yaml(yaml);
