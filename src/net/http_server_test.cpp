@@ -42,7 +42,7 @@ task<std::string> byte_by_byte(std::uint16_t port, std::string bytes) {
   auto client = co_await raw_client::connect(port);
   for (char const c : bytes) {
     co_await client.send({&c, 1});
-    co_await sleep_for(0s);
+    co_await let_others_run();
   }
   co_return co_await client.read_to_end();
 }
@@ -203,12 +203,12 @@ task<> watch_client(http_exchange& exchange, gone_watch* watch) {
 task<> ask_and_leave(std::uint16_t port, gone_watch* watch, bool half_close) {
   auto client = co_await raw_client::connect(port);
   co_await client.send(get("/"));
-  while (!watch->started) co_await sleep_for(100us);
+  co_await eventually([&] { return watch->started; });
   if (half_close)
     client.stream().finish_writing();
   else
     client.stream().close();
-  while (!watch->gone) co_await sleep_for(100us);
+  co_await eventually([&] { return watch->gone; });
 }
 
 TEST(http_server, a_client_that_leaves_ends_the_work) {
@@ -282,6 +282,7 @@ TEST(http_server, above_its_limit_connections_are_turned_away) {
 }
 
 struct stop_observation {
+  bool busy_began = false;
   std::string idle = "not ended";
   std::string busy = {};
 };
@@ -293,8 +294,7 @@ task<> stop_with_connections(served* s, bool* may_answer, wakeup* changed, durat
   co_await idle.read_until("\r\n\r\n/quick");
   auto busy = co_await raw_client::connect(s->port);
   co_await busy.send(get("/slow"));
-  while (s->server.connections() < 2) co_await sleep_for(100us);
-  co_await sleep_for(1ms);
+  co_await eventually([&] { return seen->busy_began; });
   task_group group(co_await asio::this_coro::executor, "test");
   group.spawn("stop", s->server.stop(polite));
   seen->idle = co_await idle.read_to_end();
@@ -307,17 +307,18 @@ task<> stop_with_connections(served* s, bool* may_answer, wakeup* changed, durat
 TEST(http_server, stopping_closes_idle_connections_and_waits_for_busy_ones) {
   for (duration const polite : {duration(1h), duration(5ms)}) {
     bool may_answer = false;
+    stop_observation seen;
     std::unique_ptr<wakeup> changed;
     served s([&](http_exchange& exchange) -> task<> {
-      return [](http_exchange& e, bool* may, wakeup* wait) -> task<> {
+      return [](http_exchange& e, bool* may, bool* began, wakeup* wait) -> task<> {
+        *began = e.head().path == "/slow";
         while (e.head().path == "/slow" && !*may) {
           if (!co_await wait->wait()) co_return;
         }
         co_await e.respond(200, {}, e.head().path);
-      }(exchange, &may_answer, changed.get());
+      }(exchange, &may_answer, &seen.busy_began, changed.get());
     });
     changed = std::make_unique<wakeup>(s.loop.executor());
-    stop_observation seen;
     s.run(stop_with_connections(&s, &may_answer, changed.get(), polite, &seen));
     EXPECT_EQ(seen.idle, "");
     if (polite > 1s)
@@ -336,7 +337,7 @@ task<> open_and_close(served* s, int connections) {
     co_await client.send(get("/"));
     if (i % 3 == 1) co_await client.read_until("\r\n\r\n/");
   }
-  while (s->server.connections() > 0) co_await sleep_for(1ms);
+  co_await eventually([&] { return s->server.connections() == 0; });
 }
 
 TEST(http_server, a_thousand_connections_leave_no_descriptor) {

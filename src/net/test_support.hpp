@@ -3,13 +3,17 @@
 #include "net/http_server.hpp"
 #include "net/listener.hpp"
 #include "net/transport.hpp"
+#include "runtime/clock.hpp"
 #include "runtime/event_loop.hpp"
+#include "runtime/timer.hpp"
 
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +21,18 @@
 namespace paddler {
 
 inline constexpr auto test_patience = std::chrono::seconds(20);
+
+// Lets whatever else is ready on this loop run.
+inline task<> let_others_run() { co_await sleep_for(duration::zero()); }
+
+// Looks again and again until the condition holds; a test that waits longer than test_patience fails.
+inline task<> eventually(std::function<bool()> condition) {
+  auto const deadline = mono_now() + test_patience;
+  while (!condition()) {
+    if (mono_now() >= deadline) throw std::runtime_error("what the test waited for did not happen");
+    if (!co_await sleep_for(std::chrono::milliseconds(1))) co_return;
+  }
+}
 
 // A client's end of a connection, byte by byte.
 class raw_client {

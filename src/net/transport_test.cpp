@@ -125,7 +125,7 @@ task<bool> peer_is_noticed(listener* from, way_to_go how) {
   task_group group(co_await asio::this_coro::executor, "test");
   bool noticed = false;
   group.spawn("watch", note_peer_closed(accepted.get(), &noticed));
-  co_await sleep_for(1ms);
+  co_await let_others_run();
   EXPECT_FALSE(noticed);
   go(peer, how);
   co_await group.join();
@@ -207,7 +207,7 @@ task<bool> accept_out_of_descriptors(listener* from) {
   ::setrlimit(RLIMIT_NOFILE, &tight);
   task_group group(co_await asio::this_coro::executor, "test");
   group.spawn("restore", [](rlimit limit) -> task<> {
-    co_await sleep_for(1ms);
+    co_await let_others_run();
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }(before));
   auto const accepted = co_await from->accept();

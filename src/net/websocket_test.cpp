@@ -32,9 +32,7 @@ task<> echo(http_exchange& exchange, server_side* seen) {
     seen->received.push_back(*message);
     socket->send(std::move(*message));
   }
-  while (!seen->reads && !socket->ended()) {
-    if (!co_await sleep_for(1ms)) break;
-  }
+  if (!seen->reads) co_await eventually([&] { return socket->ended().has_value(); });
   seen->ended = socket->ended();
 }
 
@@ -64,7 +62,7 @@ task<std::vector<std::string>> talk_and_close(std::uint16_t port) {
 }
 
 task<> wait_until_ended(server_side* seen) {
-  while (!seen->ended) co_await sleep_for(1ms);
+  co_await eventually([seen] { return seen->ended.has_value(); });
 }
 
 TEST(websocket, messages_go_both_ways_and_closing_is_heard) {
@@ -87,11 +85,11 @@ task<websocket_end> send_too_much(std::uint16_t port) {
   bool sent = true;
   for (int i = 0; i < 100 && sent; ++i) {
     sent = socket->send(std::string(1'000'000, 'x'));
-    co_await sleep_for(0s);
+    co_await let_others_run();
   }
   EXPECT_FALSE(sent);
   EXPECT_FALSE(socket->send("more"));
-  while (!socket->ended()) co_await sleep_for(1ms);
+  co_await eventually([&] { return socket->ended().has_value(); });
   co_return *socket->ended();
 }
 
