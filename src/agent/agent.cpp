@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t blocking_threads = 2;
 constexpr std::size_t blocking_queue = 64;
+constexpr auto time_to_notice_death = std::chrono::milliseconds(100);
 
 // Grows from start to start, and fits into a JSON number's 53 bits.
 incarnation new_process() {
@@ -51,18 +52,19 @@ struct agent::parts {
       : executor(executor_in),
         config(std::move(config_in)),
         changed(executor),
-        engine(executor, blocking, config, [this] { engine_changed(); }),
-        slots(executor, config.slots, [this] { engine_changed(); }),
         tasks(executor, "agent", on_escape::fail_process) {}
 
   task<result<void>> prepare();
-  void make_link(machine_facts facts, std::vector<host_and_port> balancers);
+  void make_services(machine_facts facts, std::vector<host_and_port> balancers);
   task<> keep_link();
   task<> wait_for_end();
   task<> shut_down();
   task<> wait_until_idle();
   task<> patience_over();
-  void engine_changed();
+  [[nodiscard]] engine_report report() const;
+  void observe();
+  void suspect_engine(ready_engine const& which);
+  task<> trust_again(std::string socket);
   void serve_slots();
 
   asio::any_io_executor const executor;
@@ -74,11 +76,12 @@ struct agent::parts {
   std::optional<std::string> refusal;
   bool link_over = false;
   std::shared_ptr<slot_target const> target;
+  std::string suspect; // socket of an engine that failed a request a moment ago
 
   blocking_executor blocking{"agent", blocking_threads, blocking_queue};
+  std::optional<engine_keeper> engine; // these three from prepare() on
+  std::optional<slot_service> slots;
   std::optional<link_session> link;
-  engine_keeper engine;
-  slot_service slots;
   task_group tasks;
 };
 
@@ -94,17 +97,21 @@ task<result<void>> agent::parts::prepare() {
     co_return fail(error_code::invalid_input, "'" + config.id.value + "' is not a valid agent id",
                    "give the agent a name of 1 to 128 letters, digits and - _ . / : @");
   if (config.discovered) config.discovered->id = config.id;
-  make_link(std::move(*facts), std::move(*balancers));
+  make_services(std::move(*facts), std::move(*balancers));
   co_return result<void>{};
 }
 
-void agent::parts::make_link(machine_facts facts, std::vector<host_and_port> balancers) {
+void agent::parts::make_services(machine_facts facts, std::vector<host_and_port> balancers) {
   identity = {config.id, new_process(), capabilities_of(std::move(facts), config.version), config.discovered};
+  engine.emplace(executor, blocking, config, [this] { observe(); });
+  slots.emplace(executor, config.slots,
+                slot_service::listeners{.busy_changed = [this] { observe(); },
+                                        .engine_failed = [this](ready_engine const& e) { suspect_engine(e); }});
   link.emplace(executor, config.link, identity, std::move(balancers),
-               link_handlers{.check = [this](applicable_state state) { return engine.check(std::move(state)); },
+               link_handlers{.check = [this](applicable_state state) { return engine->check(std::move(state)); },
                              .run =
                                  [this](applicable_state const& state) {
-                                   if (!stop_at) engine.run(state);
+                                   if (!stop_at) engine->run(state);
                                  },
                              .connected =
                                  [this](std::optional<host_and_port> const& by) {
@@ -121,18 +128,37 @@ task<> agent::parts::keep_link() {
 
 // --- what follows from the engine's state ---
 
-void agent::parts::engine_changed() {
-  if (link) link->observe(engine.report(slots.busy()));
+engine_report agent::parts::report() const { return engine ? engine->report(slots->busy()) : engine_report{}; }
+
+void agent::parts::observe() {
+  if (!link) return;
+  link->observe(report());
+  serve_slots();
+}
+
+// A request breaks before its engine's death is known. Until that is clear no slot is offered: a balancer that tries
+// again at once would meet the same dead engine.
+void agent::parts::suspect_engine(ready_engine const& which) {
+  if (suspect == which.socket_path) return;
+  suspect = which.socket_path;
+  serve_slots();
+  tasks.spawn("suspicion", trust_again(suspect));
+}
+
+task<> agent::parts::trust_again(std::string socket) {
+  co_await sleep_for(time_to_notice_death);
+  if (suspect != socket) co_return;
+  suspect.clear();
   serve_slots();
 }
 
 // Slots are offered to the balancer that knows this agent while the engine is ready.
 void agent::parts::serve_slots() {
-  auto const ready = engine.ready();
-  if (!ready || !balancer || stop_at) return slots.serve(target = nullptr);
+  auto const ready = engine->ready();
+  if (!ready || ready->socket_path == suspect || !balancer || stop_at) return slots->serve(target = nullptr);
   if (target && target->engine == *ready && to_string(target->balancer) == to_string(*balancer)) return;
   target = std::make_shared<slot_target const>(slot_target{*balancer, identity.agent, identity.process, *ready});
-  slots.serve(target);
+  slots->serve(target);
 }
 
 // --- the end ---
@@ -143,7 +169,7 @@ task<> agent::parts::wait_for_end() {
   if (!stop_at) stop_at = mono_now();
 }
 
-task<> agent::parts::wait_until_idle() { co_await slots.wait_idle(); }
+task<> agent::parts::wait_until_idle() { co_await slots->wait_idle(); }
 
 task<> agent::parts::patience_over() {
   auto const cancellation = co_await asio::this_coro::cancellation_state;
@@ -153,13 +179,14 @@ task<> agent::parts::patience_over() {
 
 // First the requests, then the engine, and the link last: without its link the balancer takes all slots for lost.
 task<> agent::parts::shut_down() {
-  log_info("agent.stopping", "running requests may end first", {{"requests", slots.busy()}});
+  log_info("agent.stopping", "running requests may end first", {{"requests", slots->busy()}});
   serve_slots();
   co_await run_unless(wait_until_idle(), patience_over());
-  slots.drop();
-  co_await engine.stop(duration{});
+  slots->drop();
+  co_await engine->stop(duration{});
   link->stop();
-  co_await slots.join();
+  co_await slots->join();
+  tasks.cancel();
   co_await tasks.join();
 }
 
@@ -184,7 +211,7 @@ void agent::stop(duration polite) {
   parts_->changed.notify_all();
 }
 
-engine_report agent::engine() const { return parts_->engine.report(parts_->slots.busy()); }
+engine_report agent::engine() const { return parts_->report(); }
 
 bool agent::is_connected() const { return parts_->balancer.has_value(); }
 

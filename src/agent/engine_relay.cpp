@@ -70,32 +70,39 @@ task<> refuse(http_exchange& exchange, unsigned status, std::string_view reason,
 }
 
 // Passes the pieces on as they come; no piece is kept or copied.
-task<bool> pass_stream(http_exchange& exchange, http_connection& engine, http_response_head const& head) {
-  if (!co_await exchange.start_stream(static_cast<unsigned>(head.status), headers_of_answer(head))) co_return false;
+task<relay_end> pass_stream(http_exchange& exchange, http_connection& engine, http_response_head const& head) {
+  if (!co_await exchange.start_stream(static_cast<unsigned>(head.status), headers_of_answer(head)))
+    co_return relay_end::balancer_gone;
   for (;;) {
     auto const piece = co_await engine.read_body_some();
-    if (!piece) co_return false;
+    if (!piece) co_return relay_end::engine_failed;
     std::array<asio::const_buffer, 1> const bytes{asio::buffer(*piece)};
-    if (engine.body_done()) co_return co_await exchange.finish_stream(bytes);
-    if (!co_await exchange.write_chunk(bytes)) co_return false;
+    bool const last = engine.body_done();
+    bool const written = last ? co_await exchange.finish_stream(bytes) : co_await exchange.write_chunk(bytes);
+    if (!written) co_return relay_end::balancer_gone;
+    if (last) co_return relay_end::answered;
   }
 }
 
-task<bool> pass_whole(http_exchange& exchange, http_connection& engine, http_response_head const& head) {
+task<relay_end> pass_whole(http_exchange& exchange, http_connection& engine, http_response_head const& head) {
   auto const body = co_await engine.read_body(max_kept_answer);
-  if (!body) co_return false;
-  co_return co_await exchange.respond(static_cast<unsigned>(head.status), headers_of_answer(head), *body);
+  if (!body) co_return relay_end::engine_failed;
+  if (!co_await exchange.respond(static_cast<unsigned>(head.status), headers_of_answer(head), *body))
+    co_return relay_end::balancer_gone;
+  co_return relay_end::answered;
 }
 
-// `passed` stays false where the answer could not be brought to its end.
-task<> pass_answer(http_exchange& exchange, http_connection& engine, bool* passed) {
+task<relay_end> pass_answer(http_exchange& exchange, http_connection& engine) {
   auto const head = co_await engine.read_head();
-  if (!head) co_return;
+  if (!head) co_return relay_end::engine_failed;
   auto const length = (*head)->content_length;
-  if (length && *length <= max_kept_answer)
-    *passed = co_await pass_whole(exchange, engine, **head);
-  else
-    *passed = co_await pass_stream(exchange, engine, **head);
+  if (length && *length <= max_kept_answer) co_return co_await pass_whole(exchange, engine, **head);
+  co_return co_await pass_stream(exchange, engine, **head);
+}
+
+task<relay_end> refuse_for_engine(http_exchange& exchange, error const& why) {
+  co_await refuse(exchange, 502, "engine", why.message);
+  co_return relay_end::engine_failed;
 }
 
 } // namespace
@@ -105,26 +112,31 @@ bool is_relayed(std::string_view method, std::string_view path) {
                              [&](relayed_path const& each) { return each.method == method && each.path == path; });
 }
 
-task<> relay_to_engine(http_exchange& exchange, ready_engine const& engine) {
+task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& engine) {
   auto const& head = exchange.head();
   auto const body = co_await exchange.read_body();
-  if (!body) co_return exchange.abort();
+  if (!body) {
+    exchange.abort();
+    co_return relay_end::balancer_gone;
+  }
   if (!is_relayed(head.method, head.path)) {
     co_await exchange.respond_error(404, "engines serve inference requests only");
-    co_return;
+    co_return relay_end::answered;
   }
-  if (head.header("X-Paddler-Version") != std::to_string(engine.version.value))
-    co_return co_await refuse(exchange, 409, "version",
-                              "the engine runs version " + std::to_string(engine.version.value) + " by now");
+  auto const version = std::to_string(engine.version.value);
+  if (head.header("X-Paddler-Version") != version) {
+    co_await refuse(exchange, 409, "version", "the engine runs version " + version + " by now");
+    co_return relay_end::answered;
+  }
   auto stream = co_await connect_unix(engine.socket_path, engine_dial_limit);
-  if (!stream) co_return co_await refuse(exchange, 502, "engine", stream.error().message);
+  if (!stream) co_return co_await refuse_for_engine(exchange, stream.error());
   http_connection connection(std::move(*stream), {}, engine_client());
   auto const headers = headers_for_engine(head);
   if (auto const sent = co_await connection.send(head.method, head.target, headers, *body); !sent)
-    co_return co_await refuse(exchange, 502, "engine", sent.error().message);
-  bool passed = false;
-  co_await run_unless(pass_answer(exchange, connection, &passed), exchange.wait_client_gone());
-  if (!passed) exchange.abort();
+    co_return co_await refuse_for_engine(exchange, sent.error());
+  auto const end = co_await unless(pass_answer(exchange, connection), exchange.wait_client_gone());
+  if (end != relay_end::answered) exchange.abort();
+  co_return end.value_or(relay_end::balancer_gone);
 }
 
 } // namespace paddler

@@ -11,12 +11,18 @@ namespace paddler {
 // its settings or show other clients' prompts.
 bool is_relayed(std::string_view method, std::string_view path);
 
+enum class relay_end {
+  answered,      // to the end, be it with a refusal
+  engine_failed, // it could not be reached, or broke off: it may be dead
+  balancer_gone, // nobody takes the answer
+};
+
 // Answers the exchange with what the engine says; nothing of the content is looked at. `engine` lives as long as the
 // task.
 //   - Another version than the engine's was asked for: 409, `X-Paddler-Refused: version`; nothing was done.
 //   - The engine cannot be reached: 502, `X-Paddler-Refused: engine`; nothing was done.
 //   - The engine breaks off: the connection is aborted, so that the answer ends cut off.
 //   - The balancer closes the connection: so is the engine's, which frees its slot.
-task<> relay_to_engine(http_exchange& exchange, ready_engine const& engine);
+task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& engine);
 
 } // namespace paddler

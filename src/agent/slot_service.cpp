@@ -28,10 +28,9 @@ private:
   slot_service& slots_;
 };
 
-slot_service::slot_service(asio::any_io_executor const& executor, slot_limits const& limits,
-                           std::function<void()> on_busy)
+slot_service::slot_service(asio::any_io_executor const& executor, slot_limits const& limits, listeners tell)
     : limits_(limits),
-      on_busy_(std::move(on_busy)),
+      tell_(std::move(tell)),
       random_(random_seed()),
       target_changed_(executor),
       idle_(executor),
@@ -112,13 +111,14 @@ task<bool> slot_service::serve_once(std::shared_ptr<slot_target const> target) {
 
 task<> slot_service::answer(http_exchange& exchange, std::shared_ptr<slot_target const> target) {
   busy_mark const busy(*this);
-  co_await relay_to_engine(exchange, target->engine);
+  auto const end = co_await relay_to_engine(exchange, target->engine);
+  if (end == relay_end::engine_failed) tell_.engine_failed(target->engine);
 }
 
 void slot_service::count(int change) {
   busy_ += change;
   if (busy_ == 0) idle_.notify_all();
-  on_busy_();
+  tell_.busy_changed();
 }
 
 void slot_service::note_failure(error const& why, slot_target const& target) {

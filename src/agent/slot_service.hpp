@@ -20,8 +20,12 @@ namespace paddler {
 // Lives on one executor. Join it before it is destroyed.
 class slot_service {
 public:
-  // `on_busy` is called when the number of busy slots changed.
-  slot_service(asio::any_io_executor const& executor, slot_limits const& limits, std::function<void()> on_busy);
+  struct listeners {
+    std::function<void()> busy_changed;                     // the number of requests being answered
+    std::function<void(ready_engine const&)> engine_failed; // a request found it dead or unreachable
+  };
+
+  slot_service(asio::any_io_executor const& executor, slot_limits const& limits, listeners tell);
 
   // What to serve from now on; null: nothing. Idle connections to anything else close at once, busy ones after their
   // answer. The same pointer again changes nothing.
@@ -50,7 +54,7 @@ private:
   void note_failure(error const& why, slot_target const& target);
 
   slot_limits const limits_;
-  std::function<void()> const on_busy_;
+  listeners const tell_;
   std::shared_ptr<slot_target const> target_;
   std::size_t keepers_ = 0; // tasks, one for each slot of the largest target so far
   int busy_ = 0;

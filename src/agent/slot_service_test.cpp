@@ -15,7 +15,9 @@ public:
       : socket(::testing::TempDir() + "slots_" + std::to_string(::getpid()) + ".sock"),
         engine(loop.executor(), listener::unix_socket(loop.executor(), socket).value()),
         balancer(loop.executor()),
-        it(loop.executor(), limits(), [this] { busy_seen.push_back(it.busy()); }) {}
+        it(loop.executor(), limits(),
+           {.busy_changed = [this] { busy_seen.push_back(it.busy()); },
+            .engine_failed = [this](ready_engine const&) { ++engine_failures; }}) {}
 
   ~SlotServiceTest() override { loop.run_until_done(clean_up()); }
 
@@ -70,16 +72,17 @@ public:
   event_loop loop;
   std::string const socket;
   held_server engine;
-  slot_listener balancer;
+  test_balancer balancer;
   std::vector<int> busy_seen;
+  int engine_failures = 0;
   slot_service it;
 };
 
 TEST_F(SlotServiceTest, OpensOneConnectionForEachSlot) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 2));
-    auto const first = co_await t.balancer.next();
-    auto const second = co_await t.balancer.next();
+    auto const first = co_await t.balancer.next_slot();
+    auto const second = co_await t.balancer.next_slot();
     EXPECT_EQ(first->target, "POST /management/v1/agents/agent%201/slots");
     EXPECT_EQ(first->process, "77");
     EXPECT_EQ(first->version, "3");
@@ -91,7 +94,7 @@ TEST_F(SlotServiceTest, OpensOneConnectionForEachSlot) {
 TEST_F(SlotServiceTest, PassesRequestsAndAnswersOn) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto const slot = co_await t.balancer.next();
+    auto const slot = co_await t.balancer.next_slot();
     for (int i = 0; i < 3; ++i) {
       co_await t.expect_served(*slot);
       EXPECT_TRUE(slot->connection->reusable());
@@ -103,7 +106,7 @@ TEST_F(SlotServiceTest, PassesRequestsAndAnswersOn) {
 TEST_F(SlotServiceTest, TheEngineSeesWhatItNeedsAndNoKeys) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto const slot = co_await t.balancer.next();
+    auto const slot = co_await t.balancer.next_slot();
     co_await slot->send("/v1/embeddings?a=b", "{\"x\":1}");
     auto const request = co_await t.next_request();
     auto const& head = request->exchange.head();
@@ -123,7 +126,7 @@ TEST_F(SlotServiceTest, TheEngineSeesWhatItNeedsAndNoKeys) {
 TEST_F(SlotServiceTest, StreamsPieceByPiece) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto const slot = co_await t.balancer.next();
+    auto const slot = co_await t.balancer.next_slot();
     auto const request = co_await t.begin_stream(*slot);
     co_await request->exchange.write_chunk("data: b\n\n");
     EXPECT_EQ(co_await slot->piece(), "data: b\n\n");
@@ -137,7 +140,7 @@ TEST_F(SlotServiceTest, StreamsPieceByPiece) {
 TEST_F(SlotServiceTest, RefusesAnotherVersionAndStaysUsable) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto const slot = co_await t.balancer.next();
+    auto const slot = co_await t.balancer.next_slot();
     slot->version = "2";
     co_await slot->send("/v1/chat/completions");
     EXPECT_EQ(co_await slot->status(), 409);
@@ -151,7 +154,7 @@ TEST_F(SlotServiceTest, RefusesAnotherVersionAndStaysUsable) {
 TEST_F(SlotServiceTest, LetsOnlyInferenceThrough) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto const slot = co_await t.balancer.next();
+    auto const slot = co_await t.balancer.next_slot();
     for (std::string const path : {"/slots/0?action=save", "/props", "/metrics", "/v1/chat/completions/", "/"}) {
       co_await slot->send(path);
       EXPECT_EQ(co_await slot->status(), 404) << path;
@@ -166,31 +169,34 @@ TEST_F(SlotServiceTest, LetsOnlyInferenceThrough) {
 TEST_F(SlotServiceTest, SaysSoWhenTheEngineCannotBeReached) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto const slot = co_await t.balancer.next();
+    auto const slot = co_await t.balancer.next_slot();
     co_await t.engine.stop();
     co_await slot->send("/v1/chat/completions");
     EXPECT_EQ(co_await slot->status(), 502);
     EXPECT_EQ(slot->refused, "engine");
+    co_await slot->rest();
+    EXPECT_EQ(t.engine_failures, 1);
   });
 }
 
 TEST_F(SlotServiceTest, AnEngineThatBreaksOffLeavesTheAnswerCutOff) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto slot = co_await t.balancer.next();
+    auto slot = co_await t.balancer.next_slot();
     auto request = co_await t.begin_stream(*slot);
     request->exchange.abort();
     request->release();
     EXPECT_EQ(co_await slot->piece(), "cut off");
+    EXPECT_EQ(t.engine_failures, 1);
 
-    slot = co_await t.balancer.next();
+    slot = co_await t.balancer.next_slot();
     co_await slot->send("/v1/chat/completions");
     request = co_await t.next_request();
     request->exchange.abort(); // before the first byte
     request->release();
     EXPECT_EQ(co_await slot->status(), 0);
 
-    slot = co_await t.balancer.next();
+    slot = co_await t.balancer.next_slot();
     co_await t.expect_served(*slot);
   });
 }
@@ -198,41 +204,42 @@ TEST_F(SlotServiceTest, AnEngineThatBreaksOffLeavesTheAnswerCutOff) {
 TEST_F(SlotServiceTest, ABalancerThatClosesFreesTheEngine) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto slot = co_await t.balancer.next();
+    auto slot = co_await t.balancer.next_slot();
     auto request = co_await t.begin_stream(*slot);
     slot->connection->close();
     co_await in_time(request->exchange.wait_client_gone());
     request->release();
 
-    slot = co_await t.balancer.next();
+    slot = co_await t.balancer.next_slot();
     co_await slot->send("/v1/chat/completions");
     request = co_await t.next_request(); // no byte was answered yet
     slot->connection->close();
     co_await in_time(request->exchange.wait_client_gone());
     request->release();
 
-    slot = co_await t.balancer.next();
+    slot = co_await t.balancer.next_slot();
     co_await t.expect_served(*slot);
     EXPECT_EQ(t.it.busy(), 0);
+    EXPECT_EQ(t.engine_failures, 0);
   });
 }
 
 TEST_F(SlotServiceTest, AnotherTargetReplacesIdleConnectionsAtOnceAndBusyOnesAfterTheirAnswer) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 2));
-    auto const busy = co_await t.balancer.next();
-    auto const idle = co_await t.balancer.next();
+    auto const busy = co_await t.balancer.next_slot();
+    auto const idle = co_await t.balancer.next_slot();
     auto const request = co_await t.begin_stream(*busy);
     t.it.serve(t.target(4, 2));
     co_await t.expect_closed(*idle);
-    auto const fresh = co_await t.balancer.next();
+    auto const fresh = co_await t.balancer.next_slot();
     EXPECT_EQ(fresh->version, "4");
     EXPECT_EQ(t.balancer.slots.size(), 0U) << "the other slot is still in use";
     co_await request->exchange.finish_stream();
     request->release();
     EXPECT_EQ(co_await busy->piece(), "");
     co_await t.expect_closed(*busy);
-    EXPECT_EQ((co_await t.balancer.next())->version, "4");
+    EXPECT_EQ((co_await t.balancer.next_slot())->version, "4");
   });
 }
 
@@ -240,29 +247,29 @@ TEST_F(SlotServiceTest, ServesNothingWithoutATarget) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 3));
     std::vector<open_slot_ptr> slots;
-    for (int i = 0; i < 3; ++i) slots.push_back(co_await t.balancer.next());
+    for (int i = 0; i < 3; ++i) slots.push_back(co_await t.balancer.next_slot());
     t.it.serve(nullptr);
     for (auto const& slot : slots) co_await t.expect_closed(*slot);
     t.it.serve(t.target(3, 1));
-    co_await t.balancer.next();
+    co_await t.balancer.next_slot();
     EXPECT_EQ(t.balancer.slots.size(), 0U);
   });
 }
 
 TEST_F(SlotServiceTest, TriesAgainWhenTheBalancerRefuses) {
   run([](SlotServiceTest& t) -> task<> {
-    t.balancer.refuses = true;
+    t.balancer.refuses_slots = true;
     t.it.serve(t.target(3, 1));
-    while (t.balancer.refused < 5) co_await next_turn();
-    t.balancer.refuses = false;
-    co_await t.expect_served(*co_await t.balancer.next());
+    while (t.balancer.refused_slots < 5) co_await next_turn();
+    t.balancer.refuses_slots = false;
+    co_await t.expect_served(*co_await t.balancer.next_slot());
   });
 }
 
 TEST_F(SlotServiceTest, DropBreaksWhatRuns) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto const slot = co_await t.balancer.next();
+    auto const slot = co_await t.balancer.next_slot();
     auto const request = co_await t.begin_stream(*slot);
     t.it.serve(nullptr);
     t.it.drop();
@@ -276,14 +283,14 @@ TEST_F(SlotServiceTest, DropBreaksWhatRuns) {
 TEST_F(SlotServiceTest, LeaksNoDescriptorOverManyRounds) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
-    auto slot = co_await t.balancer.next();
+    auto slot = co_await t.balancer.next_slot();
     auto const before = open_descriptors();
     for (int round = 0; round < 50; ++round) {
       auto const request = co_await t.begin_stream(*slot);
       slot->connection->close();
       co_await in_time(request->exchange.wait_client_gone());
       request->release();
-      slot = co_await t.balancer.next();
+      slot = co_await t.balancer.next_slot();
     }
     while (t.engine.connections() > 0) co_await next_turn();
     EXPECT_LE(open_descriptors(), before);

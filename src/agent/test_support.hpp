@@ -4,8 +4,10 @@
 #include "net/http_server.hpp"
 #include "net/listener.hpp"
 #include "net/test_support.hpp"
+#include "net/websocket.hpp"
 #include "runtime/async_queue.hpp"
 #include "runtime/race.hpp"
+#include "wire/link_codec.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -13,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace paddler {
@@ -125,31 +128,68 @@ private:
   http_server server_;
 };
 
-// The balancer's listener for slot connections.
-class slot_listener {
+// A balancer's end of a link. Destroying it drops the connection.
+struct open_link {
+  explicit open_link(websocket socket_in, std::string path_in)
+      : socket(std::move(socket_in)), path(std::move(path_in)) {}
+
+  websocket socket;
+  std::string path;
+
+  void say(balancer_message const& message) { socket.send(encode_balancer_message(message)); }
+
+  // The next message of that kind; what comes before it is passed over.
+  template <class Message> task<Message> next() {
+    for (;;) {
+      auto const text = co_await in_time(socket.read());
+      if (!text) throw std::runtime_error("the agent closed the link: " + text.error().message);
+      auto decoded = decode_agent_message(*text).value().message.value();
+      if (auto* message = std::get_if<Message>(&decoded)) co_return std::move(*message);
+    }
+  }
+};
+
+using open_link_ptr = std::unique_ptr<open_link>;
+
+// Takes what agents open; the rest the test does by hand.
+class test_balancer {
 public:
-  explicit slot_listener(asio::any_io_executor executor)
-      : slots(executor, test_queue, on_overflow::reject_new),
+  explicit test_balancer(asio::any_io_executor executor, std::uint16_t wanted_port = 0)
+      : links(executor, test_queue, on_overflow::reject_new),
+        slots(executor, test_queue, on_overflow::reject_new),
         server_(executor, {.name = "balancer"}, [this](http_exchange& exchange) { return take(exchange); }) {
-    auto from = listener::tcp(executor, "127.0.0.1", 0).value();
+    auto from = listener::tcp(executor, "127.0.0.1", wanted_port).value();
     port = from.port();
     server_.start(std::move(from));
   }
 
   std::uint16_t port = 0;
+  async_queue<open_link_ptr> links;
   async_queue<open_slot_ptr> slots;
-  bool refuses = false;
-  int refused = 0;
+  bool refuses_slots = false;
+  int refused_slots = 0;
 
-  task<open_slot_ptr> next() { return next_of(slots); }
+  task<open_link_ptr> next_link() { return next_of(links); }
+
+  task<open_slot_ptr> next_slot() { return next_of(slots); }
 
   task<> stop() { co_await server_.stop(duration{}); }
 
 private:
   task<> take(http_exchange& exchange) {
+    return is_websocket_upgrade(exchange.head()) ? take_link(exchange) : take_slot(exchange);
+  }
+
+  task<> take_link(http_exchange& exchange) {
+    auto taken = exchange.upgrade();
+    auto socket = co_await websocket::accept(std::move(taken), exchange.head());
+    if (socket) links.push(std::make_unique<open_link>(std::move(*socket), std::string(exchange.head().path)));
+  }
+
+  task<> take_slot(http_exchange& exchange) {
     auto const& head = exchange.head();
-    if (refuses) {
-      ++refused;
+    if (refuses_slots) {
+      ++refused_slots;
       co_await exchange.respond_error(409, "unknown process");
       co_return;
     }

@@ -1,0 +1,421 @@
+// The whole agent between a balancer that the test plays and the simulated engine in a real child process.
+#include "agent/agent.hpp"
+#include "agent/test_support.hpp"
+#include "core/engine/hash_chain.hpp"
+#include "runtime/event_loop.hpp"
+#include "runtime/task_group.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <optional>
+
+namespace paddler {
+namespace {
+
+using namespace std::chrono_literals;
+
+class AgentTest : public ::testing::Test {
+public:
+  AgentTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "paddler-agent-XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+    balancer.emplace(loop.executor());
+    config.balancers = {"127.0.0.1:" + std::to_string(balancer->port)};
+    config.id = {"agent-1"};
+    config.version = "1.2.3";
+    config.program.kind = engine_kind::simulated;
+    config.program.path = PADDLER_TEST_ENGINE;
+    config.runtime_directory = folder + "/run";
+    config.drain = 10s;
+    config.link.backoff_first = config.slots.backoff_first = 1ms;
+    config.link.backoff_limit = config.slots.backoff_limit = 5ms;
+    config.link.recheck_refused = 5ms;
+    config.engine.start_probe_interval = config.engine.drain_probe_interval = 5ms;
+    config.engine.backoff_first = 1ms;
+    config.engine.backoff_limit = 2ms;
+  }
+
+  ~AgentTest() override {
+    loop.run_until_done(clean_up());
+    std::filesystem::remove_all(folder);
+  }
+
+  void run(task<> (*test)(AgentTest&)) { loop.run_until_done(with_agent(test)); }
+
+  task<> with_agent(task<> (*test)(AgentTest&)) {
+    it = std::make_unique<agent>(loop.executor(), config);
+    group.spawn("agent", run_agent());
+    co_await in_time(test(*this));
+  }
+
+  task<> run_agent() {
+    outcome = co_await it->run();
+    ended.notify_all();
+  }
+
+  task<> wait_ended() {
+    while (!outcome) co_await ended.wait();
+  }
+
+  task<> clean_up() {
+    if (it && !outcome) it->stop(0ms);
+    co_await group.join();
+    it.reset();
+    if (balancer) co_await balancer->stop();
+    if (second) co_await second->stop();
+  }
+
+  // The link, up to the welcome.
+  task<open_link_ptr> greet() {
+    auto link = co_await balancer->next_link();
+    hello = co_await link->next<link_hello>();
+    link->say(link_welcome{{1}, 1000});
+    co_return link;
+  }
+
+  static applicable_state state(std::uint64_t version, int slots, std::string name = "m") {
+    applicable_state out{{version}, applicable_model{}};
+    out.model->name = std::move(name);
+    out.model->reference.source = model_source::local;
+    out.model->reference.path = "/no/file/is/opened";
+    out.model->slots = slots;
+    out.model->max_context_length = 512;
+    return out;
+  }
+
+  // A state that is accepted, and the slots that follow.
+  task<std::vector<open_slot_ptr>> serve(open_link& link, applicable_state wanted) {
+    link.say(link_apply{{1}, wanted});
+    EXPECT_EQ((co_await link.next<link_ack>()).version, wanted.version);
+    co_return co_await next_slots(wanted.model->slots);
+  }
+
+  task<std::vector<open_slot_ptr>> next_slots(int count) {
+    std::vector<open_slot_ptr> out;
+    for (int i = 0; i < count; ++i) {
+      auto slot = co_await balancer->next_slot();
+      out.push_back(std::move(slot));
+    }
+    co_return out;
+  }
+
+  // The link breaks, and the agent has seen it.
+  task<> lose(open_link_ptr& link) {
+    link.reset();
+    co_await until([this] { return !it->is_connected(); });
+  }
+
+  // A request whose whole answer is the hash chain's.
+  static task<> expect_answer(open_slot& slot, std::string prompt) {
+    co_await slot.send("/v1/completions", R"({"prompt":")" + prompt + R"(","max_tokens":24})");
+    EXPECT_EQ(co_await slot.status(), 200);
+    auto const answer = co_await slot.rest();
+    EXPECT_NE(answer.find('"' + expected_answer(slot.model, prompt, 24).text + '"'), std::string::npos) << answer;
+  }
+
+  // A stream that stops after two tokens and never goes on.
+  static task<> begin_endless(open_slot& slot) {
+    co_await slot.send("/v1/completions", R"({"prompt":"[[stall 3]]","max_tokens":24,"stream":true})");
+    EXPECT_EQ(co_await slot.status(), 200);
+    EXPECT_NE(co_await slot.piece(), "cut off");
+  }
+
+  // Reads a stream that is to break.
+  static task<> expect_cut_off(open_slot& slot) {
+    for (;;) {
+      auto const piece = co_await slot.piece();
+      EXPECT_NE(piece, "") << "a broken stream must not end cleanly";
+      if (piece == "cut off" || piece.empty()) co_return;
+    }
+  }
+
+  template <class Condition> task<> until(Condition holds) {
+    while (!holds()) co_await next_turn();
+  }
+
+  event_loop loop;
+  std::string folder;
+  std::optional<test_balancer> balancer;
+  std::optional<test_balancer> second; // of those tests that have two
+  agent_config config;
+  link_hello hello;
+  std::unique_ptr<agent> it;
+  std::optional<result<void>> outcome;
+  wakeup ended{loop.executor()};
+  task_group group{loop.executor(), "test"};
+};
+
+TEST_F(AgentTest, GreetsWithWhatItIs) {
+  config.discovered = agent_spec{};
+  config.discovered->slots = 3;
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    EXPECT_EQ(link->path, "/management/v1/agents/agent-1/link");
+    EXPECT_EQ(t.hello.agent.value, "agent-1");
+    EXPECT_GT(t.hello.process.value, 0U);
+    EXPECT_EQ(t.hello.capabilities.version, "1.2.3");
+    EXPECT_GE(t.hello.capabilities.cpu_cores, 1);
+    EXPECT_EQ(t.hello.discovered.value().slots, 3);
+    EXPECT_EQ(t.hello.discovered.value().id.value, "agent-1");
+    EXPECT_EQ(t.hello.report.engine.status, engine_status::none);
+    co_await t.until([&] { return t.it->is_connected(); });
+  });
+}
+
+TEST_F(AgentTest, ServesWhatItIsToldTo) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 2));
+    for (auto const& slot : slots) {
+      EXPECT_EQ(slot->version, "7");
+      EXPECT_EQ(slot->model, "m");
+      EXPECT_EQ(slot->process, std::to_string(t.hello.process.value));
+      co_await expect_answer(*slot, "hello");
+      co_await expect_answer(*slot, "hello again");
+    }
+    auto const now = t.it->engine();
+    EXPECT_EQ(now.status, engine_status::ready);
+    EXPECT_EQ(now.version.value, 7U);
+    EXPECT_EQ(now.slots, 2);
+    EXPECT_EQ(::kill(static_cast<pid_t>(now.pid), 0), 0);
+  });
+}
+
+TEST_F(AgentTest, ReportsWhatItsEngineDoes) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 1));
+    auto report = co_await link->next<link_report>();
+    while (report.report.engine.status != engine_status::ready) {
+      auto const before = report.report.sequence;
+      report = co_await link->next<link_report>();
+      EXPECT_GT(report.report.sequence, before);
+    }
+    EXPECT_EQ(report.report.applied.value, 7U);
+    EXPECT_EQ(report.report.engine.slots_busy, 0);
+    co_await begin_endless(*slots[0]);
+    while (report.report.engine.slots_busy == 0) report = co_await link->next<link_report>();
+    EXPECT_EQ(report.report.engine.slots_busy, 1);
+  });
+}
+
+TEST_F(AgentTest, AClosedSlotConnectionFreesTheEnginesSlot) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto slots = co_await t.serve(*link, state(7, 1));
+    for (int round = 0; round < 3; ++round) {
+      co_await begin_endless(*slots[0]);
+      slots[0]->connection->close();
+      slots = co_await t.next_slots(1);
+      co_await expect_answer(*slots[0], "next"); // the engine has one slot only
+    }
+  });
+}
+
+TEST_F(AgentTest, TheSameContentKeepsTheEngine) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 1));
+    auto const pid = t.it->engine().pid;
+    link->say(link_apply{{1}, state(7, 1)});
+    EXPECT_EQ((co_await link->next<link_ack>()).version.value, 7U);
+    co_await expect_answer(*slots[0], "still the same connection");
+    auto const renumbered = co_await t.serve(*link, state(8, 1));
+    EXPECT_EQ(renumbered[0]->version, "8");
+    EXPECT_EQ(t.it->engine().pid, pid);
+    EXPECT_EQ(t.it->engine().version.value, 8U);
+  });
+}
+
+TEST_F(AgentTest, OtherContentReplacesTheEngineAfterRunningRequests) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 2));
+    auto const pid = t.it->engine().pid;
+    co_await begin_endless(*slots[0]);
+    link->say(link_apply{{1}, state(8, 2, "other")});
+    EXPECT_EQ((co_await link->next<link_ack>()).version.value, 8U);
+    co_await in_time(slots[1]->connection->stream().wait_peer_closed()); // the idle one
+    EXPECT_EQ(t.it->engine().pid, pid) << "the request still runs";
+    EXPECT_EQ(t.it->engine().version.value, 7U);
+    slots[0]->connection->close();
+    auto const fresh = co_await t.next_slots(2);
+    EXPECT_EQ(fresh[0]->version, "8");
+    EXPECT_EQ(fresh[0]->model, "other");
+    EXPECT_NE(t.it->engine().pid, pid);
+    co_await expect_answer(*fresh[0], "hello");
+  });
+}
+
+TEST_F(AgentTest, StopsTheEngineWhenNothingIsWanted) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 1));
+    auto const pid = static_cast<pid_t>(t.it->engine().pid);
+    link->say(link_apply{{1}, {{8}, std::nullopt}});
+    EXPECT_EQ((co_await link->next<link_ack>()).version.value, 8U);
+    co_await in_time(slots[0]->connection->stream().wait_peer_closed());
+    co_await t.until([&] { return t.it->engine().status == engine_status::none; });
+    EXPECT_NE(::kill(pid, 0), 0);
+  });
+}
+
+TEST_F(AgentTest, RefusesWhatItCannotRunUntilItCan) {
+  config.program.kind = engine_kind::built_in;
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto wanted = state(7, 1);
+    wanted.model->reference.source = model_source::huggingface;
+    link->say(link_apply{{1}, wanted});
+    auto nack = co_await link->next<link_nack>();
+    EXPECT_EQ(nack.errors.at(0).path, "model.reference.source");
+    EXPECT_FALSE(nack.errors.at(0).hint.empty());
+
+    wanted = state(8, 1);
+    wanted.model->reference.path = t.folder + "/late.gguf";
+    link->say(link_apply{{1}, wanted});
+    nack = co_await link->next<link_nack>();
+    EXPECT_EQ(nack.version.value, 8U);
+    EXPECT_EQ(nack.errors.at(0).path, "model.reference.path");
+    EXPECT_EQ(t.it->engine().status, engine_status::none);
+  });
+}
+
+TEST_F(AgentTest, AKilledEngineCutsAnswersOffAndComesBack) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto slots = co_await t.serve(*link, state(7, 4));
+    for (auto const& slot : slots) co_await begin_endless(*slot);
+    auto const pid = t.it->engine().pid;
+    ::kill(static_cast<pid_t>(pid), SIGKILL);
+    for (auto const& slot : slots) co_await expect_cut_off(*slot);
+    slots = co_await t.next_slots(4);
+    EXPECT_NE(t.it->engine().pid, pid);
+    EXPECT_EQ(t.it->engine().restarts, 1U);
+    for (auto const& slot : slots) co_await expect_answer(*slot, "hello");
+  });
+}
+
+TEST_F(AgentTest, KeepsItsEngineWhileTheBalancerIsAway) {
+  run([](AgentTest& t) -> task<> {
+    auto link = co_await t.greet();
+    auto slots = co_await t.serve(*link, state(7, 2));
+    auto const pid = t.it->engine().pid;
+    auto const port = t.balancer->port;
+    for (int round = 0; round < 3; ++round) {
+      co_await t.lose(link);
+      slots.clear();
+      co_await t.balancer->stop();
+      t.balancer.reset();
+      t.balancer.emplace(t.loop.executor(), port);
+      link = co_await t.greet();
+      EXPECT_EQ(t.hello.report.applied.value, 7U);
+      EXPECT_EQ(t.hello.report.engine.pid, pid);
+      slots = co_await t.serve(*link, state(7, 2));
+      for (auto const& slot : slots) co_await expect_answer(*slot, "hello");
+    }
+    EXPECT_EQ(t.it->engine().pid, pid);
+  });
+}
+
+TEST_F(AgentTest, MovesToAnotherBalancerWithItsEngine) {
+  second.emplace(loop.executor());
+  config.balancers.push_back("127.0.0.1:" + std::to_string(second->port));
+  run([](AgentTest& t) -> task<> {
+    auto link = co_await t.greet();
+    auto slots = co_await t.serve(*link, state(7, 1));
+    auto const pid = t.it->engine().pid;
+    co_await t.balancer->stop();
+    slots.clear();
+    link.reset();
+    auto const moved = co_await t.second->next_link();
+    auto const hello = co_await moved->next<link_hello>();
+    EXPECT_EQ(hello.report.engine.pid, pid);
+    moved->say(link_welcome{{2}, 1000});
+    auto const slot = co_await t.second->next_slot();
+    co_await expect_answer(*slot, "hello");
+  });
+}
+
+TEST_F(AgentTest, LeaksNoDescriptorOverManyLinks) {
+  run([](AgentTest& t) -> task<> {
+    auto link = co_await t.greet();
+    auto slots = co_await t.serve(*link, state(7, 2));
+    auto const before = open_descriptors();
+    for (int round = 0; round < 50; ++round) {
+      co_await t.lose(link);
+      slots.clear();
+      link = co_await t.greet();
+      slots = co_await t.serve(*link, state(7, 2));
+    }
+    co_await t.until([&] { return open_descriptors() <= before; });
+  });
+}
+
+TEST_F(AgentTest, StopLetsRequestsEndThenBreaksThemAndLeavesNothing) {
+  auto const before = open_descriptors();
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 2));
+    auto const pid = static_cast<pid_t>(t.it->engine().pid);
+    co_await begin_endless(*slots[0]);
+    t.it->stop(1h);
+    co_await in_time(slots[1]->connection->stream().wait_peer_closed()); // the idle one goes at once
+    EXPECT_EQ(t.it->engine().pid, pid);
+    EXPECT_TRUE(t.it->is_connected()) << "the link goes last";
+    t.it->stop(1ms);
+    co_await expect_cut_off(*slots[0]);
+    co_await in_time(t.wait_ended());
+    EXPECT_TRUE(t.outcome->has_value());
+    EXPECT_NE(::kill(pid, 0), 0);
+  });
+  loop.run_until_done(clean_up());
+  EXPECT_LE(open_descriptors(), before);
+}
+
+TEST_F(AgentTest, StopsWhileTheEngineLoads) {
+  config.program.simulation.load_time = 1h;
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    link->say(link_apply{{1}, state(7, 1)});
+    co_await link->next<link_ack>();
+    co_await t.until([&] { return t.it->engine().pid != 0; });
+    t.it->stop(1h);
+    co_await in_time(t.wait_ended());
+  });
+}
+
+TEST_F(AgentTest, EndsWithTheReasonWhereNoBalancerWillEverLetItIn) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.balancer->next_link();
+    co_await link->next<link_hello>();
+    link->say(link_refuse{"protocol 9 is spoken here", false});
+    co_await in_time(t.wait_ended());
+    EXPECT_EQ(t.outcome->error().message, "the balancer refuses this agent: protocol 9 is spoken here");
+  });
+}
+
+TEST_F(AgentTest, SaysWhatIsWrongWithItsConfiguration) {
+  struct {
+    std::vector<std::string> balancers;
+    std::string id;
+    std::string expected;
+  } const cases[] = {{{}, "a", "the agent was given no balancer's address"},
+                     {{"127.0.0.1:99999"}, "a", "99999"},
+                     {{"127.0.0.1"}, "a b", "'a b' is not a valid agent id"}};
+
+  for (auto const& each : cases) {
+    config.balancers = each.balancers;
+    config.id = {each.id};
+    agent wrong(loop.executor(), config);
+    auto const failure = loop.run_until_done(wrong.run());
+    ASSERT_FALSE(failure) << each.expected;
+    EXPECT_NE(describe(failure.error()).find(each.expected), std::string::npos) << describe(failure.error());
+  }
+}
+
+} // namespace
+} // namespace paddler
