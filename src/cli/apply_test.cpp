@@ -1,5 +1,5 @@
 #include "cli/apply.hpp"
-#include "cli/test_support.hpp"
+#include "cli/command_test.hpp"
 #include "net/problem.hpp"
 
 #include <gmock/gmock.h>

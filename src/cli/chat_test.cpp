@@ -1,6 +1,6 @@
 #include "cli/chat.hpp"
 #include "cli/chat_stream.hpp"
-#include "cli/test_support.hpp"
+#include "cli/command_test.hpp"
 #include "net/sse.hpp"
 
 #include <gmock/gmock.h>

@@ -46,8 +46,8 @@ void add_balancer_flags(flag_set& flags, balancer_config& config, bool& insecure
   flags.add({.name = "--keep-alive",
              .value = "TIME",
              .help = "How often a waiting stream is sent a comment, so that nothing between cuts it",
-             .default_text = print_duration(config.first_comment_after)},
-            set_duration(config.first_comment_after, shortest_keep_alive));
+             .default_text = print_duration(config.comment_interval)},
+            set_duration(config.comment_interval, shortest_keep_alive));
   flags.add_switch(
       {.name = "--insecure", .help = "Listen on addresses that other machines reach, without TLS and keys"}, insecure);
 }
