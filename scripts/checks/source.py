@@ -51,7 +51,8 @@ class Source:
 
     @property
     def is_test(self):
-        return self.path.endswith(("_test.cpp", "_test.hpp")) or self.path.startswith(("tests/", "acceptance/"))
+        """Tests, and what they share."""
+        return bool(re.search(r"(_test|/test_\w+)\.[ch]pp$", self.path)) or self.path.startswith(("tests/", "acceptance/"))
 
     @functools.cached_property
     def code(self):

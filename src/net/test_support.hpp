@@ -23,6 +23,7 @@ namespace paddler {
 inline constexpr auto test_patience = std::chrono::seconds(20);
 
 // Lets whatever else is ready on this loop run.
+// lint: allow(test-wait) no time passes
 inline task<> let_others_run() { co_await sleep_for(duration::zero()); }
 
 // Looks again and again until the condition holds; a test that waits longer than test_patience fails.
@@ -30,6 +31,7 @@ inline task<> eventually(std::function<bool()> condition) {
   auto const deadline = mono_now() + test_patience;
   while (!condition()) {
     if (mono_now() >= deadline) throw std::runtime_error("what the test waited for did not happen");
+    // lint: allow(test-wait) the pause between two looks
     if (!co_await sleep_for(std::chrono::milliseconds(1))) co_return;
   }
 }
