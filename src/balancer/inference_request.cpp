@@ -166,7 +166,7 @@ inference_request::relay_whole(http_connection& engine, http_response_head const
     kept.append(piece->data(), piece->size());
     if (kept.size() <= max_kept_answer) continue;
     if (!co_await start_stream(status, content_type, &decision)) co_return std::nullopt;
-    if (!co_await write_to_client(kept)) co_return std::nullopt;
+    if (!co_await write_to_client(kept, {}, position::middle)) co_return std::nullopt;
     co_return co_await relay_rest(engine);
   }
   delivered_ = committed_ = true;
@@ -177,35 +177,33 @@ inference_request::relay_whole(http_connection& engine, http_response_head const
 }
 
 task<std::optional<attempt_outcome>> inference_request::relay_rest(http_connection& engine) {
-  for (;;) {
+  for (bool done = false; !done;) {
     auto const piece = co_await engine.read_body_some();
     if (!piece) co_return lost(piece.error());
-    if (piece->empty()) break;
-    if (!co_await write_to_client({piece->data(), piece->size()})) co_return std::nullopt;
+    done = piece->empty() || engine.body_done();
+    auto const where = done ? position::last : position::middle;
+    if (!co_await write_to_client({piece->data(), piece->size()}, {}, where)) co_return std::nullopt;
   }
-  if (!co_await exchange_.finish_stream()) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
 task<std::optional<attempt_outcome>>
 inference_request::relay_stream(http_connection& engine, http_response_head const& head, run_request const& decision) {
   event_boundary events;
-  for (;;) {
+  for (bool done = false; !done;) {
     auto const piece = co_await engine.read_body_some();
     if (!piece) co_return lost(piece.error());
-    if (piece->empty()) break;
-    auto const whole = events.feed({piece->data(), piece->size()});
-    if (whole.empty()) continue;
+    done = piece->empty() || engine.body_done();
+    std::string_view const bytes{piece->data(), piece->size()};
+    auto const whole = done ? events.finish(bytes) : events.feed(bytes);
+    if (whole.empty() && !done) continue;
     if (!committed_ && !co_await start_stream(static_cast<unsigned>(head.status), event_stream, &decision))
       co_return std::nullopt;
     if (!delivered_) core_.apply(attempt_first_byte{id_, decision.number});
     delivered_ = true;
-    if (!co_await write_to_client(whole.kept, whole.fresh)) co_return std::nullopt;
+    auto const where = done ? position::last : position::middle;
+    if (!co_await write_to_client(whole.kept, whole.fresh, where)) co_return std::nullopt;
   }
-  if (!committed_ && !co_await start_stream(static_cast<unsigned>(head.status), event_stream, &decision))
-    co_return std::nullopt;
-  if (!events.rest().empty() && !co_await write_to_client(events.rest())) co_return std::nullopt;
-  if (!co_await exchange_.finish_stream()) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
@@ -216,7 +214,7 @@ task<std::optional<attempt_outcome>> inference_request::relay_error_into_stream(
   if (!answer) co_return lost(answer.error());
   delivered_ = true;
   auto const frame = error_frame(engine_said(head.status, *answer), dialect_of(exchange_.head().path));
-  if (!co_await write_to_client(frame) || !co_await exchange_.finish_stream()) co_return std::nullopt;
+  if (!co_await write_to_client(frame, {}, position::last)) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
@@ -228,8 +226,8 @@ task<> inference_request::tell_failure() {
   auto const names = core_.core().desired().served_names();
   auto const wrong = error_of_failure(reason, model, names);
   if (committed_) {
-    co_await write_to_client(error_frame(wrong, dialect_of(path)));
-    co_await exchange_.finish_stream();
+    auto const frame = error_frame(wrong, dialect_of(path));
+    co_await write_to_client(frame, {}, position::last);
     co_return;
   }
   auto const headers = error_headers(wrong);
@@ -238,12 +236,16 @@ task<> inference_request::tell_failure() {
 }
 
 // Two tasks write: the relay and the comments. Each waits for the other's write to end.
-task<bool> inference_request::write_to_client(std::string_view first, std::string_view second) {
+task<bool> inference_request::write_to_client(std::string_view first, std::string_view second, position where) {
   while (writing_)
     if (!co_await changed_.wait()) co_return false;
   writing_ = true;
   std::array<asio::const_buffer, 2> const pieces{asio::buffer(first), asio::buffer(second)};
-  bool const written = co_await exchange_.write_chunk(pieces);
+  bool written = false;
+  if (where == position::last)
+    written = co_await exchange_.finish_stream(pieces);
+  else
+    written = co_await exchange_.write_chunk(pieces);
   writing_ = false;
   last_write_ = mono_now();
   co_return written;

@@ -52,7 +52,8 @@ private:
                                                     run_request const& decision);
   task<std::optional<attempt_outcome>> relay_error_into_stream(http_connection& engine, http_response_head const& head);
   task<> tell_failure();
-  task<bool> write_to_client(std::string_view first, std::string_view second = {});
+  enum class position { middle, last };
+  task<bool> write_to_client(std::string_view first, std::string_view second, position where);
   task<bool> start_stream(unsigned status, std::string_view content_type, run_request const* decision);
   std::vector<header_view> answer_headers(std::string_view content_type, run_request const* decision);
   attempt_outcome lost(error const& cause) const;

@@ -32,4 +32,10 @@ event_boundary::delivery event_boundary::feed(std::string_view piece) {
   return {delivered_, piece.substr(0, cut)};
 }
 
+event_boundary::delivery event_boundary::finish(std::string_view piece) {
+  delivered_.clear();
+  std::swap(delivered_, next_);
+  return {delivered_, piece};
+}
+
 } // namespace paddler

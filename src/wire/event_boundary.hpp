@@ -26,8 +26,8 @@ public:
 
   delivery feed(std::string_view piece);
 
-  // At the clean end of the stream: whatever is still kept.
-  std::string_view rest() const { return next_; }
+  // The last piece before a clean end: everything, whole or not, because the engine meant it so.
+  delivery finish(std::string_view piece);
 
 private:
   std::string delivered_; // what `kept` of the last delivery points to

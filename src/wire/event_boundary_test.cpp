@@ -13,16 +13,17 @@ std::string fed(event_boundary& boundary, std::string_view piece) {
 TEST(EventBoundary, WholeEventsPassAsTheyAre) {
   event_boundary boundary;
   EXPECT_EQ(fed(boundary, "data: a\n\ndata: b\n\n"), "data: a\n\ndata: b\n\n");
-  EXPECT_EQ(boundary.rest(), "");
+  auto const end = boundary.finish("");
+  EXPECT_TRUE(end.empty());
 }
 
 TEST(EventBoundary, TheStartOfAnEventWaitsForItsRest) {
   event_boundary boundary;
   EXPECT_EQ(fed(boundary, "data: a\n\nda"), "data: a\n\n");
   EXPECT_EQ(fed(boundary, "ta: b"), "");
-  EXPECT_EQ(boundary.rest(), "data: b");
   EXPECT_EQ(fed(boundary, "\n\ndata: c"), "data: b\n\n");
-  EXPECT_EQ(boundary.rest(), "data: c");
+  auto const end = boundary.finish("!");
+  EXPECT_EQ(std::string(end.kept) + std::string(end.fresh), "data: c!");
 }
 
 TEST(EventBoundary, EverySplitGivesTheSameBytesInTheSameOrder) {
