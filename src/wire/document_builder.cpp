@@ -34,7 +34,7 @@ bool document_builder::open(document_node container) {
   return true;
 }
 
-bool document_builder::close() {
+void document_builder::close() {
   document_node done = std::move(open_.back());
   open_.pop_back();
   if (done.kind == node_kind::object) find_repeated_keys(done);
@@ -43,7 +43,6 @@ bool document_builder::close() {
   } else {
     open_.back().items.push_back(std::move(done));
   }
-  return true;
 }
 
 bool document_builder::add_value(document_node node) {

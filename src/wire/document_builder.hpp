@@ -8,14 +8,14 @@
 
 namespace paddler {
 
-// One for each document. The calls return false when a limit is exceeded; `failure` then says which, and the parser
-// must stop.
+// One for each document. `open` and `add_value` return false when a limit is exceeded; `failure` then says which, and
+// the parser must stop.
 class document_builder {
 public:
   explicit document_builder(std::size_t node_limit = max_document_nodes) : node_limit_(node_limit) {}
 
   bool open(document_node container); // a list or an object
-  bool close();
+  void close();
   bool add_value(document_node node);
   void add_key(std::string key); // the value comes next
 

@@ -29,11 +29,17 @@ public:
 
   bool on_object_begin(json::error_code& ec) { return check(builder_.open(at_line(object_node())), ec); }
 
-  bool on_object_end(std::size_t, json::error_code& ec) { return check(builder_.close(), ec); }
+  bool on_object_end(std::size_t, json::error_code&) {
+    builder_.close();
+    return true;
+  }
 
   bool on_array_begin(json::error_code& ec) { return check(builder_.open(at_line(list_node())), ec); }
 
-  bool on_array_end(std::size_t, json::error_code& ec) { return check(builder_.close(), ec); }
+  bool on_array_end(std::size_t, json::error_code&) {
+    builder_.close();
+    return true;
+  }
 
   bool on_key_part(json::string_view part, std::size_t, json::error_code&) { return collect(part); }
 
