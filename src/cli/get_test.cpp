@@ -1,5 +1,5 @@
-#include "cli/get.hpp"
 #include "cli/command_test.hpp"
+#include "cli/get.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/rfc3339.hpp"
 

@@ -9,7 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace paddler {
 namespace {
@@ -114,6 +116,27 @@ result<void> blocking_make_directories(std::string const& path) {
   struct stat facts{};
   if (::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) return {};
   return fail(error_code::storage, "'" + path + "' is not a folder", "Remove it, or choose another folder.");
+}
+
+result<std::string> blocking_find_file(std::string const& path) {
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) != 0) return storage_error("there is no file", path, errno);
+  if (!S_ISREG(facts.st_mode)) return fail(error_code::invalid_input, path + " is not a regular file");
+  std::error_code ec;
+  auto const absolute = std::filesystem::absolute(path, ec).lexically_normal();
+  if (ec) return storage_error("could not tell the folder of", path, ec.value());
+  return absolute.string();
+}
+
+result<std::string> blocking_make_private_directory(std::string const& prefix) {
+  auto path = prefix + "XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) return storage_error("could not make a folder like", path, errno);
+  return path;
+}
+
+void blocking_remove_directory(std::string const& path) {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
 }
 
 } // namespace paddler

@@ -19,4 +19,13 @@ result<void> blocking_write_file_atomically(std::string const& path, std::string
 // Makes the folder, and those above it, where they are missing; the new ones for this user only.
 result<void> blocking_make_directories(std::string const& path);
 
+// The absolute path of an existing regular file. Links are followed for the check only: the name stays as given.
+result<std::string> blocking_find_file(std::string const& path);
+
+// A new folder for this user only, named by `prefix` and six letters; its path is absolute where the prefix is.
+result<std::string> blocking_make_private_directory(std::string const& prefix);
+
+// Removes a folder with all that is in it; what cannot be removed stays.
+void blocking_remove_directory(std::string const& path);
+
 } // namespace paddler

@@ -114,5 +114,26 @@ TEST_F(files, a_file_in_the_way_of_a_folder_is_named) {
   EXPECT_NE(refused.error().message.find(in_the_way), std::string::npos);
 }
 
+TEST_F(files, a_file_is_found_under_the_name_that_it_was_given) {
+  ASSERT_TRUE(blocking_write_file_atomically(path("blob"), "x"));
+  fs::create_symlink("blob", folder / "model.gguf");
+  EXPECT_EQ(blocking_find_file(path("./model.gguf")).value(), path("model.gguf"));
+  EXPECT_EQ(blocking_find_file(path("absent")).error().code, error_code::not_found);
+  EXPECT_EQ(blocking_find_file(folder.string()).error().code, error_code::invalid_input);
+  auto const relative = fs::relative(path("blob")).string();
+  EXPECT_EQ(blocking_find_file(relative).value(), path("blob"));
+}
+
+TEST_F(files, a_private_folder_comes_and_goes) {
+  auto const made = blocking_make_private_directory(path("run-"));
+  ASSERT_TRUE(made);
+  EXPECT_EQ(fs::status(*made).permissions(), fs::perms::owner_all);
+  ASSERT_TRUE(blocking_write_file_atomically(*made + "/a", "x"));
+  blocking_remove_directory(*made);
+  EXPECT_FALSE(fs::exists(*made));
+  blocking_remove_directory(*made);
+  EXPECT_FALSE(blocking_make_private_directory(path("absent/run-")));
+}
+
 } // namespace
 } // namespace paddler

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <filesystem>
 
 namespace paddler {
 
@@ -15,5 +16,11 @@ std::uint64_t raise_open_file_limit() {
 }
 
 void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+
+std::string blocking_program_path() {
+  std::error_code ec;
+  auto const path = std::filesystem::read_symlink("/proc/self/exe", ec);
+  return ec ? std::string() : path.string();
+}
 
 } // namespace paddler

@@ -1,0 +1,231 @@
+#include "cli/serve.hpp"
+
+#include "cli/api_client.hpp"
+#include "cli/greeting.hpp"
+#include "cli/serving.hpp"
+#include "cli/units.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/files.hpp"
+#include "runtime/machine.hpp"
+#include "runtime/process.hpp"
+#include "runtime/timer.hpp"
+
+#include <array>
+#include <cmath>
+#include <ostream>
+
+namespace paddler {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr duration up_stop_deadline = 2500ms; // the engine needs the rest of five seconds
+constexpr duration look_again = 50ms;         // for a model that loads
+
+// --- what is there before anything starts ---
+
+// A folder for engines' sockets, gone when the command ends.
+class runtime_directory {
+public:
+  static result<runtime_directory> make(environment const& surroundings) {
+    std::string base = "/tmp";
+    for (auto const* const variable : {"RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"}) {
+      auto const value = surroundings.get(variable);
+      if (!value || !value->starts_with('/')) continue;
+      base = *value;
+      break;
+    }
+    auto path = blocking_make_private_directory(base + "/paddler-");
+    if (!path) return std::unexpected(path.error());
+    return runtime_directory(std::move(*path));
+  }
+
+  runtime_directory(runtime_directory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+
+  runtime_directory& operator=(runtime_directory&&) = delete;
+
+  ~runtime_directory() {
+    if (!path_.empty()) blocking_remove_directory(path_);
+  }
+
+  [[nodiscard]] std::string const& path() const { return path_; }
+
+private:
+  explicit runtime_directory(std::string path) : path_(std::move(path)) {}
+
+  std::string path_;
+};
+
+// The simulated engine opens no file: any name does.
+result<std::string> find_model(std::string const& given, engine_program const& program) {
+  if (program.kind != engine_kind::simulated) return blocking_find_file(given);
+  return given.starts_with('/') ? given : "/simulated/" + given;
+}
+
+// The demo model: where it is installed, or where it lies in the repository that the program was built in.
+std::string find_demo_model(environment const& surroundings) {
+  if (auto const named = surroundings.get("PADDLER_DEMO_MODEL")) return *named;
+  auto const program = blocking_program_path();
+  auto const folder = program.substr(0, program.rfind('/'));
+  for (auto const* const place : {"/../share/paddler/models/demo.gguf", "/../../models/demo.gguf"}) {
+    if (auto const found = blocking_find_file(folder + place)) return *found;
+  }
+  return {};
+}
+
+// What the command line says of the model becomes what the agent says of itself.
+result<void> discover(agent_config& agent, std::string const& model_file) {
+  if (!model_file.empty()) {
+    auto const path = find_model(model_file, agent.program);
+    if (!path) return std::unexpected(path.error());
+    agent.discovered->desired_model = model_reference{.source = model_source::local, .path = *path};
+  }
+  auto const& spec = *agent.discovered;
+  if (!spec.desired_model && !spec.slots && !spec.max_context_length) agent.discovered.reset();
+  return {};
+}
+
+result<void> find_engine(engine_program& program) {
+  if (program.path.empty()) return {};
+  auto const path = blocking_find_file(program.path);
+  if (!path)
+    return fail(path.error().code, "--engine-binary: " + path.error().message, "Give the path of a llama-server.");
+  program.path = *path;
+  return {};
+}
+
+exit_code refused(error const& why, console& terminal) {
+  terminal.print_error(why);
+  return why.code == error_code::unavailable ? exit_code::failure : exit_code_for(why.code);
+}
+
+void prepare_process(log_flags const& flags, log_level usual, char const* role) {
+  log_configure({.level = flags.level.value_or(usual), .role = role});
+  raise_open_file_limit();
+  ignore_broken_pipes();
+}
+
+// --- up ---
+
+std::string machine_text() {
+  auto const machine = blocking_machine_facts();
+  auto out = std::to_string(machine.cpu_cores) + (machine.cpu_cores == 1 ? " core" : " cores");
+  if (machine.memory_bytes > 0) out += ", " + print_bytes(machine.memory_bytes);
+  for (auto const& gpu : machine.gpus) out += ", " + gpu;
+  return out;
+}
+
+std::string seconds_text(duration time) {
+  auto const tenths = std::llround(std::chrono::duration<double>(time).count() * 10);
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
+
+// Tells a person once what goes wrong while the model loads.
+class load_watch {
+public:
+  load_watch(serving const& servers, console& terminal) : servers_(servers), terminal_(terminal) {}
+
+  // Whether the engine serves.
+  bool look() {
+    auto const now = servers_.worker().engine();
+    if (now.status == engine_status::ready) return true;
+    if (!now.reason.empty() && now.reason != told_) {
+      bool const broken = now.status == engine_status::failed || now.status == engine_status::backoff;
+      if (broken)
+        terminal_.err << terminal_.on_err(text_style::red, "model:") << " " << now.reason << "\n" << std::flush;
+      if (broken) told_ = now.reason;
+    }
+    return false;
+  }
+
+private:
+  serving const& servers_;
+  console& terminal_;
+  std::string told_;
+};
+
+// Says so when the first model serves.
+task<> greet_model(serving const& servers, console& terminal) {
+  auto const began = mono_now();
+  load_watch watch(servers, terminal);
+  while (!watch.look()) {
+    if (!co_await sleep_for(look_again)) co_return;
+  }
+  auto const engine = servers.worker().engine();
+  balancer_addresses const at{servers.front().inference_address(), servers.front().management_address()};
+  terminal.out << print_model_greeting({engine.model, engine.slots, seconds_text(mono_now() - began)}, at)
+               << std::flush;
+}
+
+task<exit_code> serve_up(event_loop& loop, up_command wanted, console& terminal) {
+  serving servers(loop, terminal);
+  auto const state = wanted.balancer.state_directory;
+  bool const has_model = wanted.agent.discovered && wanted.agent.discovered->desired_model;
+  bool const may_have_model = has_model || wanted.balancer.desired_file;
+  auto const started = co_await servers.start_balancer(std::move(wanted.balancer));
+  if (!started) co_return refused(started.error(), terminal);
+  balancer_addresses const at{servers.front().inference_address(), servers.front().management_address()};
+  wanted.agent.balancers = {at.management};
+  auto const name = wanted.agent.id.value;
+  terminal.out << print_up_greeting({PADDLER_VERSION, state, at, name, machine_text()}) << std::flush;
+  if (!may_have_model) terminal.out << print_no_model(at) << std::flush;
+  servers.start_agent(std::move(wanted.agent));
+  servers.beside("greeting", greet_model(servers, terminal));
+  co_return co_await servers.until_stopped();
+}
+
+// --- balancer, agent ---
+
+task<exit_code> serve_balancer(event_loop& loop, balancer_config config, console& terminal) {
+  serving servers(loop, terminal);
+  auto const started = co_await servers.start_balancer(std::move(config));
+  if (!started) co_return refused(started.error(), terminal);
+  balancer_addresses const at{servers.front().inference_address(), servers.front().management_address()};
+  terminal.out << print_balancer_greeting(at) << std::flush;
+  co_return co_await servers.until_stopped();
+}
+
+task<exit_code> serve_agent(event_loop& loop, agent_config config, console& terminal) {
+  serving servers(loop, terminal);
+  servers.start_agent(std::move(config));
+  co_return co_await servers.until_stopped();
+}
+
+} // namespace
+
+exit_code run_up(up_command wanted, environment const& surroundings, console& terminal) {
+  prepare_process(wanted.log, terminal.err_is_terminal ? log_level::warn : log_level::info, "up");
+  if (wanted.model_file.empty() && !wanted.balancer.desired_file) {
+    wanted.model_file =
+        wanted.agent.program.kind == engine_kind::simulated ? "simulated" : find_demo_model(surroundings);
+  }
+  if (auto const found = discover(wanted.agent, wanted.model_file); !found) return refused(found.error(), terminal);
+  if (auto const found = find_engine(wanted.agent.program); !found) return refused(found.error(), terminal);
+  auto const sockets = runtime_directory::make(surroundings);
+  if (!sockets) return refused(sockets.error(), terminal);
+  wanted.agent.runtime_directory = sockets->path();
+  wanted.agent.version = PADDLER_VERSION;
+  wanted.balancer.stop_deadline = std::min(wanted.balancer.stop_deadline, up_stop_deadline);
+  event_loop loop;
+  return loop.run_until_done(serve_up(loop, std::move(wanted), terminal));
+}
+
+exit_code run_balancer(balancer_command wanted, console& terminal) {
+  prepare_process(wanted.log, log_level::info, "balancer");
+  event_loop loop;
+  return loop.run_until_done(serve_balancer(loop, std::move(wanted.balancer), terminal));
+}
+
+exit_code run_agent(agent_command wanted, environment const& surroundings, console& terminal) {
+  prepare_process(wanted.log, log_level::info, "agent");
+  if (auto const found = discover(wanted.agent, wanted.model_file); !found) return refused(found.error(), terminal);
+  if (auto const found = find_engine(wanted.agent.program); !found) return refused(found.error(), terminal);
+  auto const sockets = runtime_directory::make(surroundings);
+  if (!sockets) return refused(sockets.error(), terminal);
+  wanted.agent.runtime_directory = sockets->path();
+  wanted.agent.version = PADDLER_VERSION;
+  event_loop loop;
+  return loop.run_until_done(serve_agent(loop, std::move(wanted.agent), terminal));
+}
+
+} // namespace paddler
