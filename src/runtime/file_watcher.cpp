@@ -34,7 +34,9 @@ int new_inotify() {
 } // namespace
 
 file_watcher::file_watcher(asio::any_io_executor executor, blocking_executor& pool, std::string path, settings how)
-    : pool_(pool), path_(std::move(path)), how_(how), inotify_(executor, new_inotify()) {}
+    : pool_(pool), path_(std::move(path)), how_(how), inotify_(executor, new_inotify()) {
+  inotify_.non_blocking(true); // Asio makes its own reads wait unless it is told, too
+}
 
 file_watcher::file_watcher(asio::any_io_executor executor, blocking_executor& pool, std::string path)
     : file_watcher(std::move(executor), pool, std::move(path), settings{}) {}
