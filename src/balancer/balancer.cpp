@@ -110,7 +110,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   slots.emplace(*core, config.engine_silence);
   links.emplace(*core);
   inference.emplace(*core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
-  management.emplace(*core, *links, *slots, config.max_document_bytes);
+  management.emplace(*core, *links, *slots, files, config.max_document_bytes);
   core->handlers = {
       .send = [this](link_id link, balancer_message const& message) { links->send(link, message); },
       .close_link = [this](link_id link, std::string const& reason) { links->close(link, reason); },

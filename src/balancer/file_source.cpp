@@ -5,16 +5,22 @@
 #include "wire/desired_codec.hpp"
 
 namespace paddler {
+namespace {
+
+result<desired_document> blocking_load(std::string const& path, std::size_t max_bytes) {
+  auto const text = blocking_read_file(path, max_bytes);
+  if (!text) return std::unexpected(text.error());
+  return parse_desired(*text, path.ends_with(".json") ? document_format::json : document_format::yaml);
+}
+
+} // namespace
 
 file_source::file_source(asio::any_io_executor executor, core_service& core, blocking_executor& pool, std::string path,
                          std::size_t max_bytes)
     : core_(core), pool_(pool), path_(std::move(path)), max_bytes_(max_bytes), watcher_(executor, pool, path_) {}
 
 task<result<revision>> file_source::load() {
-  auto const text = co_await run_blocking(pool_, [this] { return blocking_read_file(path_, max_bytes_); });
-  if (!text) co_return std::unexpected(text.error());
-  auto const format = path_.ends_with(".json") ? document_format::json : document_format::yaml;
-  auto document = parse_desired(*text, format);
+  auto document = co_await run_blocking(pool_, [this] { return blocking_load(path_, max_bytes_); });
   if (!document) co_return std::unexpected(document.error());
   desired_change change;
   change.source = {source_kind::file, path_};

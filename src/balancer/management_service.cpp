@@ -119,7 +119,8 @@ task<> management_service::put_desired(http_exchange& exchange) {
   }
   auto const wanted = wanted_revision(exchange.head());
   bool const json = exchange.head().header("content-type").starts_with(json_type);
-  auto document = parse_desired(*body, json ? document_format::json : document_format::yaml);
+  auto const format = json ? document_format::json : document_format::yaml;
+  auto document = co_await run_blocking(parsers_, [&body, format] { return parse_desired(*body, format); });
   if (!wanted || !document) {
     co_await answer_error(exchange, wanted ? document.error() : wanted.error());
     co_return;

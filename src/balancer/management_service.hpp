@@ -10,8 +10,9 @@ namespace paddler {
 // Lives on one executor; what it is given must outlive it.
 class management_service {
 public:
-  management_service(core_service& core, link_registry& links, slot_registry& slots, std::size_t max_document_bytes)
-      : core_(core), links_(links), slots_(slots), max_document_bytes_(max_document_bytes) {}
+  management_service(core_service& core, link_registry& links, slot_registry& slots, blocking_executor& parsers,
+                     std::size_t max_document_bytes)
+      : core_(core), links_(links), slots_(slots), parsers_(parsers), max_document_bytes_(max_document_bytes) {}
 
   std::vector<route> routes();
 
@@ -29,6 +30,7 @@ private:
   core_service& core_;
   link_registry& links_;
   slot_registry& slots_;
+  blocking_executor& parsers_; // a hostile document takes seconds to parse
   std::size_t const max_document_bytes_;
 };
 
