@@ -72,7 +72,7 @@ public:
   task<open_link_ptr> greet() {
     auto link = co_await balancer->next_link();
     hello = co_await link->next<link_hello>();
-    link->say(link_welcome{{1}, 1000});
+    link->welcome(1);
     co_return link;
   }
 
@@ -86,9 +86,11 @@ public:
     return out;
   }
 
+  static applicable_state nothing_wanted(std::uint64_t version) { return {{version}, std::nullopt}; }
+
   // A state that is accepted, and the slots that follow.
   task<std::vector<open_slot_ptr>> serve(open_link& link, applicable_state wanted) {
-    link.say(link_apply{{1}, wanted});
+    link.apply(wanted);
     EXPECT_EQ((co_await link.next<link_ack>()).version, wanted.version);
     co_return co_await next_slots(wanted.model->slots);
   }
@@ -220,7 +222,7 @@ TEST_F(AgentTest, TheSameContentKeepsTheEngine) {
     auto const link = co_await t.greet();
     auto const slots = co_await t.serve(*link, state(7, 1));
     auto const pid = t.it->engine().pid;
-    link->say(link_apply{{1}, state(7, 1)});
+    link->apply(state(7, 1));
     EXPECT_EQ((co_await link->next<link_ack>()).version.value, 7U);
     co_await expect_answer(*slots[0], "still the same connection");
     auto const renumbered = co_await t.serve(*link, state(8, 1));
@@ -236,7 +238,7 @@ TEST_F(AgentTest, OtherContentReplacesTheEngineAfterRunningRequests) {
     auto const slots = co_await t.serve(*link, state(7, 2));
     auto const pid = t.it->engine().pid;
     co_await begin_endless(*slots[0]);
-    link->say(link_apply{{1}, state(8, 2, "other")});
+    link->apply(state(8, 2, "other"));
     EXPECT_EQ((co_await link->next<link_ack>()).version.value, 8U);
     co_await in_time(slots[1]->connection->stream().wait_peer_closed()); // the idle one
     EXPECT_EQ(t.it->engine().pid, pid) << "the request still runs";
@@ -255,7 +257,7 @@ TEST_F(AgentTest, StopsTheEngineWhenNothingIsWanted) {
     auto const link = co_await t.greet();
     auto const slots = co_await t.serve(*link, state(7, 1));
     auto const pid = static_cast<pid_t>(t.it->engine().pid);
-    link->say(link_apply{{1}, {{8}, std::nullopt}});
+    link->apply(nothing_wanted(8));
     EXPECT_EQ((co_await link->next<link_ack>()).version.value, 8U);
     co_await in_time(slots[0]->connection->stream().wait_peer_closed());
     co_await t.until([&] { return t.it->engine().status == engine_status::none; });
@@ -269,14 +271,14 @@ TEST_F(AgentTest, RefusesWhatItCannotRunUntilItCan) {
     auto const link = co_await t.greet();
     auto wanted = state(7, 1);
     wanted.model->reference.source = model_source::huggingface;
-    link->say(link_apply{{1}, wanted});
+    link->apply(wanted);
     auto nack = co_await link->next<link_nack>();
     EXPECT_EQ(nack.errors.at(0).path, "model.reference.source");
     EXPECT_FALSE(nack.errors.at(0).hint.empty());
 
     wanted = state(8, 1);
     wanted.model->reference.path = t.folder + "/late.gguf";
-    link->say(link_apply{{1}, wanted});
+    link->apply(wanted);
     nack = co_await link->next<link_nack>();
     EXPECT_EQ(nack.version.value, 8U);
     EXPECT_EQ(nack.errors.at(0).path, "model.reference.path");
@@ -334,7 +336,7 @@ TEST_F(AgentTest, MovesToAnotherBalancerWithItsEngine) {
     auto const moved = co_await t.second->next_link();
     auto const hello = co_await moved->next<link_hello>();
     EXPECT_EQ(hello.report.engine.pid, pid);
-    moved->say(link_welcome{{2}, 1000});
+    moved->welcome(2);
     auto const slot = co_await t.second->next_slot();
     co_await expect_answer(*slot, "hello");
   });
@@ -380,7 +382,7 @@ TEST_F(AgentTest, StopsWhileTheEngineLoads) {
   config.program.simulation.load_time = 1h;
   run([](AgentTest& t) -> task<> {
     auto const link = co_await t.greet();
-    link->say(link_apply{{1}, state(7, 1)});
+    link->apply(state(7, 1));
     co_await link->next<link_ack>();
     co_await t.until([&] { return t.it->engine().pid != 0; });
     t.it->stop(1h);
@@ -392,7 +394,7 @@ TEST_F(AgentTest, EndsWithTheReasonWhereNoBalancerWillEverLetItIn) {
   run([](AgentTest& t) -> task<> {
     auto const link = co_await t.balancer->next_link();
     co_await link->next<link_hello>();
-    link->say(link_refuse{"protocol 9 is spoken here", false});
+    link->refuse_for_good("protocol 9 is spoken here");
     co_await in_time(t.wait_ended());
     EXPECT_EQ(t.outcome->error().message, "the balancer refuses this agent: protocol 9 is spoken here");
   });

@@ -3,11 +3,17 @@
 #include "agent/test_support.hpp"
 #include "runtime/event_loop.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
+
 namespace paddler {
 namespace {
+
+std::array<std::string, 5> const forbidden_paths = {"/slots/0?action=save", "/props", "/metrics",
+                                                    "/v1/chat/completions/", "/"};
 
 class SlotServiceTest : public ::testing::Test {
 public:
@@ -99,7 +105,7 @@ TEST_F(SlotServiceTest, PassesRequestsAndAnswersOn) {
       co_await t.expect_served(*slot);
       EXPECT_TRUE(slot->connection->reusable());
     }
-    EXPECT_EQ(t.busy_seen, (std::vector<int>{1, 0, 1, 0, 1, 0}));
+    EXPECT_THAT(t.busy_seen, ::testing::ElementsAre(1, 0, 1, 0, 1, 0));
   });
 }
 
@@ -155,7 +161,7 @@ TEST_F(SlotServiceTest, LetsOnlyInferenceThrough) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));
     auto const slot = co_await t.balancer.next_slot();
-    for (std::string const path : {"/slots/0?action=save", "/props", "/metrics", "/v1/chat/completions/", "/"}) {
+    for (auto const& path : forbidden_paths) {
       co_await slot->send(path);
       EXPECT_EQ(co_await slot->status(), 404) << path;
       co_await slot->rest();

@@ -11,6 +11,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -137,6 +138,12 @@ struct open_link {
   std::string path;
 
   void say(balancer_message const& message) { socket.send(encode_balancer_message(message)); }
+
+  void welcome(std::uint64_t leader) { say(link_welcome{{leader}, 1000}); }
+
+  void apply(applicable_state wanted) { say(link_apply{{1}, std::move(wanted)}); }
+
+  void refuse_for_good(std::string reason) { say(link_refuse{std::move(reason), false}); }
 
   // The next message of that kind; what comes before it is passed over.
   template <class Message> task<Message> next() {
