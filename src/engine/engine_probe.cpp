@@ -1,7 +1,6 @@
 #include "engine/engine_probe.hpp"
 
-#include "net/http_parser.hpp"
-#include "net/read_buffer.hpp"
+#include "net/http_client.hpp"
 #include "net/transport.hpp"
 #include "runtime/race.hpp"
 
@@ -9,10 +8,10 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
-#include <array>
-#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace paddler {
 namespace {
@@ -20,70 +19,33 @@ namespace {
 constexpr std::size_t max_answer_bytes = 4 * 1024 * 1024; // /slots of the largest engine has a quarter of it
 constexpr std::size_t max_quoted_bytes = 200;
 
-struct small_answer {
-  small_answer() = default;
-
-  int status = 0;
-  std::string body;
+struct probe_request {
+  std::string_view method;
+  std::string_view path;
+  std::string_view body;
 };
 
-std::string request_text(std::string_view method, std::string_view path, std::string_view body) {
-  std::string out(method);
-  out.append(" ").append(path).append(" HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n");
-  if (!body.empty())
-    out.append("Content-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size())).append("\r\n");
-  return out.append("\r\n").append(body);
+probe_request request_for(probe_kind kind, bool embedding) {
+  if (kind == probe_kind::liveness) return {"GET", "/slots", {}};
+  if (embedding) return {"POST", "/v1/embeddings", R"({"input":"a"})"};
+  return {"POST", "/v1/completions", R"({"prompt":"a","max_tokens":1})"};
 }
 
-std::string request_for(probe_kind kind, bool embedding) {
-  if (kind == probe_kind::liveness) return request_text("GET", "/slots", {});
-  if (embedding) return request_text("POST", "/v1/embeddings", R"({"input":"a"})");
-  return request_text("POST", "/v1/completions", R"({"prompt":"a","max_tokens":1})");
-}
-
-// Reads more; false at the end of the stream.
-task<bool> receive(transport& stream, read_buffer& buffer) {
-  auto const read = co_await stream.read_some(buffer.prepare(4096));
-  buffer.commit(read.n);
-  co_return !read.ec;
-}
-
-task<result<small_answer>> read_answer(transport& stream) {
-  static http_limits const limits;
-  http_parser parser(http_parser::role::client, limits);
-  read_buffer buffer;
-  http_response_head head;
-  while (!parser.head_done()) {
-    if (!co_await receive(stream, buffer)) co_return fail(error_code::closed, "it closed the connection");
-    auto const taken = parser.parse_head(buffer.view(), head, false);
-    if (!taken) co_return fail(error_code::protocol, "it does not speak HTTP");
-    buffer.consume(*taken);
-  }
-  small_answer out;
-  out.status = head.status;
-  while (!parser.body_done()) {
-    auto const step = parser.parse_body(buffer.bytes());
-    if (!step || out.body.size() > max_answer_bytes) co_return fail(error_code::protocol, "its answer cannot be read");
-    out.body.append(step->payload.data(), step->payload.size());
-    buffer.consume(step->consumed);
-    if (step->consumed > 0 || parser.body_done()) continue;
-    if (!co_await receive(stream, buffer) && !parser.parse_end())
-      co_return fail(error_code::closed, "it cut its answer off");
-  }
-  co_return out;
-}
-
-task<result<small_answer>> ask(std::string socket_path, std::string request, duration deadline) {
+task<result<http_answer>> ask(std::string socket_path, probe_request request, duration deadline) {
   auto stream = co_await connect_unix(std::move(socket_path), deadline);
   if (!stream) co_return fail(error_code::unavailable, "it does not accept connections yet");
-  std::array<asio::const_buffer, 1> const bytes{asio::buffer(request)};
-  auto const sent = co_await (*stream)->write(bytes);
-  if (sent.ec) co_return fail(error_code::closed, "it closed the connection");
-  co_return co_await read_answer(**stream);
+  http_client_config config;
+  config.limits.head_timeout = config.limits.body_silence = deadline;
+  std::vector<std::pair<std::string, std::string>> headers;
+  headers.emplace_back("Connection", "close");
+  if (!request.body.empty()) headers.emplace_back("Content-Type", "application/json");
+  co_return co_await http_fetch(std::move(*stream), std::move(config), std::string(request.method),
+                                std::string(request.path), std::move(headers), std::string(request.body),
+                                max_answer_bytes);
 }
 
 // As in {"error":{"message":"Loading model"}}.
-std::string error_words(small_answer const& answer) {
+std::string error_words(http_answer const& answer) {
   boost::system::error_code ec;
   auto const parsed = boost::json::parse(answer.body, ec);
   std::string words;
@@ -109,7 +71,7 @@ std::optional<int> count_busy(std::string const& body) {
   return static_cast<int>(std::ranges::count_if(*slots, is_busy));
 }
 
-probe_answer judge(probe_kind kind, small_answer const& answer) {
+probe_answer judge(probe_kind kind, http_answer const& answer) {
   probe_answer out;
   if (answer.status != 200) {
     out.reason = error_words(answer);

@@ -177,6 +177,18 @@ TEST_F(EngineService, KillsAnEngineWhoseQueueHangs) {
   until([&] { return service_->condition().status == engine_status::ready && service_->pid() != first; });
 }
 
+TEST_F(EngineService, SurvivesARequestThatCrashesTheEngine) {
+  make();
+  want();
+  until_ready();
+  auto const first = service_->pid();
+  auto const client = loop_.run_until_done(open_stream(R"({"prompt":"[[crash 3]]","stream":true})"));
+  until([&] { return service_->condition().status == engine_status::ready && service_->pid() != first; });
+  auto const died = std::ranges::find(seen_, engine_status::backoff, &engine_condition::status);
+  ASSERT_NE(died, seen_.end());
+  EXPECT_TRUE(died->reason.starts_with("the engine was ended by SIGABRT (it aborted); it said: ")) << died->reason;
+}
+
 TEST_F(EngineService, SaysWhatTheEngineSaidWhenItCannotLoad) {
   settings_.program.simulation.fail_load = true;
   make();

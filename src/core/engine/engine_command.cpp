@@ -172,7 +172,8 @@ arguments llama_arguments(engine_program const& program, engine_spec const& spec
   if (program.kind == engine_kind::built_in)
     out.insert(out.end(), {"--kv-unified-per-slot", std::to_string(spec.context_per_slot), "--cors-origins",
                            "localhost", "--no-agent"});
-  out.insert(out.end(), {"--jinja", "--no-webui", "--slots", "--metrics", "--offline"});
+  out.insert(out.end(), {"--jinja", "--no-webui", "--slots", "--metrics", "--offline", "--log-verbosity",
+                         program.verbose ? "3" : "2"});
   if (!spec.chat_template.empty()) out.insert(out.end(), {"--chat-template-file", files.chat_template_path});
   if (!spec.extra.contains("cache_ram_mib")) out.insert(out.end(), {"--cache-ram", std::to_string(prompt_cache_mib)});
   if (spec.threads > 0) out.insert(out.end(), {"--threads", std::to_string(spec.threads)});

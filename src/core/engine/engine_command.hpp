@@ -20,6 +20,7 @@ struct engine_program {
   engine_kind kind = engine_kind::built_in;
   std::string path;                  // llama_server: the executable; the others run the binary that runs this
   engine_simulation simulation = {}; // simulated only
+  bool verbose = false; // llama.cpp's lines of level info, some for each request; otherwise warnings and errors
   friend bool operator==(engine_program const&, engine_program const&) = default;
 };
 

@@ -37,14 +37,14 @@ TEST(EngineCommand, OfTheBuiltInEngine) {
       command(good_spec()),
       "engine --host /run/e.sock --alias demo --parallel 4 --ctx-size 2048 --no-kv-unified --model /models/m.gguf "
       "--kv-unified-per-slot 300 --cors-origins localhost --no-agent --jinja --no-webui --slots --metrics "
-      "--offline --cache-ram 512");
+      "--offline --log-verbosity 2 --cache-ram 512");
 }
 
 TEST(EngineCommand, OfAForeignServerKeepsToOlderOptions) {
   engine_program const program{.kind = engine_kind::llama_server, .path = "/opt/llama-server"};
   EXPECT_EQ(command(good_spec(), program),
             "--host /run/e.sock --alias demo --parallel 4 --ctx-size 2048 --no-kv-unified --model /models/m.gguf "
-            "--jinja --no-webui --slots --metrics --offline --cache-ram 512");
+            "--jinja --no-webui --slots --metrics --offline --log-verbosity 2 --cache-ram 512");
 }
 
 TEST(EngineCommand, OfTheSimulatedEngine) {
@@ -67,8 +67,9 @@ TEST(EngineCommand, CarriesDefaultsTemplateAndDevices) {
   spec.parameters.seed = 0;
   spec.extra = {{"flash_attention", "on"}, {"cache_ram_mib", "0"}, {"warmup", "off"}, {"swa_full", "off"}};
   auto const text = command(spec);
-  EXPECT_TRUE(text.ends_with("--offline --chat-template-file /run/e.jinja --threads 2 --gpu-layers 99 --temp 0.7 "
-                             "--predict 100 --seed 0 --cache-ram 0 --flash-attn on --no-warmup"))
+  EXPECT_TRUE(text.ends_with(
+      "--offline --log-verbosity 2 --chat-template-file /run/e.jinja --threads 2 --gpu-layers 99 --temp 0.7 "
+      "--predict 100 --seed 0 --cache-ram 0 --flash-attn on --no-warmup"))
       << text;
 }
 

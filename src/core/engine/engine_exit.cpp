@@ -49,11 +49,34 @@ bool is_telling(std::string_view line) {
   return std::ranges::any_of(words, [&](std::string_view word) { return text.contains(word); });
 }
 
-std::string quote(std::span<std::string const> lines) {
+struct telling_words {
+  std::string_view words; // in lower case
+  std::string_view hint;
+};
+
+constexpr std::array remedies = std::to_array<telling_words>({
+    {"chat template", "mend the model's chat_template, or leave it out to use the one in the file"},
+    {"unknown model architecture",
+     "this llama.cpp does not know the model; name a newer llama-server with --engine-binary"},
+    {"out of memory", "use fewer slots, less context or a smaller model"},
+    {"failed to allocate", "use fewer slots, less context or a smaller model"},
+    {"unable to allocate", "use fewer slots, less context or a smaller model"},
+    {"check_tensor_dims", "the file does not fit its architecture; convert or download the model again"},
+    {"ggml_assert", "llama.cpp gave up on this model or request; convert the model again, or try another llama-server"},
+});
+
+std::string_view remedy_for(std::string const& said) {
+  std::string const text = to_lower(said);
+  auto const known = std::ranges::find_if(remedies, [&](auto const& r) { return text.contains(r.words); });
+  return known == remedies.end() ? std::string_view() : known->hint;
+}
+
+// What an engine wrote last tells nothing where somebody else ended it.
+std::string quote(std::span<std::string const> lines, bool ended_from_outside) {
   std::vector<std::string_view> chosen;
   for (auto const& line : lines)
     if (is_telling(line) && chosen.size() < max_quoted_lines) chosen.push_back(without_stamp(line));
-  if (chosen.empty())
+  if (chosen.empty() && !ended_from_outside)
     for (auto const& line : lines.last(std::min(lines.size(), max_quoted_lines))) chosen.push_back(without_stamp(line));
   std::string out;
   for (auto line : chosen) out += (out.empty() ? "" : "; ") + std::string(line.substr(0, max_quoted_bytes));
@@ -77,7 +100,11 @@ exit_explanation explain_exit(process_exit const& exit, std::span<std::string co
   } else {
     out.reason = "the engine ended with status " + std::to_string(exit.number);
   }
-  if (auto const said = quote(last_lines); !said.empty()) out.reason += "; it said: " + said;
+  bool const from_outside = exit.by_signal && (exit.number == SIGKILL || exit.number == SIGTERM);
+  auto const said = quote(last_lines, from_outside);
+  if (said.empty()) return out;
+  out.reason += "; it said: " + said;
+  if (auto const remedy = remedy_for(said); !remedy.empty()) out.hint = remedy;
   return out;
 }
 

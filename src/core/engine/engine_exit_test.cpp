@@ -25,6 +25,7 @@ TEST(EngineExit, QuotesWhatTellsAndDropsTimeStamps) {
 TEST(EngineExit, QuotesTheLastLinesWhereNoneTells) {
   EXPECT_EQ(reason({true, SIGSEGV}, {"one", "two", "three"}),
             "the engine was ended by SIGSEGV (bad memory access); it said: two; three");
+  EXPECT_EQ(reason({true, SIGKILL}, {"one", "two"}), "the engine was ended by SIGKILL");
   EXPECT_EQ(reason({false, 7}, {}), "the engine ended with status 7");
   EXPECT_EQ(reason({true, 40}, {}), "the engine was ended by signal 40");
 }
@@ -32,6 +33,8 @@ TEST(EngineExit, QuotesTheLastLinesWhereNoneTells) {
 TEST(EngineExit, HintsWhereAPersonCanAct) {
   EXPECT_NE(explain_exit({true, SIGKILL}, {}).hint, "");
   EXPECT_NE(explain_exit({true, SIGILL}, {}).hint, "");
+  std::vector<std::string> const lines = {"error loading model: unknown model architecture: 'phlogiston'"};
+  EXPECT_TRUE(explain_exit({false, 1}, lines).hint.contains("--engine-binary"));
 }
 
 TEST(EngineExit, BoundsWhatItQuotes) {

@@ -34,7 +34,7 @@ struct engine_machine::step {
   void on(engine_wanted const& event) {
     if (m.wanted_ == event.spec) return;
     m.wanted_ = event.spec;
-    m.failures_ = m.same_failures_ = 0;
+    m.failures_ = m.failed_starts_ = m.same_failures_ = 0;
     m.last_cause_.clear();
     if (!has_child())
       start();
@@ -131,7 +131,7 @@ struct engine_machine::step {
 
   void stop() {
     m.phase_ = phase::stopped;
-    m.failures_ = m.same_failures_ = 0;
+    m.failures_ = m.failed_starts_ = m.same_failures_ = 0;
     m.last_cause_.clear();
     report(engine_status::none, {});
   }
@@ -141,12 +141,14 @@ struct engine_machine::step {
   void failed(error const& cause) {
     if (m.served_ && now - m.ready_since_ >= m.policy_.stable_after) m.failures_ = 0;
     ++m.failures_;
+    m.failed_starts_ = m.served_ ? 0 : m.failed_starts_ + 1;
     m.same_failures_ = m.served_ ? 0 : is_same_cause(cause.message, m.last_cause_) ? m.same_failures_ + 1 : 1;
     m.last_cause_ = cause.message;
     bool const needs_change = cause.code == error_code::invalid_input || cause.code == error_code::not_found;
     if (needs_change)
       wait(phase::parked, cause, spread(m.policy_.refused_retry));
-    else if (m.same_failures_ >= m.policy_.same_failures_until_parked)
+    else if (m.same_failures_ >= m.policy_.same_failures_until_parked ||
+             m.failed_starts_ >= m.policy_.failures_until_parked)
       wait(phase::parked, cause, spread(m.policy_.parked_retry));
     else
       wait(phase::backing_off, cause, backoff(m.policy_, m.failures_, random));

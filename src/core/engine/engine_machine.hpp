@@ -41,8 +41,9 @@ struct engine_policy {
   duration stop_grace = std::chrono::seconds(5); // between SIGTERM and SIGKILL
   duration backoff_first = std::chrono::milliseconds(250);
   duration backoff_limit = std::chrono::minutes(1);
-  duration stable_after = std::chrono::minutes(1); // ready for so long: earlier failures are forgotten
-  int same_failures_until_parked = 3;
+  duration stable_after = std::chrono::minutes(1);   // ready for so long: earlier failures are forgotten
+  int same_failures_until_parked = 3;                // failed starts in a row with one cause
+  int failures_until_parked = 6;                     // failed starts in a row, whatever their causes
   duration parked_retry = std::chrono::minutes(5);   // after failed starts
   duration refused_retry = std::chrono::seconds(15); // after a failed check of the model file, which is cheap
 };
@@ -176,7 +177,8 @@ private:
 
   // of failures since the last stable time
   int failures_ = 0;
-  int same_failures_ = 0; // failed starts in a row with one cause
+  int failed_starts_ = 0; // in a row
+  int same_failures_ = 0; // of these, the newest ones with one cause
   std::string last_cause_;
 };
 

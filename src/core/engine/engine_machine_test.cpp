@@ -146,11 +146,25 @@ TEST(EngineMachine, ParksAfterTheSameFailedStartThreeTimes) {
   EXPECT_TRUE(d.has<spawn_engine>()) << "it tries again now and then";
 }
 
-TEST(EngineMachine, DifferentFailuresDoNotPark) {
+TEST(EngineMachine, DifferentFailuresParkLater) {
   driver d;
   d.start();
-  for (auto reason : {"a", "b", "a", "b", "a"}) d.exit(reason).pass(1min);
-  EXPECT_NE(d.status(), engine_status::failed);
+  for (auto reason : {"a", "b", "a", "b", "a"}) {
+    d.exit(reason);
+    EXPECT_EQ(d.status(), engine_status::backoff);
+    d.pass(1min);
+  }
+  EXPECT_EQ(d.exit("b").status(), engine_status::failed);
+}
+
+TEST(EngineMachine, CrashesAfterItServedDoNotPark) {
+  driver d;
+  d.start();
+  for (int i = 0; i < 20; ++i) {
+    d.make_ready().exit("the same crash");
+    EXPECT_EQ(d.status(), engine_status::backoff);
+    d.pass(2min);
+  }
 }
 
 TEST(EngineMachine, AnotherWishWakesAParkedMachine) {
