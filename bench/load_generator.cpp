@@ -74,17 +74,21 @@ private:
     if (out_.first_failure.empty()) out_.first_failure = asked.error().message;
   }
 
+  // A kept connection may have been closed by the server in the meantime: as any client does, the request then goes
+  // out again on a new one.
   task<result<void>> try_ask(mono_time due) {
-    std::unique_ptr<http_connection> connection;
     if (!idle_.empty()) {
-      connection = std::move(idle_.back());
+      auto kept = std::move(idle_.back());
       idle_.pop_back();
-    } else {
-      auto stream = co_await dial(plan_.target);
-      if (!stream) co_return std::unexpected(stream.error());
-      connection = std::make_unique<http_connection>(std::move(*stream));
+      auto done = co_await exchange(*kept, due);
+      bool const begun = kept->answer_begun();
+      if (done && kept->reusable()) idle_.push_back(std::move(kept));
+      if (done || begun) co_return done;
     }
-    auto const done = co_await exchange(*connection, due);
+    auto stream = co_await dial(plan_.target);
+    if (!stream) co_return std::unexpected(stream.error());
+    auto connection = std::make_unique<http_connection>(std::move(*stream));
+    auto done = co_await exchange(*connection, due);
     if (done && connection->reusable()) idle_.push_back(std::move(connection));
     co_return done;
   }
