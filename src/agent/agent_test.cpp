@@ -342,6 +342,15 @@ TEST_F(AgentTest, MovesToAnotherBalancerWithItsEngine) {
   });
 }
 
+TEST_F(AgentTest, DialsAgainWhenTheBalancerFallsSilent) {
+  run([](AgentTest& t) -> task<> {
+    auto const silent = co_await t.balancer->next_link();
+    silent->welcome(1, 10ms);
+    auto const next = co_await t.balancer->next_link();
+    EXPECT_EQ((co_await next->next<link_hello>()).highest_epoch.value, 1U);
+  });
+}
+
 TEST_F(AgentTest, LeaksNoDescriptorOverManyLinks) {
   run([](AgentTest& t) -> task<> {
     auto link = co_await t.greet();

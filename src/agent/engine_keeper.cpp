@@ -38,7 +38,6 @@ task<std::vector<field_error>> engine_keeper::check(applicable_state state) {
     co_return std::vector<field_error>{};
   }
   auto const& why = plan.error();
-  log_warn("state.refused", describe(why), {{"version", state.version.value}});
   if (!why.fields.empty()) co_return why.fields;
   co_return std::vector<field_error>(1, field_error{"model", why.message, why.hint, 0});
 }

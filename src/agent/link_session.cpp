@@ -16,6 +16,12 @@ std::string link_path(agent_id const& agent) {
   return "/management/v1/agents/" + percent_encode(agent.value) + "/link";
 }
 
+void log_refusal(link_nack const& nack) {
+  for (auto const& wrong : nack.errors)
+    log_warn("state.refused", wrong.message,
+             {{"version", nack.version.value}, {"field", wrong.path}, {"hint", wrong.hint}});
+}
+
 } // namespace
 
 link_session::link_session(asio::any_io_executor const& executor, agent_link_policy const& policy,
@@ -82,14 +88,20 @@ void link_session::on(end_dial const& effect) {
 }
 
 void link_session::on(send_to_balancer const& effect) {
-  if (effect.dial == dial_ && socket_) socket_->send(encode_agent_message(effect.message));
+  if (effect.dial != dial_ || !socket_) return;
+  if (auto const* nack = std::get_if<link_nack>(&effect.message)) log_refusal(*nack);
+  socket_->send(encode_agent_message(effect.message));
 }
 
 void link_session::on(check_state const& effect) { tasks_.spawn("check", check(effect.state)); }
 
 void link_session::on(run_state const& effect) { handlers_.run(effect.state); }
 
-void link_session::on(tell_operator const& effect) { log_warn("link.notice", effect.text); }
+// A balancer that refuses does so at every dial.
+void link_session::on(tell_operator const& effect) {
+  bool const is_news = std::exchange(notice_, effect.text) != effect.text;
+  if (notices_.allow(mono_now()) || is_news) log_warn("link.notice", effect.text);
+}
 
 void link_session::on(give_up const& effect) {
   refusal_ = effect.reason;

@@ -81,7 +81,9 @@ private:
   bool told_connected_ = false;
   bool over_ = false;
   std::optional<std::string> refusal_;
-  wakeup changed_; // the machine's deadline, or the end
+  wakeup changed_;     // the machine's deadline, or the end
+  std::string notice_; // the newest
+  log_limiter notices_{std::chrono::seconds(60)};
   log_limiter dial_failures_{std::chrono::seconds(10)};
   task_group tasks_;
 };

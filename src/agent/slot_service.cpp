@@ -70,7 +70,7 @@ task<> slot_service::keep(std::size_t index) {
       co_await target_changed_.wait();
       continue;
     }
-    bool const served = co_await serve_once(target);
+    bool const served = co_await serve_once(target, failures);
     failures = served || target != target_ ? 0 : failures + 1;
     if (failures > 0) {
       auto const delay = full_jitter(limits_.backoff_first, limits_.backoff_limit, failures - 1, random_.unit());
@@ -85,11 +85,11 @@ task<> slot_service::another_target(std::shared_ptr<slot_target const> than) {
 }
 
 // One connection from its dial to its end. True when it carried a request.
-task<bool> slot_service::serve_once(std::shared_ptr<slot_target const> target) {
+task<bool> slot_service::serve_once(std::shared_ptr<slot_target const> target, int failures) {
   auto dialled = co_await unless(dial_slot(target, limits_.dial_limit), another_target(target));
   if (!dialled || target != target_) co_return false;
   if (!*dialled) {
-    note_failure(dialled->error(), *target);
+    if (failures > 0) note_failure(dialled->error(), *target); // the first may mean that the link is about to end
     co_return false;
   }
   auto stream = std::move((*dialled)->stream);

@@ -47,7 +47,7 @@ private:
   class busy_mark; // counts one request while it lives
 
   task<> keep(std::size_t index);
-  task<bool> serve_once(std::shared_ptr<slot_target const> target);
+  task<bool> serve_once(std::shared_ptr<slot_target const> target, int failures);
   task<> answer(http_exchange& exchange, std::shared_ptr<slot_target const> target);
   task<> another_target(std::shared_ptr<slot_target const> than);
   void count(int change);

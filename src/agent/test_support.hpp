@@ -11,6 +11,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -139,7 +140,9 @@ struct open_link {
 
   void say(balancer_message const& message) { socket.send(encode_balancer_message(message)); }
 
-  void welcome(std::uint64_t leader) { say(link_welcome{{leader}, 1000}); }
+  void welcome(std::uint64_t leader, std::chrono::milliseconds heartbeat = std::chrono::seconds(1)) {
+    say(link_welcome{{leader}, static_cast<std::uint64_t>(heartbeat.count())});
+  }
 
   void apply(applicable_state wanted) { say(link_apply{{1}, std::move(wanted)}); }
 

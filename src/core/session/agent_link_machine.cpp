@@ -59,7 +59,8 @@ struct agent_link_machine::step {
     }
     m.tried_in_round_ = 0;
     m.phase_ = phase::waiting;
-    m.deadline_ = now + full_jitter(m.policy_.backoff_first, m.policy_.backoff_limit, was_live ? 0 : m.failed_rounds_++, random);
+    m.deadline_ =
+        now + full_jitter(m.policy_.backoff_first, m.policy_.backoff_limit, was_live ? 0 : m.failed_rounds_++, random);
   }
 
   void hang_up(std::string const& reason) {
@@ -77,7 +78,10 @@ struct agent_link_machine::step {
 
   void hear(link_welcome const& message) {
     if (m.phase_ == phase::live) return;
-    if (message.leader < m.highest_epoch_) return hang_up(obeys_newer(message.leader));
+    if (message.leader < m.highest_epoch_) {
+      tell(obeys_newer(message.leader));
+      return hang_up(obeys_newer(message.leader));
+    }
     m.highest_epoch_ = message.leader;
     m.heartbeat_ = std::clamp<duration>(std::chrono::milliseconds(message.heartbeat_milliseconds),
                                         m.policy_.shortest_heartbeat, m.policy_.longest_heartbeat);

@@ -239,7 +239,7 @@ TEST_F(AgentLinkMachineTest, RefusesWhatAnOlderLeaderSays) {
   EXPECT_EQ(hear(link_apply{{4}, state(3, "m")}), "end tell");
   tick_when_due();
   EXPECT_EQ(apply(dial_opened{dial}), "hello#2/e5/v0");
-  EXPECT_EQ(hear(link_welcome{{4}, 1000}), "end");
+  EXPECT_EQ(hear(link_welcome{{4}, 1000}), "tell end");
   tick_when_due();
   apply(dial_opened{dial});
   EXPECT_EQ(hear(link_welcome{{6}, 1000}), "");

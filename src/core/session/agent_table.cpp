@@ -62,6 +62,10 @@ link_effects agent_table::heard(link_id link, agent_message const& message, mono
     if (report->report.sequence > agent.report.sequence) agent.report = report->report;
   } else if (auto const* ack = std::get_if<link_ack>(&message)) {
     agent.acknowledged = std::max(agent.acknowledged, ack->version);
+    if (agent.refused == ack->version) { // what it lacked has come
+      agent.refused = {};
+      agent.refusal.clear();
+    }
   } else if (auto const* nack = std::get_if<link_nack>(&message)) {
     agent.refused = std::max(agent.refused, nack->version);
     agent.refusal = nack->errors;

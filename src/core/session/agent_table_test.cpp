@@ -105,6 +105,16 @@ TEST_F(AgentTableTest, ARefusedStateIsNotSentAgainUntilItChanges) {
   EXPECT_EQ(text(it.push({"a"}, state(4))), "apply@1;");
 }
 
+TEST_F(AgentTableTest, ARefusedStateMayBeAcceptedLater) {
+  hello(1, hello_of("a", 7));
+  it.push({"a"}, state(3));
+  it.heard({1}, link_nack{{3}, {{"model", "no", "", 0}}}, start, wall);
+  it.heard({1}, link_ack{{3}}, start, wall);
+  auto const& agent = it.agents().at({"a"});
+  EXPECT_TRUE(agent.refusal.empty());
+  EXPECT_EQ(agent.acknowledged.value, 3U);
+}
+
 TEST_F(AgentTableTest, TheFirstMessageMustBeHello) {
   EXPECT_EQ(text(it.heard({1}, link_heartbeat{1}, start, wall)), "close@1;");
   hello(2, hello_of("a", 7));
