@@ -6,7 +6,8 @@
 #                         TEST_LINK: a missing dependency fails the link
 #   paddler_NAME_link     an empty program with the whole library in it and what it declares: no symbol stays open, also
 #                         none that no test reaches. Runs in ctest as link.NAME
-#   paddler_NAME_headers  each header compiled alone, twice included. Built by the target `paddler_checks`
+#   paddler_NAME_headers  each header compiled alone. A header whose source is compiled anyway needs no unit of its own:
+#                         that source includes it first, which scripts/lint checks. Built by the target `paddler_checks`
 # A DEPENDS that cmake/layers.txt does not allow ends the configuration.
 set(PADDLER_LAYERS_FILE ${CMAKE_CURRENT_LIST_DIR}/layers.txt)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PADDLER_LAYERS_FILE})
@@ -26,7 +27,7 @@ function(paddler_library name)
     target_link_libraries(paddler_${name} INTERFACE ${layers} ${arg_LINK})
     target_include_directories(paddler_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
   endif()
-  paddler_header_checks(${name})
+  paddler_header_checks(${name} "${arg_SOURCES}")
   if(arg_TESTS)
     add_executable(paddler_${name}_test ${arg_TESTS})
     target_link_libraries(paddler_${name}_test PRIVATE paddler_flags paddler_${name} ${arg_TEST_LINK} GTest::gmock GTest::gtest_main)
@@ -57,13 +58,16 @@ function(paddler_link_test name)
   set_tests_properties(link.${name} PROPERTIES LABELS fast)
 endfunction()
 
-function(paddler_header_checks name)
-  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
+function(paddler_header_checks name sources)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
   set(units "")
   foreach(header IN LISTS headers)
-    set(unit ${CMAKE_BINARY_DIR}/header_checks/${header}.cpp)
-    file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${header}\"\n#include \"${header}\"\n")
-    list(APPEND units ${unit})
+    string(REGEX REPLACE "hpp$" "cpp" source ${header})
+    if(NOT source IN_LIST sources)
+      set(unit ${CMAKE_BINARY_DIR}/header_checks/${name}/${header}.cpp)
+      file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${name}/${header}\"\n")
+      list(APPEND units ${unit})
+    endif()
   endforeach()
   if(units)
     add_library(paddler_${name}_headers OBJECT EXCLUDE_FROM_ALL ${units})

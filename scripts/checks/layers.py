@@ -61,8 +61,20 @@ def _problem(source, quote, target, allowed, known):
     return None
 
 
+def own_header_first(source, paths):
+    """That a header compiles alone is proven by its source, if the source includes it before all else."""
+    own = source.path.removesuffix(".cpp") + ".hpp"
+    if not source.path.endswith(".cpp") or own not in paths:
+        return
+    first = _INCLUDE.search(source.code)
+    if first is None or "src/" + first.group(2) != own:
+        line = source.code.count("\n", 0, first.start()) + 1 if first else 1
+        yield Finding(source.path, line, "own-header-first", first.group().strip() if first else "no include", f"Include {own.removeprefix('src/')} first: so its source proves that it compiles alone.")
+
+
 def check(sources, allowed=None):
     allowed = allowed or allowed_table()
+    paths = {source.path for source in sources}
     known = declared(s for s in sources if s.path.startswith("src/") and s.path.endswith("/CMakeLists.txt"))
     for source in sources:
         if not source.is_cpp or not source.layer:
@@ -70,6 +82,7 @@ def check(sources, allowed=None):
         if source.layer not in allowed:
             yield Finding(source.path, 1, "layer", f"src/{source.layer} is no layer", "Put the file into a layer of cmake/layers.txt.")
             continue
+        yield from own_header_first(source, paths)
         for match in _INCLUDE.finditer(source.code):
             problem = _problem(source, match.group(1), match.group(2), allowed, known)
             if problem:

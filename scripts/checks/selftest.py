@@ -71,6 +71,14 @@ def directions(_):
             yield _wrong(f"{path} including {include}: {'let pass' if expected else 'blamed'}")
 
 
+def own_headers(_):
+    header = Source("src/core/a.hpp", "// x\n#pragma once\n")
+    for text, expected in (('#include <string>\n#include "core/a.hpp"\n', True), ("int a;\n", True), ('#include "core/a.hpp"\n#include <string>\n', False)):
+        found = _names(layers.check([header, Source("src/core/a.cpp", text)]))
+        if ("own-header-first" in found) != expected:
+            yield _wrong(f"own-header-first {'misses' if expected else 'blames'} {text!r}")
+
+
 def pure_includes(_):
     def unit(layer, *inputs):
         return SimpleNamespace(path=f"src/{layer}/a.cpp", layer=layer, generated_for="", inputs=list(inputs))
@@ -176,23 +184,23 @@ def _builds(files):
 
 def house(_):
     sound = {
-        "src/base/CMakeLists.txt": "paddler_library(base SOURCES a.cpp)", "src/base/a.cpp": "int a() { return 1; }",
-        "src/base/a.hpp": "#pragma once\nint a();\n",
+        "src/base/CMakeLists.txt": "paddler_library(base SOURCES a.cpp)", "src/base/a.cpp": '#include "base/a.hpp"\nint a() { return 1; }',
+        "src/base/a.hpp": "#pragma once\nint a();\n", "src/base/b.hpp": "#pragma once\nstruct b {};\n",
         "src/model/CMakeLists.txt": "paddler_library(model DEPENDS base SOURCES m.cpp)",
         "src/model/m.cpp": '#include "base/a.hpp"\nint m() { return a(); }',
     }
     for what, change, expected in (
             ("a sound house", {}, ""),
             ("a symbol that no declared layer has", {"src/base/a.cpp": "int m(); int a() { return m(); }"}, "build"),
-            ("a header that needs another", {"src/base/a.hpp": "#pragma once\nstd::string a();\n"}, "build"),
-            ("a header that cannot be read twice", {"src/base/a.hpp": "struct a {};\n"}, "build"),
+            ("a header that needs another", {"src/base/b.hpp": "#pragma once\nstd::string b();\n"}, "build"),
+            ("a header with a source, that needs another", {"src/base/a.hpp": "#pragma once\nint a();\nstd::string b();\n"}, "build"),
             ("a forbidden dependency", {"src/base/CMakeLists.txt": "paddler_library(base DEPENDS model SOURCES a.cpp)"}, "configure")):
         failed = _builds({**sound, **change})
         if failed != expected:
             yield _wrong(f"{what}: expected to fail at {expected or 'no step'}, failed at {failed or 'no step'}")
 
 
-TESTS = (rules, exemptions, shapes, literals, directions, pure_includes, coroutines, tidy, layout, house)
+TESTS = (rules, exemptions, shapes, literals, directions, own_headers, pure_includes, coroutines, tidy, layout, house)
 
 
 def check(only=None):
