@@ -108,6 +108,7 @@ public:
   // Live requests first, in order of arrival; then the newest that ended.
   [[nodiscard]] std::vector<request_record> requests() const;
   [[nodiscard]] request_record const* find(request_id const& id) const;
+
   [[nodiscard]] std::map<slot_serial, slot_offer> const& idle_slots() const { return idle_; }
 
 private:
