@@ -74,6 +74,14 @@ protected:
     while (!holds()) co_await changed_.wait();
   }
 
+  // With another process than `first`; none is there between the end of one and the start of the next.
+  void until_ready_again(std::int64_t first) {
+    until([&] {
+      bool const replaced = service_->pid() > 0 && service_->pid() != first;
+      return replaced && service_->condition().status == engine_status::ready;
+    });
+  }
+
   void until_ready() {
     until([this] { return service_->condition().status == engine_status::ready; });
   }
@@ -144,7 +152,7 @@ TEST_F(EngineService, BringsAKilledChildBack) {
   until_ready();
   auto const first = service_->pid();
   ::kill(static_cast<pid_t>(first), SIGKILL);
-  until([&] { return service_->condition().status == engine_status::ready && service_->pid() != first; });
+  until_ready_again(first);
   EXPECT_EQ(service_->condition().restarts, 1U);
   auto const died = std::ranges::find(seen_, engine_status::backoff, &engine_condition::status);
   ASSERT_NE(died, seen_.end());
@@ -159,7 +167,7 @@ TEST_F(EngineService, KillsAStoppedChildAndStartsAnother) {
   until_ready();
   auto const first = service_->pid();
   ::kill(static_cast<pid_t>(first), SIGSTOP);
-  until([&] { return service_->condition().status == engine_status::ready && service_->pid() != first; });
+  until_ready_again(first);
   auto const hung = std::ranges::find(seen_, engine_status::backoff, &engine_condition::status);
   ASSERT_NE(hung, seen_.end());
   EXPECT_TRUE(hung->reason.starts_with("the engine hung")) << hung->reason;
@@ -174,7 +182,7 @@ TEST_F(EngineService, KillsAnEngineWhoseQueueHangs) {
   until_ready();
   auto const first = service_->pid();
   auto const client = loop_.run_until_done(open_stream(R"({"prompt":"x","stream":true})"));
-  until([&] { return service_->condition().status == engine_status::ready && service_->pid() != first; });
+  until_ready_again(first);
 }
 
 TEST_F(EngineService, SurvivesARequestThatCrashesTheEngine) {
@@ -183,7 +191,7 @@ TEST_F(EngineService, SurvivesARequestThatCrashesTheEngine) {
   until_ready();
   auto const first = service_->pid();
   auto const client = loop_.run_until_done(open_stream(R"({"prompt":"[[crash 3]]","stream":true})"));
-  until([&] { return service_->condition().status == engine_status::ready && service_->pid() != first; });
+  until_ready_again(first);
   auto const died = std::ranges::find(seen_, engine_status::backoff, &engine_condition::status);
   ASSERT_NE(died, seen_.end());
   EXPECT_TRUE(died->reason.starts_with("the engine was ended by SIGABRT (it aborted); it said: ")) << died->reason;
@@ -257,7 +265,7 @@ TEST_F(EngineService, ReplacesTheEngineOnAnotherWish) {
   until_ready();
   auto const first = service_->pid();
   want(simulated_spec("other"));
-  until([&] { return service_->condition().status == engine_status::ready && service_->pid() != first; });
+  until_ready_again(first);
   EXPECT_EQ(service_->running().alias, "other");
   EXPECT_EQ(service_->condition().restarts, 0U);
 }
