@@ -169,6 +169,7 @@ private:
 };
 
 exit_code failed(error const& why, console& terminal) {
+  if (why.code == error_code::cancelled) return exit_code::interrupted; // as the person wished
   terminal.print_error(why);
   return why.code == error_code::invalid_input ? exit_code::usage : exit_code_for(why.code);
 }

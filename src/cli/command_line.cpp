@@ -27,7 +27,8 @@ std::unexpected<error> misuse(std::string message, std::string hint) {
 std::string see_help(declared_command const& command) { return "See: paddler " + command.page.name + " --help"; }
 
 std::unexpected<error> wrong_value(std::string const& where, error const& what, declared_command const& command) {
-  return misuse(where + ": " + what.message, (what.hint.empty() ? "" : what.hint + "\n") + see_help(command));
+  return misuse((where.empty() ? "" : where + ": ") + what.message,
+                (what.hint.empty() ? "" : what.hint + "\n") + see_help(command));
 }
 
 // "-o,--output" → "--output"
@@ -83,11 +84,11 @@ void reading::declare(declared_flag const& flag) {
 }
 
 std::unexpected<error> reading::unknown_word(std::string const& word) const {
-  auto const where = "paddler " + command_.page.name + ": ";
-  if (!word.starts_with('-')) return misuse(where + "what is \"" + word + "\" for?", see_help(command_));
+  if (!word.starts_with('-')) return misuse("what is \"" + word + "\" for?", see_help(command_));
   std::vector<std::string> names;
   for (auto const& flag : command_.flags.all()) names.push_back(long_name(flag));
-  return misuse(where + "no flag \"" + word + "\"", suggestion(word, names) + see_help(command_));
+  return misuse("'paddler " + command_.page.name + "' has no flag \"" + word + "\"",
+                suggestion(word, names) + see_help(command_));
 }
 
 result<void> reading::parse(std::vector<std::string> arguments) {
@@ -128,7 +129,7 @@ result<command> reading::read(std::vector<std::string> arguments, environment co
   if (wrong_value_) return std::unexpected(*wrong_value_);
   if (auto const read = read_variables(surroundings); !read) return std::unexpected(read.error());
   auto made = command_.finish(surroundings);
-  if (!made) return wrong_value("paddler " + command_.page.name, made.error(), command_);
+  if (!made) return wrong_value("", made.error(), command_);
   return made;
 }
 

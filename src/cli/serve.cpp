@@ -4,12 +4,15 @@
 #include "cli/greeting.hpp"
 #include "cli/serving.hpp"
 #include "cli/units.hpp"
+#include "hub/local_models.hpp"
+#include "model/views.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/files.hpp"
 #include "runtime/machine.hpp"
 #include "runtime/process.hpp"
 #include "runtime/timer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <ostream>
@@ -20,7 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr duration up_stop_deadline = 2500ms; // the engine needs the rest of five seconds
-constexpr duration look_again = 50ms;         // for a model that loads
+constexpr duration look_again = 100ms;        // for a model that loads
 
 // --- what is there before anything starts ---
 
@@ -56,10 +59,14 @@ private:
   std::string path_;
 };
 
-// The simulated engine opens no file: any name does.
+// The absolute path of a model that an engine can load. The simulated engine opens no file: any name does.
 result<std::string> find_model(std::string const& given, engine_program const& program) {
-  if (program.kind != engine_kind::simulated) return blocking_find_file(given);
-  return given.starts_with('/') ? given : "/simulated/" + given;
+  if (program.kind == engine_kind::simulated) return given.starts_with('/') ? given : "/simulated/" + given;
+  auto path = blocking_find_file(given);
+  if (!path)
+    return fail(path.error().code, "--model: " + path.error().message, "Give the path of a model in GGUF form.");
+  if (auto const model = blocking_inspect_model(*path); !model) return std::unexpected(model.error());
+  return path;
 }
 
 // The demo model: where it is installed, or where it lies in the repository that the program was built in.
@@ -120,41 +127,35 @@ std::string seconds_text(duration time) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
 }
 
-// Tells a person once what goes wrong while the model loads.
-class load_watch {
-public:
-  load_watch(serving const& servers, console& terminal) : servers_(servers), terminal_(terminal) {}
+// Why the balancer believes that the agent does not serve; empty where it only needs time.
+task<std::string> trouble_of(serving const& servers) {
+  auto const address = parse_server_address(servers.front().management_address(), default_management_port);
+  if (!address) co_return "";
+  auto const answer = co_await call_api(management_server(*address), {.target = "/management/v1/agents"});
+  auto const list = answer ? parse_list(*answer) : fail(error_code::closed, "");
+  auto const rows = list ? rows_of<agent_view>(*list) : fail(error_code::closed, "");
+  if (!rows) co_return "";
+  auto const row = std::ranges::find(*rows, servers.worker().id(), &agent_view::id);
+  bool const in_time =
+      row == rows->end() || row->status == engine_status::loading || row->status == engine_status::ready;
+  co_return in_time ? "" : row->reason;
+}
 
-  // Whether the engine serves.
-  bool look() {
-    auto const now = servers_.worker().engine();
-    if (now.status == engine_status::ready) return true;
-    if (!now.reason.empty() && now.reason != told_) {
-      bool const broken = now.status == engine_status::failed || now.status == engine_status::backoff;
-      if (broken)
-        terminal_.err << terminal_.on_err(text_style::red, "model:") << " " << now.reason << "\n" << std::flush;
-      if (broken) told_ = now.reason;
-    }
-    return false;
-  }
-
-private:
-  serving const& servers_;
-  console& terminal_;
-  std::string told_;
-};
-
-// Says so when the first model serves.
+// Says so when the first model serves; and what goes wrong before.
 task<> greet_model(serving const& servers, console& terminal) {
   auto const began = mono_now();
-  load_watch watch(servers, terminal);
-  while (!watch.look()) {
+  std::string told;
+  while (servers.worker().engine().status != engine_status::ready) {
     if (!co_await sleep_for(look_again)) co_return;
+    auto const trouble = co_await trouble_of(servers);
+    if (trouble.empty() || trouble == told) continue;
+    terminal.err << terminal.on_err(text_style::red, "model:") << " " << trouble << "\n" << std::flush;
+    told = trouble;
   }
   auto const engine = servers.worker().engine();
   balancer_addresses const at{servers.front().inference_address(), servers.front().management_address()};
-  terminal.out << print_model_greeting({engine.model, engine.slots, seconds_text(mono_now() - began)}, at)
-               << std::flush;
+  auto const load_time = seconds_text(mono_now() - began);
+  terminal.out << print_model_greeting({engine.model, engine.slots, load_time}, at) << std::flush;
 }
 
 task<exit_code> serve_up(event_loop& loop, up_command wanted, console& terminal) {

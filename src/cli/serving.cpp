@@ -1,5 +1,6 @@
 #include "cli/serving.hpp"
 
+#include "runtime/log.hpp"
 #include "runtime/race.hpp"
 
 #include <cstdlib>
@@ -52,6 +53,8 @@ task<> serving::wait_for_failure() {
 }
 
 task<> serving::stop_all() {
+  // That the one loses the other is no news to a person who stops both.
+  if (balancer_ && agent_ && terminal_.err_is_terminal) log_set_level(log_level::error);
   if (balancer_) co_await balancer_->stop();
   if (!agent_ended_) agent_->stop(balancer_ ? duration::zero() : agent_patience);
   while (!agent_ended_) co_await changed_.wait_uncancellable();

@@ -120,7 +120,10 @@ result<void> blocking_make_directories(std::string const& path) {
 
 result<std::string> blocking_find_file(std::string const& path) {
   struct stat facts{};
-  if (::stat(path.c_str(), &facts) != 0) return storage_error("there is no file", path, errno);
+  if (::stat(path.c_str(), &facts) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return fail(error_code::not_found, "there is no file " + path);
+    return storage_error("could not look at", path, errno);
+  }
   if (!S_ISREG(facts.st_mode)) return fail(error_code::invalid_input, path + " is not a regular file");
   std::error_code ec;
   auto const absolute = std::filesystem::absolute(path, ec).lexically_normal();
