@@ -387,6 +387,19 @@ TEST_F(AgentTest, StopLetsRequestsEndThenBreaksThemAndLeavesNothing) {
   EXPECT_LE(open_descriptors(), before);
 }
 
+TEST_F(AgentTest, StopsAnEngineThatDoesNotListen) {
+  config.engine.stop_grace = 20ms;
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    co_await t.serve(*link, state(7, 1));
+    auto const pid = static_cast<pid_t>(t.it->engine().pid);
+    ::kill(pid, SIGSTOP);
+    t.it->stop(1h);
+    co_await in_time(t.wait_ended());
+    EXPECT_NE(::kill(pid, 0), 0);
+  });
+}
+
 TEST_F(AgentTest, StopsWhileTheEngineLoads) {
   config.program.simulation.load_time = 1h;
   run([](AgentTest& t) -> task<> {
