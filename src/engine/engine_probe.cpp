@@ -87,8 +87,8 @@ probe_answer judge(probe_kind kind, http_answer const& answer) {
 } // namespace
 
 task<probe_answer> probe_engine_once(probe_target target, probe_kind kind, duration deadline) {
-  auto request = request_for(kind, target.embedding);
-  auto answer = co_await with_deadline(deadline, ask(std::move(target.socket_path), std::move(request), deadline));
+  auto const request = request_for(kind, target.embedding);
+  auto answer = co_await with_deadline(deadline, ask(std::move(target.socket_path), request, deadline));
   probe_answer out;
   if (!answer) {
     auto const milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(deadline).count();

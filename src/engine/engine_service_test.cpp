@@ -30,7 +30,7 @@ engine_spec simulated_spec(std::string alias = "sim") {
 
 // An engine service on a loop of its own, with a real child: the program paddler_test_engine.
 class EngineService : public testing::Test {
-protected:
+public:
   EngineService() {
     std::string pattern = (std::filesystem::temp_directory_path() / "paddler-engine-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
@@ -51,6 +51,7 @@ protected:
     std::filesystem::remove_all(folder_);
   }
 
+protected:
   void make() {
     service_.emplace(loop_.executor(), pool_, settings_, [this](engine_condition const& now) {
       seen_.push_back(now);

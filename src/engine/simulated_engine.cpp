@@ -12,51 +12,89 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 namespace paddler {
 namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view json_type = "application/json; charset=utf-8";
+constexpr std::size_t max_request_bytes = 256 * 1024 * 1024; // images in a conversation
 
 // llama-server's shape for what the server itself refuses.
 error_answer format_error(unsigned status, std::string_view detail, std::string_view) {
   error_answer out;
-  out.content_type = json_type;
+  out.content_type = json_content_type;
   out.body = to_json(api_error(status, status < 500 ? "invalid_request_error" : "server_error", std::string(detail)));
   return out;
 }
 
-enum class post_kind { generate, count, embed, tokenize, apply_template };
+// What is answered without spending a slot's time: a document made of the request's body.
+using document_maker = api_result<std::string> (*)(std::string_view body);
 
-struct post_route {
+template <generation_api api> api_result<std::string> counted_tokens(std::string_view body) {
+  auto const request = parse_generation(api, body);
+  if (!request) return std::unexpected(request.error());
+  json::object answer{{"input_tokens", chain_token_count(request->prompt)}};
+  if (api != generation_api::messages) answer.emplace("object", "response.input_tokens");
+  return json::serialize(answer);
+}
+
+api_result<std::string> tokens_of(std::string_view body) {
+  auto const parsed = parse_body(body);
+  if (!parsed) return std::unexpected(parsed.error());
+  json::array tokens;
+  auto const* fields = parsed->if_object();
+  auto const* content = fields == nullptr ? nullptr : fields->if_contains("content");
+  if (content != nullptr && content->is_string())
+    for (auto number : token_numbers(content->as_string())) tokens.emplace_back(number);
+  return json::serialize(json::object{{"tokens", std::move(tokens)}});
+}
+
+api_result<std::string> applied_template(std::string_view body) {
+  auto const request = parse_generation(generation_api::chat, body);
+  if (!request) return std::unexpected(request.error());
+  return json::serialize(json::object{{"prompt", request->prompt}});
+}
+
+struct document_route {
   std::string_view path;
-  post_kind what = post_kind::generate;
-  generation_api api = generation_api::chat;
+  document_maker make;
 };
 
-constexpr std::array posts = std::to_array<post_route>({
-    {"/v1/chat/completions", post_kind::generate, generation_api::chat},
-    {"/chat/completions", post_kind::generate, generation_api::chat},
-    {"/v1/completions", post_kind::generate, generation_api::completions},
-    {"/v1/responses", post_kind::generate, generation_api::responses},
-    {"/responses", post_kind::generate, generation_api::responses},
-    {"/v1/messages", post_kind::generate, generation_api::messages},
-    {"/v1/chat/completions/input_tokens", post_kind::count, generation_api::chat},
-    {"/v1/responses/input_tokens", post_kind::count, generation_api::responses},
-    {"/v1/messages/count_tokens", post_kind::count, generation_api::messages},
-    {"/v1/embeddings", post_kind::embed},
-    {"/tokenize", post_kind::tokenize},
-    {"/apply-template", post_kind::apply_template},
+constexpr std::array documents = std::to_array<document_route>({
+    {"/v1/messages/count_tokens", counted_tokens<generation_api::messages>},
+    {"/v1/chat/completions/input_tokens", counted_tokens<generation_api::chat>},
+    {"/v1/responses/input_tokens", counted_tokens<generation_api::responses>},
+    {"/tokenize", tokens_of},
+    {"/apply-template", applied_template},
 });
 
+struct generation_route {
+  std::string_view path;
+  generation_api api;
+};
+
+constexpr std::array generations = std::to_array<generation_route>({
+    {"/v1/chat/completions", generation_api::chat},
+    {"/chat/completions", generation_api::chat},
+    {"/v1/completions", generation_api::completions},
+    {"/v1/responses", generation_api::responses},
+    {"/responses", generation_api::responses},
+    {"/v1/messages", generation_api::messages},
+});
+
+api_error loading() { return {503, "unavailable_error", "Loading model"}; }
+
 api_error no_such_page() { return {404, "not_found_error", "File Not Found"}; }
+
+// llama-server's words.
+api_error makes_no_text() { return {500, "server_error", "the current context does not logits computation. skipping"}; }
 
 http_server_config server_config() {
   http_server_config out;
   out.name = "simulated engine";
-  out.limits.body_bytes = 256 * 1024 * 1024;
+  out.limits.body_bytes = max_request_bytes;
   out.errors = format_error;
   return out;
 }
@@ -92,23 +130,17 @@ task<> simulated_engine::stop() { co_await server_.stop({}); }
 // --- routes ---
 
 task<> simulated_engine::handle(http_exchange& exchange) {
-  auto const& head = exchange.head();
+  auto const method = exchange.head().method;
   if (!loaded_) {
-    co_await refuse(exchange, api_error(503, "unavailable_error", "Loading model"));
-  } else if (head.method == "POST") {
+    co_await refuse(exchange, loading());
+  } else if (method == "POST") {
     co_await handle_post(exchange);
-  } else if (head.method != "GET") {
-    co_await refuse(exchange, no_such_page());
-  } else if (head.path == "/health" || head.path == "/v1/health") {
-    co_await respond(exchange, R"({"status":"ok"})");
-  } else if (head.path == "/v1/models" || head.path == "/models") {
-    co_await respond(exchange, models_json());
-  } else if (head.path == "/slots") {
+  } else if (method == "GET" && exchange.head().path == "/slots") {
     co_await list_slots(exchange);
-  } else if (head.path == "/props") {
-    co_await respond(exchange, props_json());
-  } else if (head.path == "/metrics") {
-    co_await exchange.respond(200, {{"Content-Type", "text/plain; version=0.0.4"}}, metrics_text());
+  } else if (method == "GET" && exchange.head().path == "/metrics") {
+    co_await respond(exchange, metrics_text(), "text/plain; version=0.0.4");
+  } else if (auto const page = method == "GET" ? page_of(exchange.head().path) : std::nullopt) {
+    co_await respond(exchange, *page);
   } else {
     co_await refuse(exchange, no_such_page());
   }
@@ -116,92 +148,59 @@ task<> simulated_engine::handle(http_exchange& exchange) {
 
 task<> simulated_engine::handle_post(http_exchange& exchange) {
   auto const path = exchange.head().path;
-  auto const known = std::ranges::find(posts, path, &post_route::path);
-  if (known == posts.end()) {
-    co_await refuse(exchange, no_such_page());
-  } else if (config_.embeddings_only && known->what == post_kind::generate) {
-    co_await refuse(exchange,
-                    api_error(500, "server_error", "the current context does not logits computation. skipping"));
-  } else if (known->what == post_kind::generate) {
-    co_await generate(exchange, known->api);
-  } else if (known->what == post_kind::count) {
-    co_await count_tokens(exchange, known->api);
-  } else if (known->what == post_kind::embed) {
+  auto const generation = std::ranges::find(generations, path, &generation_route::path);
+  auto const document = std::ranges::find(documents, path, &document_route::path);
+  if (generation != generations.end() && config_.embeddings_only) {
+    co_await refuse(exchange, makes_no_text());
+  } else if (generation != generations.end()) {
+    co_await generate(exchange, generation->api);
+  } else if (path == "/v1/embeddings") {
     co_await embed(exchange);
-  } else if (known->what == post_kind::tokenize) {
-    co_await tokenize(exchange);
+  } else if (document != documents.end()) {
+    co_await answer_document(exchange, document->make);
   } else {
-    co_await apply_template(exchange);
+    co_await refuse(exchange, no_such_page());
+  }
+}
+
+task<> simulated_engine::answer_document(http_exchange& exchange, api_result<std::string> (*make)(std::string_view)) {
+  auto const body = co_await exchange.read_body();
+  if (!body) {
+    co_await exchange.respond_error(body.error());
+  } else if (auto const document = make(*body)) {
+    co_await respond(exchange, *document);
+  } else {
+    co_await refuse(exchange, document.error());
   }
 }
 
 task<> simulated_engine::list_slots(http_exchange& exchange) {
   if (hung_) {
     co_await run_unless(hang(), exchange.wait_client_gone());
-    co_return;
+  } else {
+    co_await respond(exchange, slots_json());
   }
-  co_await respond(exchange, slots_json());
 }
 
-task<> simulated_engine::count_tokens(http_exchange& exchange, generation_api api) {
-  auto const body = co_await exchange.read_body();
-  if (!body) {
-    co_await exchange.respond_error(body.error());
-    co_return;
-  }
-  auto const request = parse_generation(api, *body);
-  if (!request) {
-    co_await refuse(exchange, request.error());
-    co_return;
-  }
-  json::object answer{{"input_tokens", chain_token_count(request->prompt)}};
-  if (api != generation_api::messages) answer.emplace("object", "response.input_tokens");
-  co_await respond(exchange, json::serialize(answer));
-}
-
-task<> simulated_engine::tokenize(http_exchange& exchange) {
-  auto const body = co_await exchange.read_body();
-  if (!body) {
-    co_await exchange.respond_error(body.error());
-    co_return;
-  }
-  auto const parsed = parse_body(*body);
-  if (!parsed) {
-    co_await refuse(exchange, parsed.error());
-    co_return;
-  }
-  json::array tokens;
-  auto const* fields = parsed->if_object();
-  if (auto const* content = fields == nullptr ? nullptr : fields->if_contains("content"))
-    if (content->is_string())
-      for (auto number : token_numbers(content->as_string())) tokens.emplace_back(number);
-  co_await respond(exchange, json::serialize(json::object{{"tokens", std::move(tokens)}}));
-}
-
-task<> simulated_engine::apply_template(http_exchange& exchange) {
-  auto const body = co_await exchange.read_body();
-  if (!body) {
-    co_await exchange.respond_error(body.error());
-    co_return;
-  }
-  auto const request = parse_generation(generation_api::chat, *body);
-  if (!request) {
-    co_await refuse(exchange, request.error());
-    co_return;
-  }
-  co_await respond(exchange, json::serialize(json::object{{"prompt", request->prompt}}));
-}
-
-task<> simulated_engine::respond(http_exchange& exchange, std::string body) {
-  co_await exchange.respond(200, {{"Content-Type", json_type}, {"Server", "llama.cpp"}}, body);
+task<> simulated_engine::respond(http_exchange& exchange, std::string body, std::string_view type) {
+  std::vector<header_view> const headers = {{"Content-Type", type}};
+  co_await exchange.respond(200, headers, body);
 }
 
 task<> simulated_engine::refuse(http_exchange& exchange, api_error error) {
+  std::vector<header_view> const headers = {{"Content-Type", json_content_type}};
   auto const body = to_json(error);
-  co_await exchange.respond(error.status, {{"Content-Type", json_type}, {"Server", "llama.cpp"}}, body);
+  co_await exchange.respond(error.status, headers, body);
 }
 
-// --- documents ---
+// --- pages ---
+
+std::optional<std::string> simulated_engine::page_of(std::string_view path) const {
+  if (path == "/health" || path == "/v1/health") return R"({"status":"ok"})";
+  if (path == "/v1/models" || path == "/models") return models_json();
+  if (path == "/props") return props_json();
+  return std::nullopt;
+}
 
 std::string simulated_engine::models_json() const {
   json::object const model{

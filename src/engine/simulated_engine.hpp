@@ -28,6 +28,8 @@
 
 namespace paddler {
 
+inline constexpr std::string_view json_content_type = "application/json; charset=utf-8";
+
 struct simulated_engine_config {
   std::string socket_path = {};
   std::string alias = "simulated";
@@ -56,10 +58,8 @@ private:
   task<> handle(http_exchange& exchange);
   task<> handle_post(http_exchange& exchange);
   task<> list_slots(http_exchange& exchange);
-  task<> count_tokens(http_exchange& exchange, generation_api api);
-  task<> tokenize(http_exchange& exchange);
-  task<> apply_template(http_exchange& exchange);
-  task<> respond(http_exchange& exchange, std::string body);
+  task<> answer_document(http_exchange& exchange, api_result<std::string> (*make)(std::string_view body));
+  task<> respond(http_exchange& exchange, std::string body, std::string_view type = json_content_type);
   task<> refuse(http_exchange& exchange, api_error error);
 
   // simulated_generation.cpp
@@ -74,6 +74,7 @@ private:
   task<> hang();
   answer_identity next_identity();
 
+  [[nodiscard]] std::optional<std::string> page_of(std::string_view path) const;
   [[nodiscard]] std::string models_json() const;
   [[nodiscard]] std::string slots_json() const;
   [[nodiscard]] std::string props_json() const;

@@ -24,7 +24,7 @@ constexpr std::size_t answer_limit = 16 * 1024 * 1024;
 
 // A simulated engine and its clients on one loop.
 class SimulatedEngine : public testing::Test {
-protected:
+public:
   SimulatedEngine() {
     std::string pattern = (std::filesystem::temp_directory_path() / "paddler-simulated-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
@@ -40,6 +40,7 @@ protected:
     std::filesystem::remove_all(folder_);
   }
 
+protected:
   void start() {
     engine_.emplace(loop_.executor(), config_);
     ASSERT_TRUE(engine_->start());
@@ -52,9 +53,12 @@ protected:
   task<http_answer> fetch(std::string method, std::string path, std::string body) {
     auto stream = co_await connect_unix(config_.socket_path, patience);
     std::vector<std::pair<std::string, std::string>> headers;
-    auto answer = co_await http_fetch(std::move(*stream), {}, std::move(method), std::move(path), std::move(headers),
-                                      std::move(body), answer_limit);
-    co_return answer.value_or(http_answer{});
+    http_client_config config;
+    auto answer = co_await http_fetch(std::move(*stream), std::move(config), std::move(method), std::move(path),
+                                      std::move(headers), std::move(body), answer_limit);
+    http_answer out;
+    if (answer) out = std::move(*answer);
+    co_return out;
   }
 
   http_answer get(std::string path) { return loop_.run_until_done(fetch("GET", std::move(path), {})); }

@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace paddler {
 namespace {
@@ -92,8 +93,8 @@ task<> simulated_engine::serve_generation(http_exchange& exchange, job& work) {
 }
 
 task<> simulated_engine::stream_answer(http_exchange& exchange, job& work) {
-  if (!co_await exchange.start_stream(200, {{"Content-Type", event_stream_type}, {"X-Accel-Buffering", "no"}}))
-    co_return;
+  std::vector<header_view> const headers = {{"Content-Type", event_stream_type}, {"X-Accel-Buffering", "no"}};
+  if (!co_await exchange.start_stream(200, headers)) co_return;
   if (!co_await prefill(work.plan.prompt_tokens)) co_return;
   std::string begin = work.writer->begin();
   for (std::size_t number = 1; number <= work.plan.tokens.size(); ++number) {

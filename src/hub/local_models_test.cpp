@@ -42,7 +42,7 @@ std::string model(std::size_t vocabulary_bytes) {
 }
 
 class LocalModels : public testing::Test {
-protected:
+public:
   LocalModels() {
     std::string pattern = (std::filesystem::temp_directory_path() / "paddler-hub-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
@@ -50,6 +50,7 @@ protected:
 
   ~LocalModels() override { std::filesystem::remove_all(folder_); }
 
+protected:
   std::string write(std::string const& name, std::string const& content) const {
     std::ofstream(folder_ / name, std::ios::binary) << content;
     return path(name);

@@ -38,7 +38,7 @@ engine_spec spec_of(std::string const& model) {
 }
 
 class RealEngine : public testing::Test {
-protected:
+public:
   RealEngine() {
     std::string pattern = (std::filesystem::temp_directory_path() / "paddler-real-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
@@ -56,6 +56,7 @@ protected:
     std::filesystem::remove_all(folder_);
   }
 
+protected:
   void want(engine_spec spec) {
     if (!service_)
       service_.emplace(loop_.executor(), pool_, settings_, [this](engine_condition const& now) {
@@ -91,13 +92,17 @@ protected:
     until([this, pid] { return condition().status == engine_status::ready && service_->pid() != pid; });
   }
 
+  // Status 0 where there was no answer.
   task<http_answer> fetch(std::string method, std::string path, std::string body) {
+    http_answer out;
     auto stream = co_await connect_unix(service_->socket_path(), patience);
-    if (!stream) co_return http_answer{};
+    if (!stream) co_return out;
     std::vector<std::pair<std::string, std::string>> headers;
-    auto answer = co_await http_fetch(std::move(*stream), {}, std::move(method), std::move(path), std::move(headers),
-                                      std::move(body), answer_limit);
-    co_return answer.value_or(http_answer{});
+    http_client_config config;
+    auto answer = co_await http_fetch(std::move(*stream), std::move(config), std::move(method), std::move(path),
+                                      std::move(headers), std::move(body), answer_limit);
+    if (answer) out = std::move(*answer);
+    co_return out;
   }
 
   json::value ask(std::string method, std::string path, std::string body) {

@@ -23,6 +23,13 @@ constexpr int largest_embedding_batch = 8192;
 // Prompts of idle slots are kept in memory; llama.cpp's own limit is 8 GiB.
 constexpr int prompt_cache_mib = 512;
 
+// As short as it can be, and the same in every locale.
+template <class T> std::string decimal(T value) {
+  std::array<char, 32> buffer{};
+  auto const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return {buffer.data(), end};
+}
+
 // --- checks ---
 
 struct checker {
@@ -34,8 +41,7 @@ struct checker {
 
   template <class T> void range(std::string const& path, T value, T low, T high) {
     if (value >= low && value <= high) return; // a NaN is in no range
-    add(path, "is " + std::to_string(value),
-        "give a value from " + std::to_string(low) + " to " + std::to_string(high));
+    add(path, "is " + decimal(value), "give a value from " + decimal(low) + " to " + decimal(high));
   }
 
   template <class T> void range(std::string const& path, std::optional<T> const& value, T low, T high) {
@@ -88,21 +94,10 @@ void check_spec(checker& check, engine_program const& program, engine_spec const
 
 // --- command lines ---
 
-std::string decimal(double value) {
-  std::array<char, 32> buffer{};
-  auto const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-  return {buffer.data(), end};
-}
-
-std::string decimal(std::int64_t value) { return std::to_string(value); }
-
 template <class T> void add_option(arguments& out, std::string_view flag, std::optional<T> const& value) {
   if (!value) return;
   out.emplace_back(flag);
-  if constexpr (std::is_floating_point_v<T>)
-    out.push_back(decimal(*value));
-  else
-    out.push_back(decimal(static_cast<std::int64_t>(*value)));
+  out.push_back(decimal(*value));
 }
 
 void add_sampling(arguments& out, model_parameters const& p) {

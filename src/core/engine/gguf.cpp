@@ -6,7 +6,6 @@
 #include <array>
 #include <bit>
 #include <concepts>
-#include <cstring>
 #include <limits>
 #include <set>
 #include <string_view>
@@ -109,7 +108,8 @@ public:
     requires std::is_arithmetic_v<T>
   T scalar() {
     T out{};
-    std::memcpy(&out, bytes(sizeof(T)).data(), sizeof(T));
+    auto const raw = bytes(sizeof(T));
+    std::copy_n(raw.begin(), raw.size(), reinterpret_cast<char*>(&out));
     return out;
   }
 
