@@ -1,5 +1,6 @@
 #include "net/http_client.hpp"
 
+#include "net/char_set.hpp"
 #include "runtime/check.hpp"
 
 #include <boost/asio/error.hpp>
@@ -19,9 +20,7 @@ constexpr int interim_answers_limit = 16;
 bool usually_has_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
 
 // A line break within a name or value would become a header of its own.
-bool is_safe(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
-}
+bool is_safe(std::string_view text) { return !breaks_lines(text); }
 
 } // namespace
 

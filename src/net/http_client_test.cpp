@@ -1,7 +1,6 @@
 #include "net/http_client.hpp"
 #include "net/test_support.hpp"
 #include "runtime/task_group.hpp"
-#include "runtime/timer.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -159,7 +158,8 @@ TEST(http_client, one_connection_carries_many_requests) {
 
 task<result<http_answer>> fetch(std::uint16_t port) {
   auto stream = co_await connect_tcp("127.0.0.1", port, test_patience);
-  co_return co_await http_fetch(std::move(*stream), {}, "POST", "/", {{"X-Request-Id", "r"}}, "hello", 100);
+  std::vector<std::pair<std::string, std::string>> headers{{"X-Request-Id", "r"}};
+  co_return co_await http_fetch(std::move(*stream), {}, "POST", "/", std::move(headers), "hello", 100);
 }
 
 TEST(http_client, fetch_is_one_call) {

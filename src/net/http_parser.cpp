@@ -1,6 +1,7 @@
 #include "net/http_parser.hpp"
 
 #include "base/text.hpp"
+#include "net/char_set.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
@@ -199,9 +200,9 @@ std::expected<void, http_error> check_framing(framing_facts const& facts, http_f
 
 // host [":" port], with the characters that RFC 3986 lets a host have.
 bool is_authority(std::string_view text) {
-  static constexpr std::string_view allowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:[]%";
-  return text.find_first_not_of(allowed) == std::string_view::npos;
+  static constexpr char_set allowed(
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:[]%");
+  return allowed.contains_all(text);
 }
 
 // Refuses paths that different readers could understand differently: dot segments, broken or control escapes.
@@ -220,8 +221,8 @@ bool is_plain_path(std::string_view path) {
 std::expected<void, http_error> split_target(http_head& head) {
   auto rest = head.target;
   head.authority = head.header("Host");
-  if (rest.find_first_of("#\\\"<>") != std::string_view::npos)
-    return refuse(400, "the request target has characters that it must not have");
+  static constexpr char_set never("#\\\"<>");
+  if (never.contains_any(rest)) return refuse(400, "the request target has characters that it must not have");
   if (!rest.starts_with('/') && rest != "*") {
     auto const scheme = rest.find("://");
     if (scheme == std::string_view::npos) return refuse(400, "the request target is not a path");

@@ -59,8 +59,7 @@ TEST(http_parser, the_same_however_the_bytes_are_cut) {
       "GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n",
       "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\nGET /next",
       "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhelloGET ",
-      "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;ext=1\r\n "
-      "world\r\n0\r\n\r\nrest",
+      "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3;e=1\r\n yo\r\n0\r\n\r\nrest",
       "POST /t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nTrailer: v\r\n\r\n",
       "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX",
       "GET / HTTP/1.1\nHost: x\r\n\r\n",

@@ -189,6 +189,30 @@ TEST(http_server, slow_heads_and_silent_bodies_time_out) {
   EXPECT_TRUE(kept.ends_with("\r\n\r\nab")) << "an idle connection is closed without a word";
 }
 
+// One byte at a time, for as long as the server takes them.
+task<std::string> drip(std::uint16_t port) {
+  auto client = co_await raw_client::connect(port);
+  co_await client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+  task_group group(co_await asio::this_coro::executor, "test");
+  group.spawn("drip", [](raw_client* to) -> task<> {
+    // lint: allow(test-wait) the pace is what is tested
+    while (co_await to->send("x") && co_await sleep_for(1ms)) {
+    }
+  }(&client));
+  auto answer = co_await client.read_until("\r\n\r\n");
+  group.cancel();
+  co_await group.join();
+  co_return answer;
+}
+
+TEST(http_server, a_body_in_drops_is_given_up) {
+  http_server_config config;
+  config.limits.body_silence = 50ms;
+  config.limits.body_rate = 1'000'000;
+  served s(echo_body, config);
+  EXPECT_TRUE(s.run(drip(s.port)).starts_with("HTTP/1.1 408 "));
+}
+
 // A handler that waits for its client to go, and notes how that ended.
 struct gone_watch {
   bool started = false;

@@ -2,12 +2,14 @@
 
 #include "base/ids.hpp"
 #include "base/random.hpp"
+#include "net/char_set.hpp"
 #include "net/problem.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
 
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -116,8 +118,10 @@ task<bool> http_session::read_head() {
       head_deadline = true;
     }
     auto const got = co_await stream_->read_some(buffer_.prepare(read_least));
-    if (got.ec == asio::error::timed_out && !buffer_.empty())
-      co_return co_await refuse({408, "the request's head did not arrive in time"});
+    if (got.ec == asio::error::timed_out && !buffer_.empty()) {
+      http_error const late{408, "the request's head did not arrive in time"};
+      co_return co_await refuse(late);
+    }
     if (got.ec) co_return false;
     buffer_.commit(got.n);
   }
@@ -146,6 +150,8 @@ void http_session::begin_request() {
   answer_ = answer_state::none;
   continue_sent_ = false;
   close_after_ = false;
+  body_received_ = 0;
+  body_waited_ = {};
   head_request_ = head_.method == "HEAD";
   auto const given = head_.header("X-Request-Id");
   if (is_usable_request_id(given))
@@ -195,6 +201,22 @@ task<> http_session::linger() {
   }
 }
 
+// A client may be silent for a while, but must keep a rate on the whole: drops of one byte would hold us for ever.
+task<boost::system::error_code> http_session::read_body_bytes() {
+  auto const& limits = service_->limits;
+  auto const earned = std::chrono::milliseconds(body_received_ * 1000 / std::max<std::size_t>(limits.body_rate, 1));
+  auto const left = limits.body_silence + earned - body_waited_;
+  if (left <= duration::zero()) co_return asio::error::timed_out;
+  auto const start = mono_now();
+  stream_->set_deadline(std::min(left, limits.body_silence));
+  auto const got = co_await stream_->read_some(buffer_.prepare(body_read_size));
+  stream_->clear_deadline();
+  body_waited_ += mono_now() - start;
+  body_received_ += got.n;
+  buffer_.commit(got.n);
+  co_return got.ec;
+}
+
 // The next bytes of the body, or none at its end. False with the reason when it cannot be had.
 task<bool> http_session::next_body_piece(std::span<char const>* out, error* why) {
   buffer_.consume(std::exchange(body_consumed_, 0));
@@ -218,15 +240,11 @@ task<bool> http_session::next_body_piece(std::span<char const>* out, error* why)
       std::array<asio::const_buffer, 1> const line{asio::buffer(go_on)};
       co_await send(line);
     }
-    stream_->set_deadline(service_->limits.body_silence);
-    auto const got = co_await stream_->read_some(buffer_.prepare(body_read_size));
-    stream_->clear_deadline();
-    if (got.ec) {
+    if (auto const ec = co_await read_body_bytes()) {
       close_after_ = true;
-      *why = body_error(got.ec);
+      *why = body_error(ec);
       co_return false;
     }
-    buffer_.commit(got.n);
   }
   co_return true;
 }
@@ -244,7 +262,8 @@ task<bool> http_session::send_whole(std::string_view body) {
   if (answer_ != answer_state::none) co_return false;
   answer_ = answer_state::done;
   std::array<asio::const_buffer, 2> const both{asio::buffer(out_), asio::const_buffer(body.data(), body.size())};
-  co_return co_await send(head_request_ ? std::span(both).first(1) : std::span(both));
+  std::size_t const parts = head_request_ ? 1 : 2;
+  co_return co_await send(std::span(both).first(parts));
 }
 
 task<bool> http_session::send_kept(std::string body) { co_return co_await send_whole(body); }
@@ -261,8 +280,7 @@ bool http_session::keep_alive() const {
 }
 
 void http_session::append_header(std::string_view name, std::string_view value) {
-  if (name.find_first_of(std::string_view("\r\n\0:", 4)) != std::string_view::npos ||
-      value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+  if (breaks_lines(name) || breaks_lines(value)) {
     log_error("http.bad_header", "a header was left out: it would break the answer's head",
               {{"request_id", request_id_}, {"name", name}});
     return;

@@ -29,6 +29,7 @@ private:
   task<> answer_request();
   task<> finish_answer();
   task<> linger();
+  task<boost::system::error_code> read_body_bytes();
   task<bool> next_body_piece(std::span<char const>* out, error* why);
   task<bool> send(std::span<asio::const_buffer const> buffers);
   task<bool> send_whole(std::string_view body);
@@ -59,6 +60,8 @@ private:
   std::string request_id_;
   std::string out_;               // the head being sent
   std::size_t body_consumed_ = 0; // bytes at the front of the buffer that the last piece of body lies in
+  std::size_t body_received_ = 0;
+  duration body_waited_{}; // in reads, not in the handler
   answer_state answer_ = answer_state::none;
   bool first_request_ = true;
   bool continue_sent_ = false;

@@ -107,6 +107,7 @@ struct http_limits {
   duration head_timeout = std::chrono::seconds(10);  // from the first byte (or the connection) to the last
   duration idle_timeout = std::chrono::seconds(75);  // between requests on one connection
   duration body_silence = std::chrono::seconds(30);  // between two pieces of a body
+  std::size_t body_rate = 1024;                      // bytes a second that a request's body must keep, on the whole
   duration write_silence = std::chrono::seconds(30); // until the peer takes what is written
 };
 

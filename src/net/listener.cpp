@@ -124,7 +124,8 @@ result<listener> listener::unix_socket(asio::any_io_executor const& executor, st
   auto const fd = listening_socket(*address);
   ::umask(old_mask);
   if (!fd) return could_not_listen("unix:" + path, fd.error());
-  return listener(asio::posix::stream_descriptor(executor, *fd), "unix:" + path, 0, true, std::move(path));
+  auto name = "unix:" + path;
+  return listener(asio::posix::stream_descriptor(executor, *fd), std::move(name), 0, true, std::move(path));
 }
 
 task<std::unique_ptr<transport>> listener::accept() {

@@ -135,6 +135,7 @@ public:
       if (state_->timed_out) co_return io_result(asio::error::timed_out, written);
       auto const n = send_some(socket_.native_handle(), cursor);
       if (n >= 0) {
+        if (written > 0) renew_deadline();
         written += static_cast<std::size_t>(n);
         cursor.advance(static_cast<std::size_t>(n));
         continue;
@@ -165,7 +166,8 @@ public:
   void set_deadline(duration limit) override {
     auto& s = *state_;
     s.timed_out = false;
-    s.deadline = steady::now() + std::chrono::duration_cast<steady::duration>(limit);
+    s.limit = std::chrono::duration_cast<steady::duration>(limit);
+    s.deadline = steady::now() + s.limit;
     if (s.deadline < s.timer_fires_at) arm_timer(state_);
   }
 
@@ -208,6 +210,7 @@ private:
 
     stream_socket socket;
     asio::steady_timer timer;
+    steady::duration limit{}; // what the deadline was set with
     steady::time_point deadline = steady::time_point::max();
     steady::time_point timer_fires_at = steady::time_point::max(); // max: not armed
     bool timed_out = false;
@@ -232,6 +235,11 @@ private:
     });
   }
 
+  void renew_deadline() {
+    auto& s = *state_;
+    if (s.deadline != steady::time_point::max()) s.deadline = steady::now() + s.limit;
+  }
+
   [[nodiscard]] error_code translate(error_code ec) const {
     if (ec == asio::error::operation_aborted && state_->timed_out) return asio::error::timed_out;
     return ec;
@@ -252,8 +260,8 @@ int family_of(int descriptor) {
 
 } // namespace
 
-std::unique_ptr<transport> adopt_socket(asio::any_io_executor executor, int descriptor, std::string peer) {
-  stream_socket socket(std::move(executor), asio::generic::stream_protocol(family_of(descriptor), 0), descriptor);
+std::unique_ptr<transport> adopt_socket(asio::any_io_executor const& executor, int descriptor, std::string peer) {
+  stream_socket socket(executor, asio::generic::stream_protocol(family_of(descriptor), 0), descriptor);
   return std::make_unique<socket_transport>(std::move(socket), std::move(peer));
 }
 

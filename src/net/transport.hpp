@@ -37,7 +37,7 @@ public:
   virtual void async_write_some(std::span<asio::const_buffer const> buffers, io_handler handler) = 0;
 
   // From now on operations under way and later ones end with `timed_out` once `limit` has passed, until a new deadline
-  // is set or it is cleared. Cheap enough for every read: it only notes the time.
+  // is set or it is cleared. Progress within one write renews it. Cheap enough for every read: it only notes the time.
   virtual void set_deadline(duration limit) = 0;
   virtual void clear_deadline() = 0;
 
@@ -56,7 +56,7 @@ public:
 };
 
 // A connected socket's descriptor as a transport, which owns it from now on.
-std::unique_ptr<transport> adopt_socket(asio::any_io_executor executor, int descriptor, std::string peer);
+std::unique_ptr<transport> adopt_socket(asio::any_io_executor const& executor, int descriptor, std::string peer);
 
 // Dials, within `limit` over all addresses that the name has. Numeric addresses and "localhost" need no resolver;
 // other names are resolved off the loop.

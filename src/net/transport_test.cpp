@@ -3,7 +3,6 @@
 #include "net/test_support.hpp"
 #include "net/transport.hpp"
 #include "runtime/task_group.hpp"
-#include "runtime/timer.hpp"
 
 #include <boost/asio/error.hpp>
 #include <gtest/gtest.h>

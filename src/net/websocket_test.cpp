@@ -1,7 +1,6 @@
 #include "net/test_support.hpp"
 #include "net/websocket.hpp"
 #include "runtime/task_group.hpp"
-#include "runtime/timer.hpp"
 
 #include <gtest/gtest.h>
 
