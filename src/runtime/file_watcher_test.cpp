@@ -18,7 +18,7 @@ using std::chrono::seconds;
 constexpr file_watcher::settings quick{.settle = milliseconds(1), .poll = std::chrono::hours(1)};
 
 class file_watcher_test : public testing::Test {
-protected:
+public:
   file_watcher_test() {
     std::string pattern = (std::filesystem::temp_directory_path() / "paddler-watch-XXXXXX").string();
     folder_ = ::mkdtemp(pattern.data());
