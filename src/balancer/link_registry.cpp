@@ -39,7 +39,9 @@ task<> link_registry::read(link_id link, websocket& socket, agent_id agent) {
     }
     auto message = decode_agent_message(*text);
     if (!message) {
-      log_warn("link.malformed", describe(message.error()), {{"agent", agent.value}, {"link", link.value}});
+      auto const wrong = describe(message.error());
+      log_warn("link.malformed", wrong, {{"agent", agent.value}, {"link", link.value}});
+      close(link, wrong);
       co_return;
     }
     if (message->message)
