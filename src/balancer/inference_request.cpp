@@ -53,6 +53,8 @@ task<> inference_request::run() {
   core_.apply(request_arrived{{id_, asked_.model.value_or(""), std::string(exchange_.head().path), body_.size()}});
   bool const told = co_await run_unless(drive(), watch_client());
   if (borrowed_) slots_.give_back(*borrowed_, false);
+  // The client left before its turn was taken: the slot was assigned, and the core counts it as closed.
+  if (decision_) slots_.give_back(decision_->slot.serial, false);
   if (!told || client_lost_) {
     core_.apply(request_left{id_});
     exchange_.abort();
@@ -119,8 +121,10 @@ task<std::optional<attempt_outcome>> inference_request::try_on(run_request const
   borrowed_ = decision.slot.serial;
   auto outcome = co_await relay(*engine, decision);
   borrowed_.reset();
-  bool const reusable =
-      outcome && (*outcome == attempt_outcome::completed || *outcome == attempt_outcome::refused) && engine->reusable();
+  // Once cancelled, the request ends as left, which closes its slot, even where the answer was whole.
+  bool const left = is_cancelled(co_await asio::this_coro::cancellation_state);
+  bool const whole = outcome == attempt_outcome::completed || outcome == attempt_outcome::refused;
+  bool const reusable = !left && whole && engine->reusable();
   if (outcome == attempt_outcome::completed && !reusable) outcome = attempt_outcome::completed_last;
   slots_.give_back(decision.slot.serial, reusable);
   co_return outcome;
