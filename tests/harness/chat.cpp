@@ -8,7 +8,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-namespace paddler {
+namespace paddler_test {
 namespace {
 
 namespace json = boost::json;
@@ -49,6 +49,20 @@ stream_event parse_event(std::string_view block) {
 
 } // namespace
 
+chat_question question(std::string text, std::optional<std::size_t> max_tokens) {
+  chat_question out;
+  out.text = std::move(text);
+  out.max_tokens = max_tokens;
+  return out;
+}
+
+chat_question endless_question(std::string text) { return question(std::move(text), std::nullopt); }
+
+chat_question unstreamed(chat_question asked) {
+  asked.stream = false;
+  return asked;
+}
+
 std::string chat_body(chat_question const& question) {
   json::object message{{"role", "user"}, {"content", question.text}};
   json::object body{{"model", question.model}, {"messages", json::array{message}}};
@@ -59,7 +73,7 @@ std::string chat_body(chat_question const& question) {
 
 std::string chain_of(chat_question const& question) {
   std::vector<chat_message> const messages = {{"user", question.text}};
-  return expected_answer(question.model, canonical_prompt(messages), question.max_tokens).text;
+  return expected_answer(question.model, canonical_prompt(messages), question.max_tokens, question.answer_tokens).text;
 }
 
 task<event_stream> event_stream::open(std::string address, std::string target, std::string body, http_headers headers) {
@@ -158,6 +172,21 @@ task<chat_answer> chat(std::string address, chat_question question, http_headers
   co_return out;
 }
 
+task<http_answer> post_chat(std::string address, chat_question question) {
+  auto line = co_await send_chat(std::move(address), std::move(question));
+  auto out = co_await line.read_answer();
+  co_return out;
+}
+
+task<connection> send_chat(std::string address, chat_question question) {
+  auto line = co_await connection::open(std::move(address));
+  http_headers headers;
+  headers.emplace_back("Content-Type", "application/json");
+  auto body = chat_body(question);
+  co_await line.send_request("POST", "/v1/chat/completions", std::move(headers), std::move(body));
+  co_return line;
+}
+
 std::string content_of(http_answer const& answer) {
   boost::system::error_code ec;
   auto const value = json::parse(answer.body, ec);
@@ -165,4 +194,4 @@ std::string content_of(http_answer const& answer) {
   return text_at(value, "/choices/0/message/content");
 }
 
-} // namespace paddler
+} // namespace paddler_test

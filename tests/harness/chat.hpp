@@ -5,19 +5,30 @@
 #include <boost/json/value.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace paddler {
+namespace paddler_test {
+
+// Where the clusters of the tests have their simulated engines end an answer by themselves: later than a test waits, if
+// tokens take milliseconds. So an answer is as long as it is asked for.
+inline constexpr std::uint32_t endless = 20'000;
 
 struct chat_question {
   std::string model = "sim";
   std::string text = "hello";
   std::optional<std::size_t> max_tokens;
   bool stream = true;
+  std::optional<std::size_t> answer_tokens = endless; // none: the engine ends answers where its hash chain does
 };
+
+// Of the model "sim", about eight words; or as many as there are.
+chat_question question(std::string text, std::optional<std::size_t> max_tokens = 8);
+chat_question endless_question(std::string text);
+chat_question unstreamed(chat_question asked);
 
 std::string chat_body(chat_question const& question);
 
@@ -104,7 +115,13 @@ private:
 // Asks and reads to the end, on a connection of its own.
 task<chat_answer> chat(std::string address, chat_question question, http_headers headers = {});
 
+// Asks and reads the answer as bytes, whatever it is.
+task<http_answer> post_chat(std::string address, chat_question question);
+
+// Asks, and reads nothing.
+task<connection> send_chat(std::string address, chat_question question);
+
 // The text of a chat answer that is no stream.
 std::string content_of(http_answer const& answer);
 
-} // namespace paddler
+} // namespace paddler_test

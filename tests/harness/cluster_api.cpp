@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-namespace paddler {
+namespace paddler_test {
 namespace {
 
 namespace json = boost::json;
@@ -47,11 +47,18 @@ std::string desired_yaml(std::vector<wanted_agent> const& agents, std::vector<wa
   std::string out = "agents:\n";
   for (auto const& agent : agents) {
     out += "  - id: " + agent.id + "\n    model: " + agent.model + "\n    slots: " + std::to_string(agent.slots) +
+           "\n    max_context_length: 1000000" +
            "\n    desired_model:\n      source: local\n      path: " + agent.path + "\n";
   }
   out += "models:\n";
   for (auto const& model : models) out += "  - id: " + model.id + "\n" + model.more;
   return out;
+}
+
+std::string want_agents(int count, int slots) {
+  std::vector<wanted_agent> agents;
+  for (int i = 1; i <= count; ++i) agents.push_back({.id = "a" + std::to_string(i), .slots = slots});
+  return desired_yaml(agents);
 }
 
 task<json::value> cluster_api::get_json(std::string target) const {
@@ -85,7 +92,8 @@ task<desired_answer> cluster_api::desired() const {
 }
 
 task<http_answer> cluster_api::put_desired(std::string yaml, std::string if_match) const {
-  http_headers headers = {{"Content-Type", "application/yaml"}};
+  http_headers headers;
+  headers.emplace_back("Content-Type", "application/yaml");
   if (!if_match.empty()) headers.emplace_back("If-Match", if_match);
   auto out = co_await ask(management_, "PUT", "/management/v1/desired", std::move(headers), std::move(yaml));
   co_return out;
@@ -156,4 +164,4 @@ task<> cluster_api::expect_serving(std::string question, std::string model) cons
   EXPECT_EQ(answer.text, chain_of(asked));
 }
 
-} // namespace paddler
+} // namespace paddler_test

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace paddler {
+namespace paddler_test {
 
 // One agents[] entry that wants a model served.
 struct wanted_agent {
@@ -29,6 +29,9 @@ struct wanted_model {
 };
 
 std::string desired_yaml(std::vector<wanted_agent> const& agents, std::vector<wanted_model> const& models = {{}});
+
+// Agents a1, a2, ... with so many slots each, all of the model "sim".
+std::string want_agents(int count, int slots);
 
 // A row of GET /management/v1/agents.
 struct agent_row {
@@ -96,4 +99,4 @@ private:
 
 std::string text_of(boost::json::object const& row, std::string_view key);
 
-} // namespace paddler
+} // namespace paddler_test

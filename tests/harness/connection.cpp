@@ -10,7 +10,7 @@
 #include <array>
 #include <charconv>
 
-namespace paddler {
+namespace paddler_test {
 namespace {
 
 constexpr std::size_t read_size = 16 * 1024;
@@ -166,6 +166,11 @@ task<http_answer> connection::read_answer() {
   co_return out;
 }
 
+task<std::string> connection::read_some() {
+  if (received_.empty()) co_await read_more();
+  co_return take(received_.size());
+}
+
 task<std::string> connection::read_to_end() {
   while (co_await read_more()) {
   }
@@ -180,6 +185,12 @@ void connection::reset() {
   linger const at_once{1, 0};
   ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   stream_->close();
+}
+
+std::string chunk_of(std::string_view text) {
+  std::array<char, 16> size{};
+  auto const [end, ec] = std::to_chars(size.data(), size.data() + size.size(), text.size(), 16);
+  return std::string(size.data(), end) + "\r\n" + std::string(text) + "\r\n";
 }
 
 task<http_answer> ask(std::string address, std::string method, std::string target, http_headers headers,
@@ -197,4 +208,4 @@ task<std::string> talk(std::string address, std::string bytes) {
   co_return out;
 }
 
-} // namespace paddler
+} // namespace paddler_test

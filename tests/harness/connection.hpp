@@ -1,6 +1,7 @@
 // A client's end of one HTTP/1.1 connection, made for tests: it sends any bytes, reads answers with a reader of its own
 // (what is tested must not judge itself), and can leave in every way in which clients leave.
 #pragma once
+#include "harness/names.hpp"
 #include "net/transport.hpp"
 #include "runtime/task.hpp"
 
@@ -11,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace paddler {
+namespace paddler_test {
 
 using http_headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -55,6 +56,9 @@ public:
   // The next answer as a whole. Throws test_failure where there is no complete one.
   task<http_answer> read_answer();
 
+  // Bytes as they come, not as HTTP; empty at the end.
+  task<std::string> read_some();
+
   // All bytes until the peer closes.
   task<std::string> read_to_end();
 
@@ -85,6 +89,9 @@ private:
   body_end end_ = body_end::complete;
 };
 
+// The text as one chunk of a chunked body.
+std::string chunk_of(std::string_view text);
+
 // One request on a connection of its own.
 task<http_answer> ask(std::string address, std::string method, std::string target, http_headers headers = {},
                       std::string body = {});
@@ -92,4 +99,4 @@ task<http_answer> ask(std::string address, std::string method, std::string targe
 // Sends the bytes on a connection of its own and gives all that comes back until the peer closes.
 task<std::string> talk(std::string address, std::string bytes);
 
-} // namespace paddler
+} // namespace paddler_test

@@ -10,7 +10,7 @@
 
 #include <optional>
 
-namespace paddler {
+namespace paddler_test {
 namespace {
 
 // A server that answers every request with the same bytes and closes.
@@ -48,13 +48,6 @@ private:
   task_group tasks_;
 };
 
-std::string chunk(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string size;
-  for (auto left = text.size(); left > 0; left /= 16) size.insert(size.begin(), digits[left % 16]);
-  return size + "\r\n" + std::string(text) + "\r\n";
-}
-
 std::string const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 std::string const word = "data: {\"choices\":[{\"delta\":{\"content\":\"one\"}}]}\n\n";
 std::string const stop = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
@@ -62,7 +55,7 @@ std::string const last = "data: [DONE]\n\n";
 std::string const lost = "data: {\"error\":{\"code\":\"agent_lost\",\"message\":\"gone\"}}\n\n";
 
 SYSTEM_TEST(stream_reader, knows_a_whole_answer, scripted_server) {
-  cluster.start(head + chunk(": waiting\n\n" + word) + chunk(stop + last) + "0\r\n\r\n");
+  cluster.start(head + chunk_of(": waiting\n\n" + word) + chunk_of(stop + last) + "0\r\n\r\n");
   auto const answer = co_await chat(cluster.address(), {});
   EXPECT_TRUE(answer.is_whole());
   EXPECT_EQ(answer.text, "one");
@@ -71,7 +64,7 @@ SYSTEM_TEST(stream_reader, knows_a_whole_answer, scripted_server) {
 
 SYSTEM_TEST(stream_reader, puts_events_together_however_they_are_cut, scripted_server) {
   std::string bytes = head;
-  for (char const c : word + stop + last) bytes += chunk({&c, 1});
+  for (char const c : word + stop + last) bytes += chunk_of({&c, 1});
   cluster.start(bytes + "0\r\n\r\n");
   EXPECT_TRUE((co_await chat(cluster.address(), {})).is_whole());
 }
@@ -87,11 +80,11 @@ SYSTEM_TEST(stream_reader, tells_every_broken_answer, scripted_server) {
   std::string const end = "0\r\n\r\n";
   std::vector<broken_stream> const rows = {
       {"cut off within a chunk", head + "40\r\ndata:", body_end::truncated, ""},
-      {"cut off between chunks", head + chunk(word), body_end::truncated, ""},
-      {"no [DONE]", head + chunk(word + stop) + end, body_end::complete, ""},
-      {"no finish_reason", head + chunk(word + last) + end, body_end::complete, ""},
-      {"an error event", head + chunk(word + lost) + end, body_end::complete, "agent_lost"},
-      {"a named event", head + chunk("event: x\n" + word + stop + last) + end, body_end::complete, ""},
+      {"cut off between chunks", head + chunk_of(word), body_end::truncated, ""},
+      {"no [DONE]", head + chunk_of(word + stop) + end, body_end::complete, ""},
+      {"no finish_reason", head + chunk_of(word + last) + end, body_end::complete, ""},
+      {"an error event", head + chunk_of(word + lost) + end, body_end::complete, "agent_lost"},
+      {"a named event", head + chunk_of("event: x\n" + word + stop + last) + end, body_end::complete, ""},
       {"no stream but an error",
        "HTTP/1.1 503 No\r\nContent-Type: application/json\r\nContent-Length: 29\r\n\r\n"
        R"({"error":{"code":"overload"}})",
@@ -128,4 +121,4 @@ TEST(temporary_directory, is_gone_with_its_content) {
 }
 
 } // namespace
-} // namespace paddler
+} // namespace paddler_test

@@ -10,7 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 
-namespace paddler {
+namespace paddler_test {
 namespace {
 
 namespace json = boost::json;
@@ -82,4 +82,4 @@ task<> paddler_process::kill() {
   co_await tasks_.join();
 }
 
-} // namespace paddler
+} // namespace paddler_test

@@ -2,6 +2,7 @@
 #pragma once
 #include "core/engine/engine_exit.hpp"
 #include "engine/child_process.hpp"
+#include "harness/names.hpp"
 #include "harness/temporary_directory.hpp"
 #include "runtime/task_group.hpp"
 #include "runtime/wakeup.hpp"
@@ -13,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace paddler {
+namespace paddler_test {
 
 struct finished_process {
   process_exit exit;
@@ -56,4 +57,4 @@ private:
   task_group tasks_;
 };
 
-} // namespace paddler
+} // namespace paddler_test

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <iostream>
 
-namespace paddler {
+namespace paddler_test {
 namespace {
 
 constexpr std::size_t shown_log_bytes = 20'000;
@@ -39,7 +39,8 @@ task<> process_cluster::start_balancer(std::vector<std::string> flags) {
 
 void process_cluster::start_agent(std::string id, std::string simulation, std::vector<std::string> flags) {
   std::vector<std::string> arguments = {"agent", "--balancer", api_.management(), "--name", id};
-  arguments.push_back(simulation.empty() ? "--simulate" : "--simulate=" + simulation);
+  arguments.push_back("--simulate=answer-tokens=" + std::to_string(endless) + (simulation.empty() ? "" : ",") +
+                      simulation);
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   start(std::move(id), std::move(arguments));
 }
@@ -80,4 +81,4 @@ void process_cluster::print_logs() const {
   for (auto const& [name, each] : processes_) print_end_of(name, each->output());
 }
 
-} // namespace paddler
+} // namespace paddler_test

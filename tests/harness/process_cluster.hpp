@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace paddler {
+namespace paddler_test {
 
 class process_cluster {
 public:
@@ -23,7 +23,8 @@ public:
   // first. `flags` come after those that say where ports and state are.
   task<> start_balancer(std::vector<std::string> flags = {});
 
-  // Does not wait for it to connect. `simulation` as in `--simulate=...`; `flags` come after it.
+  // Does not wait for it to connect. `simulation` as in `--simulate=...`, where answers are endless (chat.hpp); `flags`
+  // come after it.
   void start_agent(std::string id, std::string simulation = {}, std::vector<std::string> flags = {});
 
   // Any other command of the binary; `name` is for logs.
@@ -55,4 +56,4 @@ private:
   cluster_api api_;
 };
 
-} // namespace paddler
+} // namespace paddler_test

@@ -10,7 +10,7 @@
 #include <string>
 #include <system_error>
 
-namespace paddler {
+namespace paddler_test {
 namespace {
 
 std::string proc_path(std::int64_t pid, char const* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
@@ -47,4 +47,4 @@ std::int64_t own_pid() { return ::getpid(); }
 
 bool send_signal(std::int64_t pid, int signal) { return pid > 1 && ::kill(static_cast<pid_t>(pid), signal) == 0; }
 
-} // namespace paddler
+} // namespace paddler_test

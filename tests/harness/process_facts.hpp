@@ -1,9 +1,11 @@
 // What the kernel says of a process.
 #pragma once
+#include "harness/names.hpp"
+
 #include <cstddef>
 #include <cstdint>
 
-namespace paddler {
+namespace paddler_test {
 
 // Zombies do not count.
 bool is_running(std::int64_t pid);
@@ -18,4 +20,4 @@ std::int64_t own_pid();
 // False where there is no such process.
 bool send_signal(std::int64_t pid, int signal);
 
-} // namespace paddler
+} // namespace paddler_test

@@ -3,7 +3,7 @@
 #include "runtime/clock.hpp"
 #include "runtime/timer.hpp"
 
-namespace paddler {
+namespace paddler_test {
 namespace {
 
 constexpr auto between_looks = std::chrono::milliseconds(5);
@@ -45,4 +45,4 @@ void detail::run_on(event_loop& loop, task<> body) {
   }
 }
 
-} // namespace paddler
+} // namespace paddler_test

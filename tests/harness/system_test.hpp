@@ -9,6 +9,7 @@
 // fails. What the cluster logged is printed where a test failed.
 #pragma once
 #include "base/time.hpp"
+#include "harness/names.hpp"
 #include "runtime/event_loop.hpp"
 #include "runtime/race.hpp"
 
@@ -21,7 +22,7 @@
 #include <string>
 #include <string_view>
 
-namespace paddler {
+namespace paddler_test {
 
 // Sanitizers slow everything down; bounds that users are promised are stated for programs without them.
 #if defined(__has_feature)
@@ -72,7 +73,7 @@ template <class Cluster> void run_system_test(task<> (*body)(Cluster&)) {
 
 #define SYSTEM_TEST(suite, name, cluster_type)                                                                         \
   static ::paddler::task<> suite##_##name([[maybe_unused]] cluster_type& cluster);                                     \
-  TEST(suite, name) { ::paddler::detail::run_system_test<cluster_type>(&suite##_##name); }                             \
+  TEST(suite, name) { ::paddler_test::detail::run_system_test<cluster_type>(&suite##_##name); }                        \
   static ::paddler::task<> suite##_##name([[maybe_unused]] cluster_type& cluster)
 
-} // namespace paddler
+} // namespace paddler_test

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <system_error>
 
-namespace paddler {
+namespace paddler_test {
 
 temporary_directory::temporary_directory() {
   std::string pattern = (std::filesystem::temp_directory_path() / "paddler-XXXXXX").string();
@@ -36,4 +36,4 @@ void write_whole_file(std::string const& path, std::string_view content) {
   if (!out.flush()) throw std::runtime_error("cannot write " + path);
 }
 
-} // namespace paddler
+} // namespace paddler_test

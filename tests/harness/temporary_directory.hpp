@@ -1,10 +1,12 @@
 // A folder for one test, removed with everything in it.
 #pragma once
+#include "harness/names.hpp"
+
 #include <filesystem>
 #include <string>
 #include <string_view>
 
-namespace paddler {
+namespace paddler_test {
 
 // Short, so that Unix sockets fit below it.
 class temporary_directory {
@@ -28,4 +30,4 @@ private:
 std::string read_whole_file(std::string const& path);
 void write_whole_file(std::string const& path, std::string_view content);
 
-} // namespace paddler
+} // namespace paddler_test

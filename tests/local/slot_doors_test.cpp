@@ -1,0 +1,120 @@
+// Slot connections with wrong papers, and agents that answer wrongly on them.
+#include "harness/doors.hpp"
+#include "harness/fake_agent.hpp"
+#include "harness/local_cluster.hpp"
+#include "harness/system_test.hpp"
+
+namespace paddler_test {
+namespace {
+
+struct bad_slot {
+  char const* what;
+  char const* agent;
+  http_headers headers;
+  int status;
+};
+
+std::vector<bad_slot> bad_slots() {
+  auto no_upgrade = slot_headers("1", "1", "sim");
+  no_upgrade.erase(no_upgrade.begin(), no_upgrade.begin() + 2);
+  auto other_protocol = slot_headers("1", "1", "sim");
+  other_protocol[1].second = "websocket";
+  auto no_process = slot_headers("1", "1", "sim");
+  no_process.erase(no_process.begin() + 2);
+  auto no_version = slot_headers("1", "1", "sim");
+  no_version.erase(no_version.begin() + 3);
+  return {{"no upgrade", "a1", no_upgrade, 400},
+          {"another protocol", "a1", other_protocol, 400},
+          {"no process", "a1", no_process, 400},
+          {"no version", "a1", no_version, 400},
+          {"a process that is a word", "a1", slot_headers("one", "1", "sim"), 400},
+          {"a negative version", "a1", slot_headers("1", "-1", "sim"), 400},
+          {"a version beyond all numbers", "a1", slot_headers("1", "99999999999999999999999", "sim"), 400},
+          {"no model", "a1", slot_headers("1", "1", ""), 400}};
+}
+
+SYSTEM_TEST(doors, slot_connections_with_wrong_papers, local_cluster) {
+  co_await cluster.start(want_agents(1, 1));
+  cluster.add_agent("a1");
+  co_await cluster.api().until_slots(1);
+  auto const before = co_await cluster.api().desired();
+  for (auto const& row : bad_slots()) {
+    SCOPED_TRACE(row.what);
+    auto const slot = co_await open_slot(cluster.api().management(), row.agent, row.headers);
+    EXPECT_EQ(slot.status, row.status);
+    expect_words(slot.body, {"paddler-slot/1", "X-Paddler-Process", "X-Paddler-Version", "X-Paddler-Model"});
+  }
+  co_await expect_unharmed(cluster.api(), before, 1);
+}
+
+// Well-formed, but of nobody who is connected: such a connection is closed and never counts as capacity.
+SYSTEM_TEST(doors, slot_connections_of_strangers, local_cluster) {
+  co_await cluster.start(want_agents(1, 1));
+  cluster.add_agent("a1");
+  co_await cluster.api().until_slots(1);
+  auto const before = co_await cluster.api().desired();
+  for (char const* agent : {"a1", "nobody", "a%2fb"}) {
+    SCOPED_TRACE(agent);
+    auto slot = co_await open_slot(cluster.api().management(), agent, slot_headers("12345", "1", "sim"));
+    EXPECT_TRUE(slot.status == 101 || slot.status >= 400) << slot.status;
+    auto const sent = co_await slot.line.read_to_end();
+    EXPECT_EQ(sent, "") << "a request was sent to a stranger";
+  }
+  co_await expect_unharmed(cluster.api(), before, 1);
+}
+
+// An agent that was let in and has a slot, but does not answer as it should.
+struct bad_answer {
+  char const* what;
+  std::string bytes;
+  char const* code; // what the client of a stream is told, at the end
+};
+
+std::vector<bad_answer> bad_answers() {
+  std::string const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+  std::string const event = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
+  return {{"nothing", "", "attempts_exhausted"},
+          {"no HTTP", "hello\r\n\r\n", "engine_error"},
+          {"half a head", "HTTP/1.1 200 O", "attempts_exhausted"},
+          {"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "engine_error"},
+          {"a stream without an event", stream, "attempts_exhausted"},
+          {"a stream that breaks off", stream + chunk_of(event), "agent_lost"},
+          {"a stream that breaks off within an event", stream + chunk_of(event.substr(0, 16)), "attempts_exhausted"},
+          {"a chunk that is none", stream + chunk_of(event) + "zz\r\n", "engine_error"}};
+}
+
+// Serves `count` requests with the same bytes, each on a slot connection of its own.
+task<> answer_badly(std::string address, std::string bytes, int count) {
+  for (int i = 0; i < count; ++i) {
+    auto slot = co_await open_slot(address, "a1", slot_headers("5", "1", "sim"));
+    auto const request = co_await slot.line.read_some();
+    if (request.empty()) co_return;
+    EXPECT_TRUE(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n")) << request;
+    co_await slot.line.send(bytes);
+    slot.line.close();
+  }
+}
+
+SYSTEM_TEST(doors, REQ_14_agents_that_answer_wrongly, local_cluster) {
+  constexpr int attempts = 3; // dispatch_policy's default
+  cluster.config.policy.link.heartbeat = test_limit;
+  co_await cluster.start(want_agents(1, 1));
+  auto link = co_await fake_link::open(cluster.api().management(), "a1", hello_of("a1", 5));
+  auto const welcome = co_await link.listen();
+  require(welcome.has_value(), "the link is welcome");
+  for (auto const& row : bad_answers()) {
+    SCOPED_TRACE(row.what);
+    task_group agent(co_await asio::this_coro::executor, "agent that answers badly");
+    agent.spawn("slots", answer_badly(cluster.api().management(), row.bytes, attempts));
+    auto const answer = co_await chat(cluster.api().inference(), question("anybody?"));
+    EXPECT_EQ(answer.error_code, row.code) << answer.error_message;
+    EXPECT_EQ(answer.end, body_end::complete);
+    EXPECT_FALSE(answer.is_whole());
+    agent.cancel();
+    co_await agent.join();
+    co_await cluster.api().until_idle(0);
+  }
+}
+
+} // namespace
+} // namespace paddler_test
