@@ -33,6 +33,14 @@ test('chats', async () => {
   assert.equal(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens);
 });
 
+test('chats with the demo model', async () => {
+  const answer = await client('demo').chat.completions.create({
+    model: target('demo').model, messages: [{ role: 'user', content: 'What is a slot?' }], temperature: 0,
+  });
+  assert.match(answer.choices[0].message.content, /slot/);
+  assert.equal(answer.choices[0].finish_reason, 'stop');
+});
+
 test('chats with content in parts, and with fields that are new', async () => {
   const answer = await client('hello').chat.completions.create({
     model: hello.model,

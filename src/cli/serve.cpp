@@ -38,7 +38,7 @@ public:
       base = *value;
       break;
     }
-    auto path = blocking_make_private_directory(base + "/paddler-");
+    auto path = blocking_make_private_directory(base + "/paddler-run-");
     if (!path) return std::unexpected(path.error());
     return runtime_directory(std::move(*path));
   }

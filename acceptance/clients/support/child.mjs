@@ -10,7 +10,9 @@ const kept = 64 * 1024; // of each program's words, in characters
 export class Child {
   #process;
   #said = '';
-  #ended;
+
+  /// Resolves with how it ended, once it did.
+  ended;
 
   constructor(name, program, args, { folder, environment = {} }) {
     this.name = name;
@@ -27,7 +29,7 @@ export class Child {
         this.#said = (this.#said + text).slice(-kept);
       });
     }
-    this.#ended = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       this.#process.on('error', (error) => resolve(`could not be started: ${error.message}`));
       this.#process.on('close', (code, signal) => resolve(signal ? `ended by ${signal}` : `ended with ${code}`));
     }).then((how) => {
@@ -51,17 +53,21 @@ export class Child {
     return match;
   }
 
+  signal(name) {
+    this.#process.kill(name);
+  }
+
   /// SIGTERM, and SIGKILL for who does not listen within `patience` ms.
   async stop(patience = 10_000) {
     if (this.how) return this.how;
     this.#process.kill('SIGTERM');
     const impatient = AbortSignal.timeout(patience);
-    await Promise.race([this.#ended, once(impatient, 'abort')]);
+    await Promise.race([this.ended, once(impatient, 'abort')]);
     if (!this.how) {
       process.stderr.write(`${this.name} did not end within ${patience / 1000} s of SIGTERM; killed\n`);
       this.#process.kill('SIGKILL');
     }
-    return this.#ended;
+    return this.ended;
   }
 }
 

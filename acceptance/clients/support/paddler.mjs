@@ -6,7 +6,7 @@ import { Child } from './child.mjs';
 import { until } from './poll.mjs';
 
 const binary = process.env.PADDLER_BINARY;
-const logs = process.env.PADDLER_TEST_LOGS ?? join(process.env.PADDLER_BUILD, 'acceptance', 'clients');
+export const logs = process.env.PADDLER_TEST_LOGS ?? join(process.env.PADDLER_BUILD, 'acceptance', 'clients');
 
 export class Paddler {
   #name;

@@ -1,12 +1,15 @@
 // Which models the tests use, and where they are served. `run.mjs` hands it to the test files in the environment.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
+const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const models = join(process.env.PADDLER_BUILD, 'models');
 const file = (name) => join(models, `${name}.gguf`);
 
 /// Role → what serves it. `text` is what a scripted model says, whatever it is asked.
 export const roles = {
+  demo: { model: 'demo', file: join(root, 'models/demo.gguf') },
   hello: { model: 'scripted-hello', file: file('scripted-hello'), text: 'Hello! I am a scripted model, and I always say the same.' },
   tools: { model: 'scripted-tool-call', file: file('scripted-tool-call'), text: 'It is sunny in Paris, with 21 degrees.' },
   json: { model: 'scripted-json', file: file('scripted-json'), text: '{"city": "Paris", "degrees": 21}' },
