@@ -56,7 +56,7 @@ std::string const lost = "data: {\"error\":{\"code\":\"agent_lost\",\"message\":
 
 SYSTEM_TEST(stream_reader, knows_a_whole_answer, scripted_server) {
   cluster.start(head + chunk_of(": waiting\n\n" + word) + chunk_of(stop + last) + "0\r\n\r\n");
-  auto const answer = co_await chat(cluster.address(), {});
+  auto const answer = co_await chat(cluster.address(), question("hello"));
   EXPECT_TRUE(answer.is_whole());
   EXPECT_EQ(answer.text, "one");
   EXPECT_EQ(answer.comments, 1U);
@@ -66,7 +66,7 @@ SYSTEM_TEST(stream_reader, puts_events_together_however_they_are_cut, scripted_s
   std::string bytes = head;
   for (char const c : word + stop + last) bytes += chunk_of({&c, 1});
   cluster.start(bytes + "0\r\n\r\n");
-  EXPECT_TRUE((co_await chat(cluster.address(), {})).is_whole());
+  EXPECT_TRUE((co_await chat(cluster.address(), question("hello"))).is_whole());
 }
 
 struct broken_stream {
@@ -94,7 +94,7 @@ SYSTEM_TEST(stream_reader, tells_every_broken_answer, scripted_server) {
     SCOPED_TRACE(row.what);
     co_await cluster.stop();
     cluster.start(row.bytes);
-    auto const answer = co_await chat(cluster.address(), {});
+    auto const answer = co_await chat(cluster.address(), question("hello"));
     EXPECT_FALSE(answer.is_whole());
     EXPECT_EQ(answer.end, row.end);
     EXPECT_EQ(answer.error_code, row.error);

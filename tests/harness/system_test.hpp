@@ -71,9 +71,11 @@ template <class Cluster> void run_system_test(task<> (*body)(Cluster&)) {
 
 } // namespace detail
 
+// A type as a parameter of a function cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses)
 #define SYSTEM_TEST(suite, name, cluster_type)                                                                         \
   static ::paddler::task<> suite##_##name([[maybe_unused]] cluster_type& cluster);                                     \
   TEST(suite, name) { ::paddler_test::detail::run_system_test<cluster_type>(&suite##_##name); }                        \
   static ::paddler::task<> suite##_##name([[maybe_unused]] cluster_type& cluster)
+// NOLINTEND(bugprone-macro-parentheses)
 
 } // namespace paddler_test
