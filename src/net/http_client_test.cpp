@@ -159,7 +159,8 @@ TEST(http_client, one_connection_carries_many_requests) {
 task<result<http_answer>> fetch(std::uint16_t port) {
   auto stream = co_await connect_tcp("127.0.0.1", port, test_patience);
   std::vector<std::pair<std::string, std::string>> headers{{"X-Request-Id", "r"}};
-  co_return co_await http_fetch(std::move(*stream), {}, "POST", "/", std::move(headers), "hello", 100);
+  http_client_config const config;
+  co_return co_await http_fetch(std::move(*stream), config, "POST", "/", std::move(headers), "hello", 100);
 }
 
 TEST(http_client, fetch_is_one_call) {

@@ -40,9 +40,15 @@ struct echo_server : served {
       : served([&seen](http_exchange& exchange) { return echo(exchange, &seen); }) {}
 };
 
-task<result<websocket>> dial(std::uint16_t port, websocket_limits limits = {}) {
+task<result<websocket>> dial(std::uint16_t port, websocket_limits limits) {
   auto stream = co_await connect_tcp("127.0.0.1", port, test_patience);
-  co_return co_await websocket::connect(std::move(*stream), "localhost", "/link", {{"X-Agent", "a1"}}, limits);
+  std::vector<std::pair<std::string, std::string>> const headers{{"X-Agent", "a1"}};
+  co_return co_await websocket::connect(std::move(*stream), "localhost", "/link", headers, limits);
+}
+
+task<result<websocket>> dial(std::uint16_t port) {
+  websocket_limits const usual;
+  co_return co_await dial(port, usual);
 }
 
 task<std::vector<std::string>> talk_and_close(std::uint16_t port) {
