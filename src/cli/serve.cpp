@@ -16,6 +16,7 @@
 #include <array>
 #include <cmath>
 #include <ostream>
+#include <utility>
 
 namespace paddler {
 namespace {
@@ -131,7 +132,9 @@ std::string seconds_text(duration time) {
 task<std::string> trouble_of(serving const& servers) {
   auto const address = parse_server_address(servers.front().management_address(), default_management_port);
   if (!address) co_return "";
-  auto const answer = co_await call_api(management_server(*address), {.target = "/management/v1/agents"});
+  api_request request;
+  request.target = "/management/v1/agents";
+  auto const answer = co_await call_api(management_server(*address), std::move(request));
   auto const list = answer ? parse_list(*answer) : fail(error_code::closed, "");
   auto const rows = list ? rows_of<agent_view>(*list) : fail(error_code::closed, "");
   if (!rows) co_return "";
