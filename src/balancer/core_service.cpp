@@ -113,7 +113,9 @@ task<> core_service::write_records() {
     }
     auto left = records.size();
     std::erase_if(control_lane_, [&left](control_effect const& effect) {
-      return left > 0 && std::holds_alternative<persist_record>(effect) && left-- > 0;
+      if (left == 0 || !std::holds_alternative<persist_record>(effect)) return false;
+      --left;
+      return true;
     });
     release_until_next_record();
   }

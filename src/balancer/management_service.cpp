@@ -75,6 +75,8 @@ result<desired_document> document_of(desired_state const& desired, std::string_v
   return merge_layers(chosen);
 }
 
+agent_id agent_of(http_exchange const& exchange) { return agent_id{std::string(exchange.param("agent"))}; }
+
 } // namespace
 
 std::vector<route> management_service::routes() {
@@ -121,8 +123,9 @@ task<> management_service::put_desired(http_exchange& exchange) {
   bool const json = exchange.head().header("content-type").starts_with(json_type);
   auto const format = json ? document_format::json : document_format::yaml;
   auto document = co_await run_blocking(parsers_, [&body, format] { return parse_desired(*body, format); });
-  if (!wanted || !document) {
-    co_await answer_error(exchange, wanted ? document.error() : wanted.error());
+  if (!wanted) document = std::unexpected(wanted.error());
+  if (!document) {
+    co_await answer_error(exchange, document.error());
     co_return;
   }
   auto const before = core_.core().desired().current();
@@ -164,11 +167,13 @@ task<> management_service::get_version(http_exchange& exchange) {
 }
 
 task<> management_service::open_link(http_exchange& exchange) {
-  co_await links_.serve(exchange, agent_id{std::string(exchange.param("agent"))});
+  auto const agent = agent_of(exchange);
+  co_await links_.serve(exchange, agent);
 }
 
 task<> management_service::open_slot(http_exchange& exchange) {
-  co_await slots_.serve(exchange, agent_id{std::string(exchange.param("agent"))});
+  auto const agent = agent_of(exchange);
+  co_await slots_.serve(exchange, agent);
 }
 
 std::vector<route> health_routes(core_service& core) {

@@ -21,10 +21,8 @@ std::string const chunked = post + "Transfer-Encoding: chunked\r\n\r\n";
 
 std::string const get_with(std::string const& line) { return get + "Host: x\r\n" + line + "\r\n\r\n"; }
 
-std::vector<refusal> refusals() {
+std::vector<refusal> refusals_of_length_and_coding() {
   using namespace std::string_literals;
-  std::string many_headers = get + "Host: x\r\n";
-  for (int i = 0; i < 101; ++i) many_headers += "X-" + std::to_string(i) + ": 1\r\n";
   return {
       {"length beside chunks", post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
       {"chunks beside length", post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400},
@@ -54,6 +52,12 @@ std::vector<refusal> refusals() {
       {"chunk head without end", chunked + "5;" + std::string(20'000, 'a'), 400},
       {"chunk larger than the body limit", chunked + "ffffff\r\n" + std::string(2000, 'x'), 413},
       {"body larger than its limit", post + "Content-Length: 1001\r\n\r\n" + std::string(1001, 'x'), 413},
+  };
+}
+
+std::vector<refusal> refusals_of_headers() {
+  using namespace std::string_literals;
+  return {
       {"bare line feed in the request line", "GET / HTTP/1.1\nHost: x\r\n\r\n", 400},
       {"bare line feed in a header", get + "Host: x\nA: b\r\n\r\n", 400},
       {"bare carriage return", get + "Host: x\rA: b\r\n\r\n", 400},
@@ -70,6 +74,14 @@ std::vector<refusal> refusals() {
       {"Host with a path", get + "Host: x/y\r\n\r\n", 400},
       {"Host with user", get + "Host: a@b\r\n\r\n", 400},
       {"Host and target differ", "GET http://y/ HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+  };
+}
+
+std::vector<refusal> refusals_of_the_request_line() {
+  using namespace std::string_literals;
+  std::string many_headers = get + "Host: x\r\n";
+  for (int i = 0; i < 101; ++i) many_headers += "X-" + std::to_string(i) + ": 1\r\n";
+  return {
       {"HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
       {"HTTP/0.9", "GET /\r\n\r\n", 400},
       {"HTTP/1.2", "GET / HTTP/1.2\r\nHost: x\r\n\r\n", 400},
@@ -91,6 +103,13 @@ std::vector<refusal> refusals() {
       {"large head without end", get + "A: " + std::string(40'000, 'a'), 431},
       {"too many headers", many_headers + "\r\n", 431},
   };
+}
+
+std::vector<refusal> refusals() {
+  auto all = refusals_of_length_and_coding();
+  for (auto const& more : {refusals_of_headers(), refusals_of_the_request_line()})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
 }
 
 task<> read_and_answer(http_exchange& exchange) {

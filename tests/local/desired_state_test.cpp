@@ -19,7 +19,9 @@ std::string with_default_tokens(int tokens) {
                       {{.id = "sim", .more = "    parameters: {max_tokens: " + std::to_string(tokens) + "}\n"}});
 }
 
+// Slot connections may be there before the link has told that the engine is ready.
 task<agent_row> ready_agent(cluster_api api) {
+  co_await api.until_agent("a1", "serves", [](agent_row const& row) { return row.status == "ready"; });
   auto const row = co_await api.agent("a1");
   require(row && row->status == "ready" && row->engine_pid > 1, "a1 serves");
   co_return *row;
