@@ -21,6 +21,11 @@ namespace {
 
 constexpr std::size_t write_queue_limit = 64;
 constexpr std::size_t file_queue_limit = 64;
+// For those who ask the wrong port.
+constexpr auto about_inference =
+    "this port serves OpenAI's API under /v1, the management API has another (--management-addr)";
+constexpr auto about_management =
+    "this port serves the management API under /management/v1, OpenAI's API has another (--inference-addr)";
 constexpr auto last_words = std::chrono::milliseconds(500); // to tell open streams and links that this is the end
 
 std::unique_ptr<state_store> make_store(std::string const& directory) {
@@ -30,7 +35,10 @@ std::unique_ptr<state_store> make_store(std::string const& directory) {
 
 result<stored_state> blocking_open_state(std::string const& directory, state_store& store) {
   if (!directory.empty())
-    if (auto const made = blocking_make_directories(directory); !made) return std::unexpected(made.error());
+    if (auto const made = blocking_make_directories(directory); !made)
+      return fail(
+          made.error().code, "the state directory: " + made.error().message,
+          "Choose another with --state-dir, or mend this one: paddler must be able to make it and write to it.");
   return store.blocking_open();
 }
 
@@ -44,10 +52,24 @@ error_answer inference_shape(unsigned status, std::string_view detail, std::stri
   return {"application/json", error_body(wrong, api_dialect::openai)};
 }
 
-result<listener> listen_on(asio::any_io_executor const& executor, std::string const& address) {
+result<listener> listen_on(asio::any_io_executor const& executor, char const* flag, std::string const& address) {
   auto const where = parse_host_and_port(address, 0);
-  if (!where) return std::unexpected(where.error());
-  return listener::tcp(executor, where->host, where->port);
+  auto opened = where ? listener::tcp(executor, where->host, where->port) : std::unexpected(where.error());
+  if (!opened) opened.error().message.insert(0, std::string(flag) + ": ");
+  return opened;
+}
+
+// Bound; connections wait until somebody accepts them.
+struct front_doors {
+  listener inference, management;
+};
+
+result<front_doors> open_doors(asio::any_io_executor const& executor, balancer_config const& config) {
+  auto inference = listen_on(executor, "--inference-addr", config.inference_address);
+  if (!inference) return std::unexpected(inference.error());
+  auto management = listen_on(executor, "--management-addr", config.management_address);
+  if (!management) return std::unexpected(management.error());
+  return front_doors{std::move(*inference), std::move(*management)};
 }
 
 std::vector<route> joined(std::vector<route> first, std::vector<route> second) {
@@ -78,7 +100,7 @@ struct balancer::parts {
   std::string inference_address, management_address;
 
   void compose(balancer& owner, balancer_core core_state);
-  task<result<void>> listen();
+  void listen(front_doors doors);
 };
 
 balancer::balancer(asio::any_io_executor executor, balancer_config config)
@@ -90,8 +112,11 @@ std::string balancer::inference_address() const { return parts_->inference_addre
 
 std::string balancer::management_address() const { return parts_->management_address; }
 
+// What can be refused comes first: nothing runs yet that would have to be stopped.
 task<result<void>> balancer::start() {
   auto& p = *parts_;
+  auto doors = open_doors(p.executor, p.config);
+  if (!doors) co_return std::unexpected(doors.error());
   p.store = make_store(p.config.state_directory);
   auto opened =
       co_await run_blocking(p.writer, [&p] { return blocking_open_state(p.config.state_directory, *p.store); });
@@ -102,7 +127,8 @@ task<result<void>> balancer::start() {
       "state.restored", "desired state is as it was",
       {{"revision", core.desired().current().value}, {"records", opened->log.size()}, {"epoch", opened->leader.value}});
   p.compose(*this, std::move(core));
-  co_return co_await p.listen();
+  p.listen(std::move(*doors));
+  co_return result<void>{};
 }
 
 void balancer::parts::compose(balancer& owner, balancer_core core_state) {
@@ -128,25 +154,21 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
     file.emplace(executor, *core, files, *config.desired_file, config.max_document_bytes);
     background.spawn("desired file", file->watch());
   }
-  inference_server.emplace(executor, http_server_config{.name = "inference", .errors = inference_shape},
-                           guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core))))));
+  inference_server.emplace(
+      executor, http_server_config{.name = "inference", .errors = inference_shape},
+      guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
   management_server.emplace(
       executor, http_server_config{.name = "management"},
-      guarded(host_guard({}), routed(router(joined(management->routes(), health_routes(*core))))));
+      guarded(host_guard({}), routed(router(joined(management->routes(), health_routes(*core)), about_management))));
 }
 
-task<result<void>> balancer::parts::listen() {
-  auto inference_listener = listen_on(executor, config.inference_address);
-  if (!inference_listener) co_return std::unexpected(inference_listener.error());
-  auto management_listener = listen_on(executor, config.management_address);
-  if (!management_listener) co_return std::unexpected(management_listener.error());
-  inference_address = inference_listener->address();
-  management_address = management_listener->address();
-  inference_server->start(std::move(*inference_listener));
-  management_server->start(std::move(*management_listener));
+void balancer::parts::listen(front_doors doors) {
+  inference_address = doors.inference.address();
+  management_address = doors.management.address();
+  inference_server->start(std::move(doors.inference));
+  management_server->start(std::move(doors.management));
   log_info("balancer.listening", "ready for clients and agents",
            {{"inference", inference_address}, {"management", management_address}});
-  co_return result<void>{};
 }
 
 // Nothing new comes in; what waits is told; what runs gets its time, then is told. Agents go last, so that running

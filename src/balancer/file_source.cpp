@@ -38,7 +38,8 @@ task<> file_source::watch() {
                {{"path", path_}, {"revision", loaded->value}});
     } else {
       log_error("desired.file_refused",
-                "the configuration file was not taken; what was in force stays: " + describe(loaded.error()),
+                path_ + " was not taken; what was in force stays: " + describe(loaded.error()) +
+                    "\nMend the file: it is read again when it changes.",
                 {{"path", path_}});
     }
   } while (co_await watcher_.next_change());

@@ -24,7 +24,10 @@ result<std::string> read_standard_input(console& terminal) {
 }
 
 result<std::string> read_document(std::string const& file, console& terminal) {
-  return file == "-" ? read_standard_input(terminal) : blocking_read_file(file, max_document_bytes);
+  auto text = file == "-" ? read_standard_input(terminal) : blocking_read_file(file, max_document_bytes);
+  if (text) return text;
+  return fail(text.error().code, "-f: " + text.error().message,
+              "Give the path of a desired state in YAML or JSON, or - for standard input.");
 }
 
 bool is_json(std::string const& file, std::string_view document) {
@@ -40,8 +43,11 @@ void print_refusal(error why, std::string const& file, console& terminal) {
                  << (field.path.empty() ? "" : field.path + ": ") << field.message
                  << (field.hint.empty() ? "" : " (" + field.hint + ")") << "\n";
   }
-  if (!why.fields.empty()) why.message += "; nothing was changed";
+  if (!why.fields.empty() && why.message.find("othing was changed") == std::string::npos)
+    why.message += "; nothing was changed";
   why.fields.clear();
+  if (why.code == error_code::conflict)
+    why.hint = "See what is wanted by now: paddler get desired. Merge your change into it and apply that.";
   terminal.print_error(why);
 }
 
@@ -77,7 +83,7 @@ exit_code run_apply(apply_command const& wanted, console& terminal) {
   auto document = read_document(wanted.file, terminal);
   if (!document) {
     terminal.print_error(document.error());
-    return document.error().code == error_code::not_found ? exit_code::usage : exit_code_for(document.error().code);
+    return exit_code_for(document.error().code);
   }
   auto const answer =
       blocking_call_api(management_server(wanted.management), apply_request(wanted, std::move(*document)));

@@ -76,7 +76,7 @@ TEST(run_apply, loses_a_race_with_a_code_of_its_own) {
   EXPECT_EQ(apply("agents: [a]\n", {.if_revision = 7}).code, exit_code::success);
   auto const lost = apply("agents: [a]\n", {.if_revision = 6});
   EXPECT_EQ(lost.code, exit_code::conflict);
-  EXPECT_THAT(lost.noted, HasSubstr("revision 7 by now"));
+  EXPECT_THAT(lost.noted, AllOf(HasSubstr("revision 7 by now"), HasSubstr("paddler get desired")));
 }
 
 TEST(run_apply, reads_files) {
@@ -86,8 +86,8 @@ TEST(run_apply, reads_files) {
   EXPECT_THAT(refused.noted, HasSubstr(file.string() + ":3: agents[0].slot"));
   std::filesystem::remove(file);
   auto const missing = apply("", {.file = file.string()});
-  EXPECT_EQ(missing.code, exit_code::usage);
-  EXPECT_THAT(missing.noted, HasSubstr(file.string()));
+  EXPECT_EQ(missing.code, exit_code::not_found);
+  EXPECT_THAT(missing.noted, AllOf(HasSubstr("-f: there is no file " + file.string()), HasSubstr("standard input")));
 }
 
 TEST(run_apply, needs_a_server) {

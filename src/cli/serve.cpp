@@ -28,20 +28,28 @@ constexpr duration look_again = 100ms;        // for a model that loads
 
 // --- what is there before anything starts ---
 
+struct named_folder {
+  std::string path;
+  std::string origin; // for people
+};
+
+named_folder folder_for_sockets(environment const& surroundings) {
+  for (auto const* const variable : {"RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"}) {
+    auto const value = surroundings.get(variable);
+    if (value && value->starts_with('/')) return {*value, std::string("the environment variable ") + variable};
+  }
+  return {"/tmp", "the folder for temporary files"};
+}
+
 // A folder for engines' sockets, gone when the command ends.
 class runtime_directory {
 public:
   static result<runtime_directory> make(environment const& surroundings) {
-    std::string base = "/tmp";
-    for (auto const* const variable : {"RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"}) {
-      auto const value = surroundings.get(variable);
-      if (!value || !value->starts_with('/')) continue;
-      base = *value;
-      break;
-    }
-    auto path = blocking_make_private_directory(base + "/paddler-run-");
-    if (!path) return std::unexpected(path.error());
-    return runtime_directory(std::move(*path));
+    auto const base = folder_for_sockets(surroundings);
+    auto path = blocking_make_private_directory(base.path + "/paddler-run-");
+    if (path) return runtime_directory(std::move(*path));
+    return fail(path.error().code, base.origin + ": " + path.error().message,
+                "Engines' sockets need a folder that paddler may write to: name one by XDG_RUNTIME_DIR or TMPDIR.");
   }
 
   runtime_directory(runtime_directory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
@@ -60,31 +68,39 @@ private:
   std::string path_;
 };
 
+struct named_model {
+  std::string file;             // as given; empty: none
+  std::string origin = "model"; // where that was said, for people
+};
+
 // The absolute path of a model that an engine can load. The simulated engine opens no file: any name does.
-result<std::string> find_model(std::string const& given, engine_program const& program) {
+result<std::string> find_model(named_model const& wanted, engine_program const& program) {
+  auto const& given = wanted.file;
   if (program.kind == engine_kind::simulated) return given.starts_with('/') ? given : "/simulated/" + given;
   auto path = blocking_find_file(given);
-  if (!path)
-    return fail(path.error().code, "--model: " + path.error().message, "Give the path of a model in GGUF form.");
-  if (auto const model = blocking_inspect_model(*path); !model) return std::unexpected(model.error());
-  return path;
+  auto const model = path ? blocking_inspect_model(*path) : std::unexpected(path.error());
+  if (model) return path;
+  auto const& why = model.error();
+  return fail(why.code, wanted.origin + ": " + why.message,
+              why.hint.empty() ? "Give the path of a model in GGUF form." : why.hint);
 }
 
 // The demo model: where it is installed, or where it lies in the repository that the program was built in.
-std::string find_demo_model(environment const& surroundings) {
-  if (auto const named = surroundings.get("PADDLER_DEMO_MODEL")) return *named;
+named_model find_demo_model(environment const& surroundings) {
+  constexpr auto variable = "PADDLER_DEMO_MODEL";
+  if (auto const named = surroundings.get(variable)) return {*named, std::string("environment variable ") + variable};
   auto const program = blocking_program_path();
   auto const folder = program.substr(0, program.rfind('/'));
   for (auto const* const place : {"/../share/paddler/models/demo.gguf", "/../../models/demo.gguf"}) {
-    if (auto const found = blocking_find_file(folder + place)) return *found;
+    if (auto const found = blocking_find_file(folder + place)) return {*found, "the demo model"};
   }
   return {};
 }
 
 // What the command line says of the model becomes what the agent says of itself.
-result<void> discover(agent_config& agent, std::string const& model_file) {
-  if (!model_file.empty()) {
-    auto const path = find_model(model_file, agent.program);
+result<void> discover(agent_config& agent, named_model const& model) {
+  if (!model.file.empty()) {
+    auto const path = find_model(model, agent.program);
     if (!path) return std::unexpected(path.error());
     agent.discovered->desired_model = model_reference{.source = model_source::local, .path = *path};
   }
@@ -95,16 +111,18 @@ result<void> discover(agent_config& agent, std::string const& model_file) {
 
 result<void> find_engine(engine_program& program) {
   if (program.path.empty()) return {};
-  auto const path = blocking_find_file(program.path);
+  auto const path = blocking_find_program(program.path);
   if (!path)
     return fail(path.error().code, "--engine-binary: " + path.error().message, "Give the path of a llama-server.");
   program.path = *path;
   return {};
 }
 
+// Other commands' codes for what a server says are not for what keeps one from starting.
 exit_code refused(error const& why, console& terminal) {
   terminal.print_error(why);
-  return why.code == error_code::unavailable ? exit_code::failure : exit_code_for(why.code);
+  bool const of_servers = why.code == error_code::unavailable || why.code == error_code::conflict;
+  return of_servers ? exit_code::failure : exit_code_for(why.code);
 }
 
 void prepare_process(log_flags const& flags, log_level usual, char const* role) {
@@ -199,11 +217,12 @@ task<exit_code> serve_agent(event_loop& loop, agent_config config, console& term
 
 exit_code run_up(up_command wanted, environment const& surroundings, console& terminal) {
   prepare_process(wanted.log, terminal.err_is_terminal ? log_level::warn : log_level::info, "up");
-  if (wanted.model_file.empty() && !wanted.balancer.desired_file) {
-    wanted.model_file =
-        wanted.agent.program.kind == engine_kind::simulated ? "simulated" : find_demo_model(surroundings);
+  named_model model{wanted.model_file, "--model"};
+  if (model.file.empty() && !wanted.balancer.desired_file) {
+    model =
+        wanted.agent.program.kind == engine_kind::simulated ? named_model{"simulated"} : find_demo_model(surroundings);
   }
-  if (auto const found = discover(wanted.agent, wanted.model_file); !found) return refused(found.error(), terminal);
+  if (auto const found = discover(wanted.agent, model); !found) return refused(found.error(), terminal);
   if (auto const found = find_engine(wanted.agent.program); !found) return refused(found.error(), terminal);
   auto const sockets = runtime_directory::make(surroundings);
   if (!sockets) return refused(sockets.error(), terminal);
@@ -222,7 +241,8 @@ exit_code run_balancer(balancer_command wanted, console& terminal) {
 
 exit_code run_agent(agent_command wanted, environment const& surroundings, console& terminal) {
   prepare_process(wanted.log, log_level::info, "agent");
-  if (auto const found = discover(wanted.agent, wanted.model_file); !found) return refused(found.error(), terminal);
+  if (auto const found = discover(wanted.agent, {wanted.model_file, "--model"}); !found)
+    return refused(found.error(), terminal);
   if (auto const found = find_engine(wanted.agent.program); !found) return refused(found.error(), terminal);
   auto const sockets = runtime_directory::make(surroundings);
   if (!sockets) return refused(sockets.error(), terminal);

@@ -43,7 +43,7 @@ std::string hint_for(int code) {
   switch (code) {
   case EADDRINUSE: return "another process has this address: stop it, or choose another port";
   case EACCES: return "ports below 1024 need privileges: choose a higher one";
-  case EADDRNOTAVAIL: return "this machine has no such address";
+  case EADDRNOTAVAIL: return "this machine has no such address: give one of its own, or 127.0.0.1";
   default: return {};
   }
 }

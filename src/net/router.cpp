@@ -52,7 +52,8 @@ std::vector<std::string_view> parameter_names(std::string_view pattern) {
 
 } // namespace
 
-router::router(std::vector<route> rows) : rows_(std::move(rows)), root_(std::make_unique<node>()) {
+router::router(std::vector<route> rows, std::string elsewhere)
+    : rows_(std::move(rows)), elsewhere_(std::move(elsewhere)), root_(std::make_unique<node>()) {
   for (std::size_t i = 0; i < rows_.size(); ++i) insert(i);
 }
 
@@ -127,7 +128,9 @@ task<> router::serve(http_exchange& exchange) const {
     exchange.set_route(found.row->operation_id, found.row->body_limit, std::move(found.params));
     co_await found.row->handler(exchange);
   } else if (found.allow.empty()) {
-    co_await exchange.respond_error(404, "there is nothing at " + std::string(head.path));
+    auto const hint = elsewhere_.empty() ? "" : "; " + elsewhere_;
+    auto const detail = "there is nothing at " + std::string(head.path) + hint;
+    co_await exchange.respond_error(404, detail);
   } else if (head.method == "OPTIONS") {
     co_await exchange.respond(204, {{"Allow", found.allow}}, "");
   } else {

@@ -27,7 +27,8 @@ struct route {
 class router {
 public:
   // Wrong tables (a pattern without a slash, the same method and pattern twice, ...) end the process: they are bugs.
-  explicit router(std::vector<route> rows);
+  // `elsewhere` goes into the answer for paths that are not there: a sentence on what the caller may have meant.
+  explicit router(std::vector<route> rows, std::string elsewhere = {});
   ~router();
   router(router&&) noexcept;
   router& operator=(router&&) = delete;
@@ -52,6 +53,7 @@ private:
   static node const* descend(node const& from, std::string_view rest, std::vector<std::string>& captured);
 
   std::vector<route> rows_;
+  std::string elsewhere_;
   std::unique_ptr<node> root_;
 };
 

@@ -82,6 +82,9 @@ TEST(router, answers_what_has_no_row) {
   EXPECT_TRUE(refused.starts_with("HTTP/1.1 405 "));
   EXPECT_NE(refused.find("Allow: GET, HEAD, DELETE\r\n"), std::string::npos) << refused;
   EXPECT_TRUE(ask("OPTIONS /v1/models").starts_with("HTTP/1.1 204 "));
+  served elsewhere(routed(router(table(), "that is next door")));
+  auto const lost = elsewhere.run(talk(elsewhere.port, "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  EXPECT_NE(lost.find("there is nothing at /a; that is next door"), std::string::npos) << lost;
 }
 
 TEST(router_death, wrong_tables_are_bugs) {

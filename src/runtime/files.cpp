@@ -39,6 +39,15 @@ std::unexpected<error> storage_error(std::string const& what, std::string const&
               what + " " + path + ": " + std::string(std::strerror(code)));
 }
 
+result<void> check_is_file(struct stat const& about, std::string const& path) {
+  if (S_ISREG(about.st_mode)) return {};
+  return fail(error_code::invalid_input, path + (S_ISDIR(about.st_mode) ? " is a folder" : " is not a regular file"));
+}
+
+std::unexpected<error> no_such_file(std::string const& path) {
+  return fail(error_code::not_found, "there is no file " + path);
+}
+
 result<std::string> read_all(int fd, std::string const& path, std::size_t limit) {
   std::string content;
   std::array<char, 65536> piece{};
@@ -82,10 +91,11 @@ int sync_folder_of(std::string const& path) {
 
 result<std::string> blocking_read_file(std::string const& path, std::size_t limit) {
   file_handle const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) return no_such_file(path);
   if (file.get() < 0) return storage_error("could not open", path, errno);
   struct stat about{};
   if (::fstat(file.get(), &about) != 0) return storage_error("could not look at", path, errno);
-  if (!S_ISREG(about.st_mode)) return fail(error_code::invalid_input, path + " is not a regular file");
+  if (auto const is_file = check_is_file(about, path); !is_file) return std::unexpected(is_file.error());
   return read_all(file.get(), path, limit);
 }
 
@@ -121,14 +131,21 @@ result<void> blocking_make_directories(std::string const& path) {
 result<std::string> blocking_find_file(std::string const& path) {
   struct stat facts{};
   if (::stat(path.c_str(), &facts) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return fail(error_code::not_found, "there is no file " + path);
+    if (errno == ENOENT || errno == ENOTDIR) return no_such_file(path);
     return storage_error("could not look at", path, errno);
   }
-  if (!S_ISREG(facts.st_mode)) return fail(error_code::invalid_input, path + " is not a regular file");
+  if (auto const is_file = check_is_file(facts, path); !is_file) return std::unexpected(is_file.error());
   std::error_code ec;
   auto const absolute = std::filesystem::absolute(path, ec).lexically_normal();
   if (ec) return storage_error("could not tell the folder of", path, ec.value());
   return absolute.string();
+}
+
+result<std::string> blocking_find_program(std::string const& path) {
+  auto found = blocking_find_file(path);
+  if (found && ::access(found->c_str(), X_OK) != 0)
+    return fail(error_code::invalid_input, path + " cannot be run: " + std::strerror(errno));
+  return found;
 }
 
 result<std::string> blocking_make_private_directory(std::string const& prefix) {

@@ -22,6 +22,9 @@ result<void> blocking_make_directories(std::string const& path);
 // The absolute path of an existing regular file. Links are followed for the check only: the name stays as given.
 result<std::string> blocking_find_file(std::string const& path);
 
+// The same for a program that this user may run; `invalid_input` for a file that is none.
+result<std::string> blocking_find_program(std::string const& path);
+
 // A new folder for this user only, named by `prefix` and six letters; its path is absolute where the prefix is.
 result<std::string> blocking_make_private_directory(std::string const& prefix);
 

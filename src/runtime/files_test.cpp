@@ -124,6 +124,25 @@ TEST_F(files, a_file_is_found_under_the_name_that_it_was_given) {
   EXPECT_EQ(blocking_find_file(relative).value(), path("blob"));
 }
 
+TEST_F(files, a_program_is_a_file_that_can_be_run) {
+  ASSERT_TRUE(blocking_write_file_atomically(path("tool"), "x", 0600));
+  auto const refused = blocking_find_program(path("tool"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, error_code::invalid_input);
+  EXPECT_NE(refused.error().message.find(path("tool") + " cannot be run"), std::string::npos)
+      << refused.error().message;
+  fs::permissions(path("tool"), fs::perms::owner_all);
+  EXPECT_EQ(blocking_find_program(path("tool")).value(), path("tool"));
+  EXPECT_EQ(blocking_find_program(path("absent")).error().code, error_code::not_found);
+}
+
+TEST_F(files, says_what_stands_in_place_of_a_file) {
+  EXPECT_EQ(blocking_find_file(folder.string()).error().message, folder.string() + " is a folder");
+  EXPECT_EQ(blocking_read_file(folder.string(), 100).error().message, folder.string() + " is a folder");
+  EXPECT_EQ(blocking_read_file("/dev/null", 100).error().message, "/dev/null is not a regular file");
+  EXPECT_EQ(blocking_read_file(path("absent"), 100).error().message, "there is no file " + path("absent"));
+}
+
 TEST_F(files, a_private_folder_comes_and_goes) {
   auto const made = blocking_make_private_directory(path("run-"));
   ASSERT_TRUE(made);

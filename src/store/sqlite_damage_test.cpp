@@ -140,6 +140,7 @@ TEST(SqliteDamage, AllOfTheStateOrAClearRefusal) {
     if (outcome == "whole") continue;
     ++refused;
     EXPECT_NE(outcome.find("restore"), std::string::npos) << name << ": " << outcome;
+    EXPECT_NE(outcome.find(path), std::string::npos) << name << ": " << outcome;
     EXPECT_EQ(outcome.find("wrong"), std::string::npos) << name << ": " << outcome;
     EXPECT_EQ(read_bytes(path), bytes) << name << ": the file was touched";
   }

@@ -88,7 +88,10 @@ public:
   result<stored_state> blocking_open() override {
     sqlite_store::blocking_close();
     auto state = open();
-    if (!state) sqlite_store::blocking_close();
+    if (state) return state;
+    sqlite_store::blocking_close();
+    auto& message = state.error().message;
+    if (message.find(path_) == std::string::npos) message.insert(0, "the state database " + path_ + ": ");
     return state;
   }
 

@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
@@ -16,23 +17,38 @@ namespace {
 namespace json = boost::json;
 
 // Sanitizers and the search for programs stay as they are; everything else of the environment is the test's own.
-std::vector<std::string> environment_of(std::string const& home) {
-  std::vector<std::string> out = {"HOME=" + home, "TMPDIR=" + home, "XDG_RUNTIME_DIR=" + home};
+std::vector<std::string> environment_of(process_launch const& launch) {
+  auto out = launch.variables;
+  auto const add = [&out, &launch](std::string const& name, std::string const& value) {
+    auto const names_it = [&name](std::string const& each) { return each.starts_with(name + "="); };
+    if (std::ranges::none_of(launch.variables, names_it)) out.push_back(name + "=" + value);
+  };
+  for (char const* name : {"HOME", "TMPDIR", "XDG_RUNTIME_DIR"}) add(name, launch.home);
   for (char const* name : {"PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "ASAN_SYMBOLIZER_PATH"})
-    if (char const* value = std::getenv(name); value != nullptr) out.push_back(std::string(name) + "=" + value);
+    if (char const* value = std::getenv(name); value != nullptr) add(name, value);
+  return out;
+}
+
+child_command command_of(process_launch launch) {
+  child_command out;
+  out.environment = environment_of(launch);
+  out.program = PADDLER_BINARY;
+  out.arguments = {"paddler"};
+  if (launch.redirected) {
+    auto const& to = *launch.redirected;
+    constexpr auto script = R"(cd "$1" || exit; input=$2 errors=$3; shift 3; exec "$@" <"$input" 2>"$errors")";
+    out.program = "/bin/sh";
+    out.arguments = {"sh", "-c", script, "sh", to.folder, to.input, to.errors, PADDLER_BINARY};
+  }
+  out.arguments.insert(out.arguments.end(), launch.arguments.begin(), launch.arguments.end());
   return out;
 }
 
 } // namespace
 
-paddler_process::paddler_process(asio::any_io_executor const& executor, std::string const& home,
-                                 std::vector<std::string> arguments)
+paddler_process::paddler_process(asio::any_io_executor const& executor, process_launch launch)
     : ended_(executor), tasks_(executor, "process of the test") {
-  child_command command;
-  command.program = PADDLER_BINARY;
-  command.arguments = std::move(arguments);
-  command.arguments.insert(command.arguments.begin(), "paddler");
-  command.environment = environment_of(home);
+  auto const command = command_of(std::move(launch));
   auto child = child_process::spawn(executor, command, [this](std::string_view line) {
     output_ += line;
     output_ += '\n';

@@ -16,16 +16,24 @@
 
 namespace paddler_test {
 
-struct finished_process {
-  process_exit exit;
-  std::string output; // what it wrote to standard output and standard error
+struct process_launch {
+  // Becomes HOME, TMPDIR and XDG_RUNTIME_DIR, so that nothing of the user's is read or written.
+  std::string home;
+  std::vector<std::string> arguments;
+  std::vector<std::string> variables; // more of the environment, "NAME=VALUE" each; they win
+
+  // As a script runs it: in that folder, with these files as standard input and standard error.
+  struct redirection {
+    std::string folder, input, errors;
+  };
+
+  std::optional<redirection> redirected;
 };
 
 // Started by the constructor. Lives on one executor; stop() it before it is destroyed.
 class paddler_process {
 public:
-  // `home` becomes HOME, TMPDIR and XDG_RUNTIME_DIR, so that nothing of the user's is read or written.
-  paddler_process(asio::any_io_executor const& executor, std::string const& home, std::vector<std::string> arguments);
+  paddler_process(asio::any_io_executor const& executor, process_launch launch);
   paddler_process(paddler_process const&) = delete;
   paddler_process& operator=(paddler_process const&) = delete;
 
@@ -33,7 +41,7 @@ public:
 
   [[nodiscard]] bool has_ended() const { return exit_.has_value(); }
 
-  // What it wrote so far, standard output and standard error together.
+  // What it wrote so far, standard output and standard error together; where that is redirected, standard output only.
   [[nodiscard]] std::string const& output() const { return output_; }
 
   // The value of a field in the first log line of this event; empty where there is none yet.

@@ -19,8 +19,14 @@ void print_end_of(std::string const& name, std::string const& output) {
 } // namespace
 
 task<> process_cluster::start_balancer(std::vector<std::string> flags) {
+  return start_front("balancer", std::move(flags));
+}
+
+task<> process_cluster::start_up(std::vector<std::string> flags) { return start_front("up", std::move(flags)); }
+
+task<> process_cluster::start_front(std::string name, std::vector<std::string> flags) {
   bool const again = !api_.management().empty();
-  std::vector<std::string> arguments = {"balancer",
+  std::vector<std::string> arguments = {name,
                                         "--state-dir",
                                         state_directory(),
                                         "--inference-addr",
@@ -28,11 +34,11 @@ task<> process_cluster::start_balancer(std::vector<std::string> flags) {
                                         "--management-addr",
                                         again ? api_.management() : "127.0.0.1:0"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  auto const& started = start("balancer", std::move(arguments));
+  auto const& started = start(name, std::move(arguments));
   bool const listens = co_await eventually(patience, [&started] {
     return started.has_ended() || !started.logged("balancer.listening", "management").empty();
   });
-  require(listens && !started.has_ended(), "the balancer did not start: " + started.output());
+  require(listens && !started.has_ended(), name + " did not start: " + started.output());
   api_ = cluster_api(started.logged("balancer.listening", "inference"),
                      started.logged("balancer.listening", "management"));
 }
@@ -46,14 +52,20 @@ void process_cluster::start_agent(std::string id, std::string simulation, std::v
 }
 
 paddler_process& process_cluster::start(std::string name, std::vector<std::string> arguments) {
+  process_launch launch;
+  launch.arguments = std::move(arguments);
+  return start(std::move(name), std::move(launch));
+}
+
+paddler_process& process_cluster::start(std::string name, process_launch launch) {
   auto& place = processes_[name];
   if (place) {
     require(place->has_ended(), name + " runs already");
     ended_logs_.push_back(place->output());
   }
-  auto const home = directory_.path(name);
-  std::filesystem::create_directories(home);
-  place = std::make_unique<paddler_process>(executor_, home, std::move(arguments));
+  launch.home = directory_.path(name);
+  std::filesystem::create_directories(launch.home);
+  place = std::make_unique<paddler_process>(executor_, std::move(launch));
   return *place;
 }
 
@@ -63,11 +75,21 @@ paddler_process& process_cluster::named(std::string const& name) {
   return *at->second;
 }
 
-task<finished_process> process_cluster::run(std::vector<std::string> arguments) {
-  auto& started = start("command", std::move(arguments));
-  finished_process out;
-  out.exit = co_await started.wait_end(patience);
+task<finished_command> process_cluster::run(command_call call) {
+  constexpr auto name = "command";
+  process_launch launch;
+  launch.arguments = std::move(call.arguments);
+  launch.variables = std::move(call.variables);
+  auto const input = directory_.write("standard-input", call.input);
+  auto const errors = directory_.path("standard-error");
+  launch.redirected = {directory_.path(), input, errors};
+  auto& started = start(name, std::move(launch));
+  auto const exit = co_await started.wait_end(patience);
+  finished_command out;
+  out.code = exit.by_signal ? 128 + exit.number : exit.number;
   out.output = started.output();
+  out.errors = read_whole_file(errors);
+  processes_.erase(name); // it was told whole, and is no part of the cluster
   co_return out;
 }
 

@@ -12,6 +12,18 @@
 
 namespace paddler_test {
 
+struct command_call {
+  std::vector<std::string> arguments;
+  std::vector<std::string> variables; // of the environment, "NAME=VALUE" each
+  std::string input;                  // standard input
+};
+
+struct finished_command {
+  int code = 0; // 128 and more: the signal that ended it
+  std::string output;
+  std::string errors;
+};
+
 class process_cluster {
 public:
   explicit process_cluster(asio::any_io_executor executor) : executor_(executor) {}
@@ -23,20 +35,26 @@ public:
   // first. `flags` come after those that say where ports and state are.
   task<> start_balancer(std::vector<std::string> flags = {});
 
+  // The same for `paddler up`, which is then up(). Its flags must name a model, or --simulate.
+  task<> start_up(std::vector<std::string> flags);
+
   // Does not wait for it to connect. `simulation` as in `--simulate=...`, where answers are endless (chat.hpp); `flags`
   // come after it.
   void start_agent(std::string id, std::string simulation = {}, std::vector<std::string> flags = {});
 
   // Any other command of the binary; `name` is for logs.
   paddler_process& start(std::string name, std::vector<std::string> arguments);
+  paddler_process& start(std::string name, process_launch launch);
 
   paddler_process& balancer() { return named("balancer"); }
+
+  paddler_process& up() { return named("up"); }
 
   // An agent by its id, or what start() was told.
   paddler_process& named(std::string const& name);
 
-  // Runs a command to its end.
-  task<finished_process> run(std::vector<std::string> arguments);
+  // Runs a command to its end, in directory().
+  task<finished_command> run(command_call call);
 
   [[nodiscard]] cluster_api const& api() const { return api_; }
 
@@ -49,6 +67,8 @@ public:
   void print_logs() const;
 
 private:
+  task<> start_front(std::string name, std::vector<std::string> flags);
+
   asio::any_io_executor executor_;
   temporary_directory directory_;
   std::map<std::string, std::unique_ptr<paddler_process>> processes_;

@@ -1,5 +1,7 @@
 #include "harness/process_facts.hpp"
 
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -41,6 +43,11 @@ std::size_t resident_bytes(std::int64_t pid) {
   std::size_t resident = 0;
   in >> total >> resident;
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+bool make_children_obey_file_rights() {
+  if (::geteuid() != 0) return true;
+  return ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH) == 0;
 }
 
 std::int64_t own_pid() { return ::getpid(); }

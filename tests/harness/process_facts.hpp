@@ -17,6 +17,10 @@ std::size_t resident_bytes(std::int64_t pid);
 
 std::int64_t own_pid();
 
+// From now on this process's children obey the rights on files, also where it is root. False where the system does not
+// let it.
+bool make_children_obey_file_rights();
+
 // False where there is no such process.
 bool send_signal(std::int64_t pid, int signal);
 
