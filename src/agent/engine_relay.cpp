@@ -1,7 +1,7 @@
 #include "agent/engine_relay.hpp"
 
 #include "base/text.hpp"
-#include "net/http_client.hpp"
+#include "runtime/clock.hpp"
 #include "runtime/log.hpp"
 #include "runtime/race.hpp"
 
@@ -17,7 +17,8 @@ namespace paddler {
 namespace {
 
 constexpr auto engine_dial_limit = std::chrono::seconds(5);
-constexpr std::size_t max_kept_answer = 64 * 1024; // what is at most so long goes on in one piece
+constexpr auto line_idle_limit = std::chrono::seconds(2); // cpp-httplib closes an idle connection after 5
+constexpr std::size_t max_kept_answer = 64 * 1024;        // what is at most so long goes on in one piece
 
 struct relayed_path {
   std::string_view method;
@@ -41,7 +42,7 @@ constexpr std::array<std::string_view, 7> connection_headers{
     "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Upgrade", "Trailer", "Date"};
 
 std::vector<header_view> headers_for_engine(http_head const& head) {
-  std::vector<header_view> out{{"Host", "localhost"}, {"Connection", "close"}};
+  std::vector<header_view> out{{"Host", "localhost"}};
   for (auto const name : engine_headers)
     if (head.has_header(name)) out.push_back({name, head.header(name)});
   return out;
@@ -69,10 +70,10 @@ task<> refuse(http_exchange& exchange, unsigned status, std::string_view reason,
   co_await exchange.respond_error(status, detail, headers);
 }
 
-// Passes the pieces on as they come; no piece is kept or copied.
+// Passes the pieces on as they come; no piece is kept or copied. The head goes with the first one: the balancer can do
+// nothing with it alone.
 task<relay_end> pass_stream(http_exchange& exchange, http_connection& engine, http_response_head const& head) {
-  if (!co_await exchange.start_stream(static_cast<unsigned>(head.status), headers_of_answer(head)))
-    co_return relay_end::balancer_gone;
+  exchange.prepare_stream(static_cast<unsigned>(head.status), headers_of_answer(head));
   for (;;) {
     auto const piece = co_await engine.read_body_some();
     if (!piece) co_return relay_end::engine_failed;
@@ -92,17 +93,49 @@ task<relay_end> pass_whole(http_exchange& exchange, http_connection& engine, htt
   co_return relay_end::answered;
 }
 
-task<relay_end> pass_answer(http_exchange& exchange, http_connection& engine) {
-  auto const head = co_await engine.read_head();
-  if (!head) co_return relay_end::engine_failed;
-  auto const length = (*head)->content_length;
-  if (length && *length <= max_kept_answer) co_return co_await pass_whole(exchange, engine, **head);
-  co_return co_await pass_stream(exchange, engine, **head);
+task<relay_end> pass_answer(http_exchange& exchange, http_connection& engine, http_response_head const& head) {
+  auto const length = head.content_length;
+  if (length && *length <= max_kept_answer) co_return co_await pass_whole(exchange, engine, head);
+  co_return co_await pass_stream(exchange, engine, head);
 }
+
+// However the request ends, cancelled too: a connection with half an answer is closed, which frees the engine's slot.
+class settle_at_end {
+public:
+  explicit settle_at_end(engine_line& line) : line_(line) {}
+
+  ~settle_at_end() { line_.settle(); }
+
+  settle_at_end(settle_at_end const&) = delete;
+  settle_at_end& operator=(settle_at_end const&) = delete;
+
+private:
+  engine_line& line_;
+};
 
 task<relay_end> refuse_for_engine(http_exchange& exchange, error const& why) {
   co_await refuse(exchange, 502, "engine", why.message);
   co_return relay_end::engine_failed;
+}
+
+// The engine may have closed a kept connection just when the request came: nothing was done on it, so once more on a
+// new one.
+task<relay_end> ask_engine(http_exchange& exchange, ready_engine const& engine, engine_line& line,
+                           std::string_view body) {
+  auto const& request = exchange.head();
+  auto const headers = headers_for_engine(request);
+  for (;;) {
+    auto const connection = co_await line.open(engine);
+    if (!connection) co_return co_await refuse_for_engine(exchange, connection.error());
+    auto const sent = co_await (*connection)->send(request.method, request.target, headers, body);
+    if (!sent && !line.reused()) co_return co_await refuse_for_engine(exchange, sent.error());
+    if (sent) {
+      auto const answer = co_await (*connection)->read_head();
+      if (answer) co_return co_await pass_answer(exchange, **connection, **answer);
+      if (!line.reused() || (*connection)->answer_begun()) co_return relay_end::engine_failed;
+    }
+    line.close();
+  }
 }
 
 } // namespace
@@ -112,7 +145,22 @@ bool is_relayed(std::string_view method, std::string_view path) {
                              [&](relayed_path const& each) { return each.method == method && each.path == path; });
 }
 
-task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& engine) {
+task<result<http_connection*>> engine_line::open(ready_engine const& engine) {
+  reused_ = connection_ && mono_now() - idle_since_ < line_idle_limit;
+  if (reused_) co_return connection_.get();
+  connection_.reset();
+  auto stream = co_await connect_unix(engine.socket_path, engine_dial_limit);
+  if (!stream) co_return std::unexpected(stream.error());
+  connection_ = std::make_unique<http_connection>(std::move(*stream), std::string(), engine_client());
+  co_return connection_.get();
+}
+
+void engine_line::settle() {
+  if (connection_ && !connection_->reusable()) connection_.reset();
+  idle_since_ = mono_now();
+}
+
+task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& engine, engine_line& line) {
   auto const& head = exchange.head();
   auto const body = co_await exchange.read_body();
   if (!body) {
@@ -128,13 +176,8 @@ task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& eng
     co_await refuse(exchange, 409, "version", "the engine runs version " + version + " by now");
     co_return relay_end::answered;
   }
-  auto stream = co_await connect_unix(engine.socket_path, engine_dial_limit);
-  if (!stream) co_return co_await refuse_for_engine(exchange, stream.error());
-  http_connection connection(std::move(*stream), {}, engine_client());
-  auto const headers = headers_for_engine(head);
-  if (auto const sent = co_await connection.send(head.method, head.target, headers, *body); !sent)
-    co_return co_await refuse_for_engine(exchange, sent.error());
-  auto const end = co_await unless(pass_answer(exchange, connection), exchange.wait_client_gone());
+  settle_at_end const settles(line);
+  auto const end = co_await unless(ask_engine(exchange, engine, line, *body), exchange.wait_client_gone());
   if (end != relay_end::answered) exchange.abort();
   co_return end.value_or(relay_end::balancer_gone);
 }

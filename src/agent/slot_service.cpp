@@ -1,6 +1,5 @@
 #include "agent/slot_service.hpp"
 
-#include "agent/engine_relay.hpp"
 #include "agent/slot_dial.hpp"
 #include "base/backoff.hpp"
 #include "runtime/clock.hpp"
@@ -95,13 +94,14 @@ task<bool> slot_service::serve_once(std::shared_ptr<slot_target const> target, i
   auto stream = std::move((*dialled)->stream);
   auto initial = std::move((*dialled)->initial_bytes);
   bool served = false;
+  engine_line line;
   auto service = std::make_shared<http_service>();
   service->limits.idle_timeout = service->limits.head_timeout = never;
   service->limits.body_bytes = limits_.body_bytes;
   service->limits.write_silence = limits_.write_silence;
-  service->handler = [this, target, &served](http_exchange& exchange) {
+  service->handler = [this, &target, &line, &served](http_exchange& exchange) {
     served = true;
-    return answer(exchange, target);
+    return answer(exchange, *target, line);
   };
   auto const session = sessions_.emplace(sessions_.end());
   co_await serve_connection(std::move(stream), std::move(initial), std::move(service), &*session);
@@ -109,10 +109,10 @@ task<bool> slot_service::serve_once(std::shared_ptr<slot_target const> target, i
   co_return served;
 }
 
-task<> slot_service::answer(http_exchange& exchange, std::shared_ptr<slot_target const> target) {
+task<> slot_service::answer(http_exchange& exchange, slot_target const& target, engine_line& line) {
   busy_mark const busy(*this);
-  auto const end = co_await relay_to_engine(exchange, target->engine);
-  if (end == relay_end::engine_failed) tell_.engine_failed(target->engine);
+  auto const end = co_await relay_to_engine(exchange, target.engine, line);
+  if (end == relay_end::engine_failed) tell_.engine_failed(target.engine);
 }
 
 void slot_service::count(int change) {

@@ -1,6 +1,7 @@
 // The slot connections: one for each slot of a ready engine, kept open in reserve, dialled again when they end.
 #pragma once
 #include "agent/agent_config.hpp"
+#include "agent/engine_relay.hpp"
 #include "agent/slot_target.hpp"
 #include "base/random.hpp"
 #include "base/time.hpp"
@@ -48,7 +49,7 @@ private:
 
   task<> keep(std::size_t index);
   task<bool> serve_once(std::shared_ptr<slot_target const> target, int failures);
-  task<> answer(http_exchange& exchange, std::shared_ptr<slot_target const> target);
+  task<> answer(http_exchange& exchange, slot_target const& target, engine_line& line);
   task<> another_target(std::shared_ptr<slot_target const> than);
   void count(int change);
   void note_failure(error const& why, slot_target const& target);

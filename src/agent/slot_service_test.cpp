@@ -66,8 +66,8 @@ public:
     auto request = co_await next_request();
     std::vector<header_view> const headers{{"Content-Type", "text/event-stream"}};
     co_await request->exchange.start_stream(200, headers);
-    EXPECT_EQ(co_await slot.status(), 200);
     co_await request->exchange.write_chunk("data: a\n\n");
+    EXPECT_EQ(co_await slot.status(), 200);
     EXPECT_EQ(co_await slot.piece(), "data: a\n\n");
     co_return request;
   }
@@ -106,6 +106,28 @@ TEST_F(SlotServiceTest, PassesRequestsAndAnswersOn) {
       EXPECT_TRUE(slot->connection->reusable());
     }
     EXPECT_THAT(t.busy_seen, ::testing::ElementsAre(1, 0, 1, 0, 1, 0));
+  });
+}
+
+TEST_F(SlotServiceTest, KeepsItsConnectionToTheEngine) {
+  run([](SlotServiceTest& t) -> task<> {
+    t.it.serve(t.target(3, 1));
+    auto const slot = co_await t.balancer.next_slot();
+    for (int i = 0; i < 3; ++i) {
+      co_await t.expect_served(*slot);
+      EXPECT_EQ(t.engine.connections(), 1U);
+    }
+    co_await t.engine.stop();
+    auto again = listener::unix_socket(t.loop.executor(), t.socket).value();
+    held_server second(t.loop.executor(), std::move(again));
+    co_await slot->send("/v1/chat/completions");
+    auto const request = co_await next_of(second.requests); // on a new connection: nobody notices
+    co_await request->exchange.respond(200, {}, "{2}");
+    request->release();
+    EXPECT_EQ(co_await slot->status(), 200);
+    EXPECT_EQ(co_await slot->rest(), "{2}");
+    EXPECT_EQ(t.engine_failures, 0);
+    co_await second.stop();
   });
 }
 

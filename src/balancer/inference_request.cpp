@@ -84,8 +84,8 @@ task<> inference_request::watch_client() {
     bool const silent = mono_now() - last_write_ >= limits_.comment_interval;
     if (!asked_.stream.value_or(false) || writing_ || !silent) continue;
     writing_ = true;
-    bool sent = committed_ || co_await start_stream(200, event_stream, nullptr);
-    if (sent) sent = co_await exchange_.write_chunk(waiting_comment);
+    if (!committed_) prepare_stream(200, event_stream, nullptr);
+    bool const sent = co_await exchange_.write_chunk(waiting_comment);
     writing_ = false;
     last_write_ = mono_now();
     changed_.notify_all();
@@ -169,7 +169,7 @@ inference_request::relay_whole(http_connection& engine, http_response_head const
     if (piece->empty()) break;
     kept.append(piece->data(), piece->size());
     if (kept.size() <= max_kept_answer) continue;
-    if (!co_await start_stream(status, content_type, &decision)) co_return std::nullopt;
+    prepare_stream(status, content_type, &decision);
     if (!co_await write_to_client(kept, {}, position::middle)) co_return std::nullopt;
     co_return co_await relay_rest(engine);
   }
@@ -201,8 +201,7 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
     std::string_view const bytes{piece->data(), piece->size()};
     auto const whole = done ? events.finish(bytes) : events.feed(bytes);
     if (whole.empty() && !done) continue;
-    if (!committed_ && !co_await start_stream(static_cast<unsigned>(head.status), event_stream, &decision))
-      co_return std::nullopt;
+    if (!committed_) prepare_stream(static_cast<unsigned>(head.status), event_stream, &decision);
     if (!delivered_) core_.apply(attempt_first_byte{id_, decision.number});
     delivered_ = true;
     auto const where = done ? position::last : position::middle;
@@ -255,11 +254,10 @@ task<bool> inference_request::write_to_client(std::string_view first, std::strin
   co_return written;
 }
 
-task<bool> inference_request::start_stream(unsigned status, std::string_view content_type,
-                                           run_request const* decision) {
+// The head leaves with the first piece.
+void inference_request::prepare_stream(unsigned status, std::string_view content_type, run_request const* decision) {
   committed_ = true;
-  auto const headers = answer_headers(content_type, decision);
-  co_return co_await exchange_.start_stream(status, headers);
+  exchange_.prepare_stream(status, answer_headers(content_type, decision));
 }
 
 std::vector<header_view> inference_request::answer_headers(std::string_view content_type, run_request const* decision) {

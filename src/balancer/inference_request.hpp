@@ -54,7 +54,7 @@ private:
   task<> tell_failure();
   enum class position { middle, last };
   task<bool> write_to_client(std::string_view first, std::string_view second, position where);
-  task<bool> start_stream(unsigned status, std::string_view content_type, run_request const* decision);
+  void prepare_stream(unsigned status, std::string_view content_type, run_request const* decision);
   std::vector<header_view> answer_headers(std::string_view content_type, run_request const* decision);
   attempt_outcome lost(error const& cause) const;
 

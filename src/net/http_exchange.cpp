@@ -29,11 +29,13 @@ constexpr std::string_view end_of_line = "\r\n";
 constexpr std::string_view end_of_stream = "0\r\n\r\n";
 constexpr std::string_view end_of_chunk_and_stream = "\r\n0\r\n\r\n";
 constexpr std::size_t usual_pieces = 6;
+constexpr std::size_t around_pieces = 3; // the answer's head (or nothing), the size line, the tail
 
-void frame_chunk(std::span<asio::const_buffer> out, chunk_size_line const& size,
+void frame_chunk(std::span<asio::const_buffer> out, asio::const_buffer head, chunk_size_line const& size,
                  std::span<asio::const_buffer const> pieces, std::string_view tail) {
-  out.front() = size.buffer();
-  for (std::size_t i = 0; i < pieces.size(); ++i) out[i + 1] = pieces[i];
+  out[0] = head;
+  out[1] = size.buffer();
+  for (std::size_t i = 0; i < pieces.size(); ++i) out[i + 2] = pieces[i];
   out.back() = asio::buffer(tail);
 }
 
@@ -118,14 +120,19 @@ task<bool> http_exchange::respond_error(error const& why, header_list headers) {
 }
 
 task<bool> http_exchange::start_stream(unsigned status, header_list headers) {
+  prepare_stream(status, headers);
+  return session_.send_waiting_head();
+}
+
+void http_exchange::prepare_stream(unsigned status, header_list headers) {
   auto& s = session_;
-  if (s.answer_ == http_session::answer_state::none) {
-    s.chunked_answer_ = s.head_.version == 11;
-    if (!s.chunked_answer_) s.close_after_ = true;
-    s.compose_head(status, headers);
-    s.finish_stream_head();
-  }
-  return s.send_stream_head();
+  if (s.answer_ != http_session::answer_state::none) return;
+  s.chunked_answer_ = s.head_.version == 11;
+  if (!s.chunked_answer_) s.close_after_ = true;
+  s.compose_head(status, headers);
+  s.finish_stream_head();
+  s.answer_ = http_session::answer_state::streaming;
+  s.head_waits_ = true;
 }
 
 task<bool> http_exchange::write_chunk(std::span<asio::const_buffer const> pieces) {
@@ -146,8 +153,10 @@ task<bool> http_exchange::finish_stream(std::span<asio::const_buffer const> last
   if (asio::buffer_size(last) > 0) {
     sent = co_await s.send_chunk(last, end_of_chunk_and_stream);
   } else if (s.chunked_answer_ && !s.head_request_) {
-    std::array<asio::const_buffer, 1> const end{asio::buffer(end_of_stream)};
+    std::array<asio::const_buffer, 2> const end{s.take_waiting_head(), asio::buffer(end_of_stream)};
     sent = co_await s.send(end);
+  } else {
+    sent = co_await s.send_waiting_head();
   }
   if (sent) s.answer_ = http_session::answer_state::done;
   co_return sent;
@@ -157,17 +166,20 @@ task<bool> http_exchange::finish_stream(std::span<asio::const_buffer const> last
 task<bool> http_session::send_chunk(std::span<asio::const_buffer const> pieces, std::string_view tail) {
   if (answer_ != answer_state::streaming) co_return false;
   auto const size = asio::buffer_size(pieces);
-  if (size == 0 || head_request_) co_return true;
-  if (!chunked_answer_) co_return co_await send(pieces);
+  if (size == 0) co_return true;
+  if (head_request_ || !chunked_answer_) {
+    if (!co_await send_waiting_head() || head_request_) co_return answer_ == answer_state::streaming;
+    co_return co_await send(pieces);
+  }
   chunk_size_line const line(size);
   if (pieces.size() <= usual_pieces) {
-    std::array<asio::const_buffer, usual_pieces + 2> framed;
-    auto const used = std::span(framed).first(pieces.size() + 2);
-    frame_chunk(used, line, pieces, tail);
+    std::array<asio::const_buffer, usual_pieces + around_pieces> framed;
+    auto const used = std::span(framed).first(pieces.size() + around_pieces);
+    frame_chunk(used, take_waiting_head(), line, pieces, tail);
     co_return co_await send(used);
   }
-  std::vector<asio::const_buffer> framed(pieces.size() + 2);
-  frame_chunk(framed, line, pieces, tail);
+  std::vector<asio::const_buffer> framed(pieces.size() + around_pieces);
+  frame_chunk(framed, take_waiting_head(), line, pieces, tail);
   co_return co_await send(framed);
 }
 

@@ -82,6 +82,7 @@ public:
   // An answer in pieces: chunked, or until the end of the connection for HTTP/1.0. Each write_chunk() is one system
   // call and one chunk on the wire; empty ones write nothing.
   task<bool> start_stream(unsigned status, header_list headers);
+  void prepare_stream(unsigned status, header_list headers); // the same, but the head leaves with the first piece
   task<bool> write_chunk(std::span<asio::const_buffer const> pieces);
   task<bool> write_chunk(std::string_view piece);
   task<bool> finish_stream();

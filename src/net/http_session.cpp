@@ -150,6 +150,7 @@ void http_session::begin_request() {
   answer_ = answer_state::none;
   continue_sent_ = false;
   close_after_ = false;
+  head_waits_ = false;
   body_received_ = 0;
   body_waited_ = {};
   head_request_ = head_.method == "HEAD";
@@ -268,10 +269,13 @@ task<bool> http_session::send_whole(std::string_view body) {
 
 task<bool> http_session::send_kept(std::string body) { co_return co_await send_whole(body); }
 
-task<bool> http_session::send_stream_head() {
-  if (answer_ != answer_state::none) co_return false;
-  answer_ = answer_state::streaming;
-  std::array<asio::const_buffer, 1> const head{asio::buffer(out_)};
+asio::const_buffer http_session::take_waiting_head() {
+  return std::exchange(head_waits_, false) ? asio::const_buffer(out_.data(), out_.size()) : asio::const_buffer();
+}
+
+task<bool> http_session::send_waiting_head() {
+  if (!head_waits_) co_return answer_ == answer_state::streaming;
+  std::array<asio::const_buffer, 1> const head{take_waiting_head()};
   co_return co_await send(head);
 }
 

@@ -34,7 +34,8 @@ private:
   task<bool> send(std::span<asio::const_buffer const> buffers);
   task<bool> send_whole(std::string_view body);
   task<bool> send_kept(std::string body);
-  task<bool> send_stream_head();
+  task<bool> send_waiting_head();
+  asio::const_buffer take_waiting_head();
   task<bool> send_chunk(std::span<asio::const_buffer const> pieces, std::string_view tail);
   void begin_request();
   void compose_head(unsigned status, header_list headers);
@@ -68,6 +69,7 @@ private:
   bool close_after_ = false;
   bool head_request_ = false;
   bool chunked_answer_ = false;
+  bool head_waits_ = false; // a stream's head, for its first piece
 };
 
 } // namespace paddler
