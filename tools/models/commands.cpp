@@ -78,13 +78,14 @@ void add_broken(CLI::App& app, arguments& given) {
 }
 
 void add_demo(CLI::App& app, arguments& given) {
-  auto* const command = app.add_subcommand("demo", "The demo model, trained from scratch: takes a quarter of an hour");
+  auto* const command = app.add_subcommand("demo", "The demo model, trained from scratch: takes twenty minutes");
   command->add_option("--corpus", given.demo.corpus, "Folder with the text tables")
       ->required()
       ->check(CLI::ExistingDirectory);
   command->add_option("--steps", given.demo.steps, "Training steps")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
+  command->add_option("--rate", given.demo.rate, "Peak rate of learning")->capture_default_str();
   command->add_option("--threads", given.demo.threads, "Threads; other numbers may give other bytes")
       ->capture_default_str()
       ->check(CLI::Range(1, 256));

@@ -118,11 +118,21 @@ result<void> write_demo_model(demo_model_options const& options, std::filesystem
   progress << "vocabulary: " << words.size() << " tokens" << std::endl;
 
   dialogue_writer writer(*tables, options.seed);
-  training_options training{.shape = shape, .steps = options.steps, .threads = options.threads, .seed = options.seed};
-  batch_maker batches(training.batch, [&] { return tokens->sequence(writer.next()); });
+  training_options training{.shape = shape,
+                            .steps = options.steps,
+                            .peak_rate = options.rate,
+                            .threads = options.threads,
+                            .seed = options.seed};
+  int step = 0;
+  auto const learned = [&] { return static_cast<double>(step) / options.steps; };
+  batch_maker batches(training.batch, [&] { return tokens->sequence(writer.next(learned())); });
+  auto const next_batch = [&] {
+    auto batch = batches.next();
+    ++step;
+    return batch;
+  };
   trainer train(training);
-  train.run([&] { return batches.next(); },
-            [&](training_progress const& now) { report_to(progress, now, options.steps); });
+  train.run(next_batch, [&](training_progress const& now) { report_to(progress, now, options.steps); });
 
   model_file file;
   describe_demo(file, shape, words);

@@ -10,7 +10,8 @@ namespace paddler {
 
 struct demo_model_options {
   std::filesystem::path corpus; // the folder with the text tables
-  int steps = 1800;
+  int steps = 6000;
+  float rate = 3e-3F;
   int threads = 1;
   std::uint64_t seed = 1;
 };

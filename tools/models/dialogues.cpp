@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace paddler {
@@ -17,8 +18,12 @@ constexpr double asked_for_more = 0.3;
 constexpr double asked_again = 0.35;
 constexpr double word_before = 0.15;
 constexpr double word_after = 0.1;
+constexpr double word_between = 0.2;
 constexpr double made_up_noun = 0.35;
-constexpr int most_turns = 5;
+constexpr std::size_t most_turns = 5;
+constexpr double short_until = 0.2;     // of the progress: conversations of one turn
+constexpr double repeat_at_first = 0.3; // falls to
+constexpr double repeat_at_last = 0.05; // at the end of the short conversations
 constexpr int highest_count = 20;
 
 result<std::vector<corpus_topic>> read_topics(corpus_file const& file) {
@@ -55,11 +60,19 @@ result<void> read_values(corpus_file const& file, std::span<destination const> d
 
 result<void> read_phrases(corpus_file const& file, dialogue_tables& tables) {
   std::vector<std::string> nothing;
-  std::array const to{
-      destination{&tables.explain, "explain", "ask"}, destination{&tables.explain_here, "explain-here", "ask"},
-      destination{&tables.again, "again", "ask"},     destination{&tables.more, "more", "ask"},
-      destination{&nothing, "more", "nothing"},       destination{&tables.before, "before", "say"},
-      destination{&tables.after, "after", "say"},     destination{&tables.instructions, "instructions", "say"}};
+  std::array const to{destination{&tables.explain, "explain", "ask"},
+                      destination{&tables.explain_here, "explain-here", "ask"},
+                      destination{&tables.again, "again", "ask"},
+                      destination{&tables.more, "more", "ask"},
+                      destination{&nothing, "more", "nothing"},
+                      destination{&tables.repeat, "repeat", "ask"},
+                      destination{&tables.count_up, "count-up", "ask"},
+                      destination{&tables.count_between, "count-between", "ask"},
+                      destination{&tables.count_down, "count-down", "ask"},
+                      destination{&tables.before, "before", "say"},
+                      destination{&tables.after, "after", "say"},
+                      destination{&tables.fillers, "fillers", "say"},
+                      destination{&tables.instructions, "instructions", "say"}};
   if (auto const read = read_values(file, to); !read) return read;
   tables.nothing_more = nothing.front();
   return {};
@@ -117,13 +130,15 @@ result<dialogue_tables> read_dialogue_tables(std::filesystem::path const& folder
 dialogue_writer::dialogue_writer(dialogue_tables const& tables, std::uint64_t seed)
     : tables_(tables), choose_(seed), tools_(tables.tools, choose_) {}
 
-conversation dialogue_writer::next() {
+conversation dialogue_writer::next(double progress) {
   state now;
+  now.progress = progress;
   tools_.forget();
   if (choose_.chance(with_instructions)) now.talk.instructions = choose_.pick(tables_.instructions);
   if (choose_.chance(with_tools)) tools_.give_tools(now.talk);
   static constexpr std::array<double, most_turns> turns{0.36, 0.25, 0.19, 0.12, 0.08};
-  for (auto left = choose_.weighted(turns) + 1; left > 0; --left) {
+  auto const most = progress < short_until ? 1U : most_turns;
+  for (auto left = std::min<std::size_t>(choose_.weighted(turns) + 1, most); left > 0; --left) {
     add_turn(now);
     if (!now.talk.messages.back().calls.empty()) break; // a call that nobody answers ends a conversation
   }
@@ -131,6 +146,8 @@ conversation dialogue_writer::next() {
 }
 
 void dialogue_writer::add_turn(state& now) {
+  auto const rest = std::max(0.0, 1 - now.progress / short_until);
+  if (choose_.chance(repeat_at_last + (repeat_at_first - repeat_at_last) * rest)) return repeat_turn(now);
   if (tools_.has_tools() && choose_.chance(tool_turn_with_tools)) {
     now.topic = nullptr;
     return tools_.add_turn(now.talk);
@@ -159,7 +176,17 @@ std::string dialogue_writer::decorated(std::string question) {
     auto const word = choose_.pick(tables_.after);
     question += word.starts_with(',') ? word : " " + word;
   }
+  if (choose_.chance(word_between)) add_filler(question);
   return as_typed(std::move(question), choose_);
+}
+
+// Before one of its words.
+void dialogue_writer::add_filler(std::string& question) {
+  std::vector<std::size_t> words;
+  for (std::size_t i = 0; i < question.size(); ++i) {
+    if (question[i] == ' ') words.push_back(i);
+  }
+  if (!words.empty()) question.insert(choose_.pick(words), " " + choose_.pick(tables_.fillers));
 }
 
 std::string dialogue_writer::topic_question(state const& now, corpus_topic const& topic) {
@@ -217,29 +244,32 @@ void dialogue_writer::count_turn(state& now) {
     for (int step = from < to ? 1 : -1; from != to;) text += ", " + std::to_string(from += step);
     return text + ".";
   };
-  static std::vector<std::string> const up{
-      "Count to {n}.",           "Please count to {n}.", "Can you count to {n}?",
-      "Count up to {n}.",        "Count from 1 to {n}.", "Count from one to {n}.",
-      "Could you count to {n}?", "count to {n}",         "List the numbers from 1 to {n}.",
-      "Count until {n}.",        "Now count to {n}."};
-  static std::vector<std::string> const between{"Count from {m} to {n}.", "Please count from {m} to {n}.",
-                                                "List the numbers from {m} to {n}.", "Can you count from {m} to {n}?"};
-  static std::vector<std::string> const down{"Count down from {n}.", "Count backwards from {n}.",
-                                             "Count down from {n} to 1.", "Please count down from {n}.",
-                                             "Can you count backwards from {n}?"};
   static constexpr std::array<double, 4> kinds{0.6, 0.18, 0.14, 0.08};
   now.topic = nullptr;
-  int const to = choose_.between(2, highest_count);
-  int const from = choose_.between(1, to - 1);
+  int const to = choose_.between(1, highest_count);
+  int const from = choose_.between(1, to);
   switch (choose_.weighted(kinds)) {
-  case 0: return exchange(now, decorated(fill(choose_.pick(up), {{"n", name(to)}})), list(1, to));
+  case 0: return exchange(now, decorated(fill(choose_.pick(tables_.count_up), {{"n", name(to)}})), list(1, to));
   case 1:
-    return exchange(now, decorated(fill(choose_.pick(between), {{"m", name(from)}, {"n", name(to)}})), list(from, to));
-  case 2: return exchange(now, decorated(fill(choose_.pick(down), {{"n", name(to)}})), list(to, 1));
+    return exchange(now, decorated(fill(choose_.pick(tables_.count_between), {{"m", name(from)}, {"n", name(to)}})),
+                    list(from, to));
+  case 2: return exchange(now, decorated(fill(choose_.pick(tables_.count_down), {{"n", name(to)}})), list(to, 1));
   default: break;
   }
   auto const far = std::to_string(choose_.between(highest_count + 1, 999));
-  exchange(now, decorated(fill(choose_.pick(up), {{"n", far}})), "I only count to twenty: " + list(1, highest_count));
+  exchange(now, decorated(fill(choose_.pick(tables_.count_up), {{"n", far}})),
+           "I only count to twenty: " + list(1, highest_count));
+}
+
+void dialogue_writer::repeat_turn(state& now) {
+  std::string words;
+  for (int left = choose_.between(1, 8); left > 0; --left) {
+    auto const word = choose_.chance(0.15) ? std::to_string(choose_.between(0, 999)) : noun();
+    words += (words.empty() ? "" : " ") + word;
+  }
+  if (choose_.chance(0.3)) words = to_lower(words);
+  exchange(now, fill(choose_.pick(tables_.repeat), {{"", words}}), words);
+  now.topic = nullptr;
 }
 
 void dialogue_writer::story_turn(state& now) {

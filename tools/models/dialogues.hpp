@@ -24,7 +24,8 @@ struct corpus_topic {
 struct dialogue_tables {
   std::vector<corpus_topic> topics;
   std::vector<corpus_topic> smalltalk;
-  std::vector<std::string> explain, explain_here, again, more, before, after, instructions;
+  std::vector<std::string> explain, explain_here, again, more, repeat, before, after, fillers, instructions;
+  std::vector<std::string> count_up, count_between, count_down;
   std::vector<std::string> unknown_questions, sums, nouns;
   std::vector<std::string> story_questions, story_about, stories;
   std::vector<std::string> names, friends, animals, other_animals, places, things, adjectives;
@@ -39,7 +40,9 @@ class dialogue_writer {
 public:
   dialogue_writer(dialogue_tables const& tables, std::uint64_t seed);
 
-  conversation next();
+  // `progress`, from 0 to 1, says how much has been learned: conversations begin short, with much to repeat, from which
+  // a model learns to copy.
+  conversation next(double progress = 1);
 
 private:
   // What the conversation has come to.
@@ -47,6 +50,7 @@ private:
     conversation talk;
     corpus_topic const* topic = nullptr; // of the last answer, if one can ask for more
     bool told_more = false;
+    double progress = 1;
   };
 
   void add_turn(state& now);
@@ -57,8 +61,10 @@ private:
   void unknown_turn(state& now);
   void count_turn(state& now);
   void story_turn(state& now);
+  void repeat_turn(state& now);
   std::string topic_question(state const& now, corpus_topic const& topic);
   std::string decorated(std::string question);
+  void add_filler(std::string& question);
   std::string noun();
 
   dialogue_tables const& tables_;

@@ -1,12 +1,21 @@
 #include "models/evaluation.hpp"
 
+#include <sstream>
+
 namespace paddler {
 namespace {
 
-std::string tool_definition(std::string const& name) {
-  auto const what = name.substr(name.find('_') + 1);
-  return R"({"type": "function", "function": {"name": ")" + name + R"(", "description": "Get the )" + what +
-         R"( in a city", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}})";
+// Of "NAME PARAMETER DESCRIPTION".
+std::string tool_definition(std::string const& given) {
+  std::istringstream words(given);
+  std::string name;
+  std::string parameter;
+  std::string description;
+  words >> name >> parameter >> std::ws;
+  std::getline(words, description);
+  return R"({"type": "function", "function": {"name": ")" + name + R"(", "description": ")" + description +
+         R"(", "parameters": {"type": "object", "properties": {")" + parameter +
+         R"(": {"type": "string"}}, "required": [")" + parameter + R"("]}}})";
 }
 
 std::string as_text(chat_message const& message) {
@@ -34,7 +43,7 @@ private:
     } else if (key == "tool") {
       talk_.tools.push_back(tool_definition(value));
     } else if (key == "user" || key == "result") {
-      return ask({key == "user" ? "user" : "tool", value, {}});
+      ask({key == "user" ? "user" : "tool", value, {}});
     } else if (key == "expect" && !answers_.empty()) {
       check(value);
     } else {
@@ -44,14 +53,17 @@ private:
     return {};
   }
 
-  result<void> ask(chat_message said) {
+  void ask(chat_message said) {
     auto const question = said.content;
     talk_.messages.push_back(std::move(said));
     auto answer = model_.answer(talk_);
-    if (!answer) return std::unexpected(answer.error());
-    answers_.push_back({section_.name, question, as_text(*answer), {}});
-    talk_.messages.push_back(*std::move(answer));
-    return {};
+    if (answer) {
+      answers_.push_back({section_.name, question, as_text(*answer), {}});
+      talk_.messages.push_back(*std::move(answer));
+    } else {
+      answers_.push_back({section_.name, question, describe(answer.error()), "an answer"});
+      talk_.messages.push_back({"assistant", "", {}});
+    }
   }
 
   void check(std::string const& expected) {

@@ -19,7 +19,8 @@ public:
   bool chance(double probability) { return random_.unit() < probability; }
 
   int between(int low, int high) {
-    return low + static_cast<int>(random_.below(static_cast<std::uint64_t>(high - low + 1)));
+    auto const choices = std::int64_t{high} - low + 1;
+    return low + static_cast<int>(index(static_cast<std::size_t>(choices)));
   }
 
   std::size_t index(std::size_t size) { return static_cast<std::size_t>(random_.below(size)); }

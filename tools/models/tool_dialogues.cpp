@@ -11,6 +11,9 @@ namespace {
 // How often the conversations take a turn; chosen by trying.
 constexpr double one_tool_only = 0.35;
 constexpr double useless_tool_too = 0.2;
+constexpr double usual_name = 0.45;
+constexpr double made_up_name = 0.3; // of a tool that is the only one of use
+constexpr double made_up_parameter = 0.15;
 constexpr double same_kind_again = 0.6;
 constexpr double no_city_named = 0.12;
 constexpr double real_city = 0.5;
@@ -43,8 +46,8 @@ private:
 };
 
 tool_words read_words(table_reader& from, std::string_view section) {
-  return {from.all(section, "name"), from.all(section, "parameter"), from.all(section, "describe"),
-          from.all(section, "ask"),  from.all(section, "again"),     from.all(section, "ask-nowhere")};
+  return {from.all(section, "name"), from.all(section, "noun"),  from.all(section, "describe"),
+          from.all(section, "ask"),  from.all(section, "again"), from.all(section, "ask-nowhere")};
 }
 
 std::string two_digits(int number) { return (number < 10 ? "0" : "") + std::to_string(number); }
@@ -63,6 +66,9 @@ result<tool_tables> read_tool_tables(corpus_file const& tools, corpus_file const
   tables.sky_there_is = from.all("weather", "there-is");
   tables.city_replies = from.all("city-reply", "ask");
   tables.errors = from.all("errors", "say");
+  tables.parameters = from.all("parameters", "name");
+  tables.verbs = from.all("tool-names", "verb");
+  tables.adjectives = from.all("tool-names", "adjective");
   tables.other_names = from.all("other-tools", "name");
   tables.other_parameters = from.all("other-tools", "parameter");
   tables.other_descriptions = from.all("other-tools", "describe");
@@ -89,16 +95,38 @@ void tool_dialogues::forget() {
 void tool_dialogues::give_tools(conversation& talk) {
   bool const one = choose_.chance(one_tool_only);
   bool const weather_first = choose_.chance(0.5);
-  if (weather_first) weather_ = give(talk, tables_.weather);
+  if (weather_first) weather_ = give(talk, tables_.weather, one);
   if (choose_.chance(useless_tool_too)) give_useless(talk);
-  if (!one || !weather_first) time_ = give(talk, tables_.time);
-  if (!one && !weather_first) weather_ = give(talk, tables_.weather);
+  if (!one || !weather_first) time_ = give(talk, tables_.time, one);
+  if (!one && !weather_first) weather_ = give(talk, tables_.weather, one);
 }
 
-tool_dialogues::given_tool tool_dialogues::give(conversation& talk, tool_words const& words) {
-  given_tool tool{choose_.pick(words.names), choose_.pick(words.parameters)};
+tool_dialogues::given_tool tool_dialogues::give(conversation& talk, tool_words const& words, bool alone) {
+  auto const parameter =
+      choose_.chance(made_up_parameter) ? to_lower(invented_city()) : choose_.pick(tables_.parameters);
+  given_tool tool{tool_name(words, alone), parameter};
   talk.tools.push_back(definition(tool.name, choose_.pick(words.descriptions), tool.parameter));
   return tool;
+}
+
+// Of several tools the name has to tell which is which; it stands before the description.
+std::string tool_dialogues::tool_name(tool_words const& words, bool alone) {
+  if (choose_.chance(usual_name)) return choose_.pick(words.names);
+  if (alone && choose_.chance(made_up_name)) return to_lower(invented_city());
+  return name_of_words(words);
+}
+
+// "get_current_weather", "weatherLookup" and the like.
+std::string tool_dialogues::name_of_words(tool_words const& words) {
+  std::vector<std::string> parts{choose_.chance(0.2) ? to_lower(invented_city()) : choose_.pick(tables_.verbs)};
+  if (choose_.chance(0.3)) parts.push_back(choose_.pick(tables_.adjectives));
+  parts.push_back(choose_.pick(words.nouns));
+  if (choose_.chance(0.25)) std::rotate(parts.begin(), parts.begin() + 1, parts.end());
+  static std::vector<std::string> const joins{"_", "_", "_", "-", ""};
+  auto const& join = choose_.pick(joins);
+  auto name = parts[0];
+  for (std::size_t i = 1; i < parts.size(); ++i) name += join + (join.empty() ? capitalized(parts[i]) : parts[i]);
+  return name;
 }
 
 void tool_dialogues::give_useless(conversation& talk) {

@@ -15,12 +15,13 @@ enum class tool_kind { weather, time };
 
 // How one kind of tool is named, described and asked for.
 struct tool_words {
-  std::vector<std::string> names, parameters, descriptions, questions, again, questions_nowhere;
+  std::vector<std::string> names, nouns, descriptions, questions, again, questions_nowhere;
 };
 
 struct tool_tables {
   tool_words weather, time;
   std::vector<std::string> sky_is, sky_there_is, city_replies, errors;
+  std::vector<std::string> parameters, verbs, adjectives;
   std::vector<std::string> other_names, other_parameters, other_descriptions;
   std::vector<std::string> cities, starts, middles, joins, ends;
   std::string which_city, no_tool, failed;
@@ -57,10 +58,11 @@ private:
     std::string answer;
   };
 
-  given_tool give(conversation& talk, tool_words const& words);
+  given_tool give(conversation& talk, tool_words const& words, bool alone);
+  std::string tool_name(tool_words const& words, bool alone);
+  std::string name_of_words(tool_words const& words);
   void give_useless(conversation& talk);
   std::string definition(std::string const& name, std::string const& description, std::string const& parameter);
-  void ask_with_city(conversation& talk, tool_words const& words, std::string const& where);
   void call_and_answer(conversation& talk, given_tool const& tool, std::string const& where);
   result_text weather_result(std::string const& where);
   result_text time_result(std::string const& where);

@@ -1,6 +1,6 @@
 #include "models/trainer.hpp"
 
-#include "models/random_model.hpp"
+#include "models/initial_weights.hpp"
 
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
@@ -22,23 +22,6 @@ template <class T> using owned = std::unique_ptr<T, void (*)(T*)>;
 
 owned<ggml_context> shapes_only(std::size_t tensors, std::size_t more = 0) {
   return {ggml_init({tensors * ggml_tensor_overhead() + more, nullptr, /*no_alloc=*/true}), ggml_free};
-}
-
-// Small at first where a layer adds to what passes through it, so that the sum keeps its size (Radford et al. 2019).
-float first_deviation(tensor_spec const& spec, model_shape const& shape) {
-  bool const adds = spec.name.ends_with("attn_output.weight") || spec.name.ends_with("ffn_down.weight");
-  if (adds) return 0.06F / std::sqrt(2 * static_cast<float>(shape.layers));
-  if (spec.name.starts_with("blk.")) return 1 / std::sqrt(static_cast<float>(shape.dim));
-  return 0.02F;
-}
-
-std::vector<float> first_weights(tensor_spec const& spec, training_options const& options) {
-  std::vector<float> weights(static_cast<std::size_t>(spec.size()), 1.0F);
-  if (spec.rows == 0) return weights;
-  auto random = tensor_randomness(options.seed, spec.name);
-  auto const deviation = first_deviation(spec, options.shape);
-  for (auto& weight : weights) weight = deviation * normal_number(random);
-  return weights;
 }
 
 // What ggml_opt_step_adamw reads, in its order.
@@ -117,7 +100,7 @@ struct trainer::implementation {
     build_graph();
     data_buffer.reset(ggml_backend_alloc_ctx_tensors(data_context.get(), backend.get()));
     ggml_backend_buffer_clear(data_buffer.get(), 0);
-    for (auto const& spec : specs) put(weights[spec.name].value, first_weights(spec, o).data());
+    for (auto const& [name, values] : initial_weights(o.shape, o.seed)) put(weight(name), values.data());
     float const one = 1;
     put(loss_gradient, &one);
     allocator.reset(ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend.get())));

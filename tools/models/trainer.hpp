@@ -16,8 +16,8 @@ namespace paddler {
 struct training_options {
   model_shape shape; // with as many kv_heads as heads
   batch_shape batch;
-  int steps = 1800;
-  float peak_rate = 2e-3F; // of learning; rises to it over a twentieth of the steps and falls to nothing by a cosine
+  int steps = 6000;
+  float peak_rate = 3e-3F; // of learning; rises to it over a twentieth of the steps and falls to nothing by a cosine
   float weight_decay = 0.02F;
   int threads = 1; // other numbers of threads may give other bytes
   std::uint64_t seed = 1;

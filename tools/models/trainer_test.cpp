@@ -33,7 +33,7 @@ TEST(batch_maker, lays_sequences_side_by_side_and_apart) {
   EXPECT_TRUE(sees(1, 9, 8));
 }
 
-TEST(batch_maker, learns_first_what_is_spoken) {
+TEST(batch_maker, learns_only_what_is_spoken) {
   batch_maker maker(small, [] { return counting(40, 8); });
   auto const batch = maker.next();
   ASSERT_EQ(batch.sources.size(), 12U);

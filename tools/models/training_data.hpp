@@ -1,5 +1,8 @@
 // Token sequences arranged into the rows that the trainer works on.
 #pragma once
+#include "models/phrasing.hpp"
+
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -14,8 +17,8 @@ struct token_sequence {
 
 struct batch_shape {
   int row_length = 512; // tokens in a row; a longer sequence is left out
-  int rows = 4;
-  int targets = 1024; // tokens of a batch whose prediction is learned
+  int rows = 2;         // few: for the same work, many small steps learn more than few large ones
+  int targets = 320;    // tokens of a batch whose prediction is learned
 
   int size() const { return row_length * rows; }
 };
@@ -29,8 +32,9 @@ struct training_batch {
   std::vector<std::int32_t> labels;    // ... this token comes
 };
 
-// Makes batches of an endless series of sequences. What is spoken is learned first; where a batch has less of it than
-// `targets`, other tokens fill up.
+// Makes batches of an endless series of sequences. Only what is spoken is learned: what users say cannot be foretold,
+// and trying to would drown the rest in noise. Where a batch has more than `targets`, some is left out by chance; where
+// it has less, some is taken twice. The series has to speak in every batch.
 class batch_maker {
 public:
   // How many sequences are at hand to find one that fits into the rest of a row.
@@ -41,17 +45,15 @@ public:
   training_batch next();
 
 private:
-  struct filling {
-    training_batch batch;
-    std::vector<std::int32_t> others; // sources that are not spoken
-  };
-
-  void fill_row(filling& now, int row);
-  void place(filling& now, int row, int at, token_sequence const& sequence);
+  void fill_row(training_batch& batch, int row);
+  void choose_sources(training_batch& batch);
+  void place(training_batch& batch, int row, int at, token_sequence const& sequence);
 
   batch_shape shape_;
   std::function<token_sequence()> source_;
   std::vector<token_sequence> waiting_;
+  chooser choose_{0};
+  std::vector<std::int32_t> spoken_; // sources of this batch
 };
 
 } // namespace paddler

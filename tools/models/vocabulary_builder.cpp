@@ -11,6 +11,8 @@ namespace {
 using pieces = std::vector<std::string>;
 
 constexpr std::size_t fewest_uses = 4; // a rarer pair gets no token
+constexpr std::string_view digits = "0123456789";
+constexpr float merged_first = 0;
 
 enum class character { lower, upper, digit, space, line_end, mark, other };
 
@@ -92,6 +94,9 @@ vocabulary vocabulary_builder::build(std::uint32_t size, std::span<char const* c
   auto vocabulary = byte_vocabulary();
   for (auto const* const marker : markers) vocabulary.add(marker, token_kind::user_defined);
   add_ascii(vocabulary);
+  for (char const tens : digits) {
+    for (char const ones : digits) vocabulary.add({tens, ones}, token_kind::normal, merged_first);
+  }
   std::vector<counted_word> words;
   for (auto const& [word, count] : words_) words.push_back({split(word), count});
   std::map<std::string, bool> known;
