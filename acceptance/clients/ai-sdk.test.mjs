@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, embed, embedMany, generateObject, generateText, stepCountIs, streamText, tool } from 'ai';
+import { APICallError, embed, embedMany, generateObject, generateText, stepCountIs, streamObject, streamText, tool } from 'ai';
 import { z } from 'zod';
 import { slotsAreFree } from './support/paddler.mjs';
 import { management, onlyPaddler, target } from './support/targets.mjs';
@@ -50,6 +50,15 @@ test('streams a loop over a tool', async () => {
   assert.equal((await answer.steps).length, 2);
 });
 
+test('streams an object by a schema', async () => {
+  const schema = z.object({ city: z.string(), degrees: z.number() });
+  const answer = streamObject({ model: chat('json'), schema, prompt: 'Weather as JSON.' });
+  const parts = [];
+  for await (const part of answer.partialObjectStream) parts.push(part);
+  assert.ok(parts.length > 1, 'it came in pieces');
+  assert.deepEqual(await answer.object, { city: 'Paris', degrees: 21 });
+});
+
 test('generates an object by a schema', async () => {
   const schema = z.object({ city: z.string(), degrees: z.number() });
   const answer = await generateObject({ model: chat('json'), schema, prompt: 'Weather as JSON.' });
@@ -62,6 +71,8 @@ test('embeds', async () => {
   const many = await embedMany({ model, values: ['a slot', 'an agent'] });
   assert.equal(many.embeddings.length, 2);
   assert.equal(one.embedding.length, many.embeddings[0].length);
+  for (const [i, value] of one.embedding.entries()) assert.ok(Math.abs(value - many.embeddings[0][i]) < 1e-4);
+  assert.notDeepEqual(many.embeddings[0], many.embeddings[1]);
 });
 
 test('an aborted stream gives its slot back', async () => {
@@ -84,6 +95,8 @@ test('an unknown model is raised, tried once', onlyPaddler, async () => {
     assert.equal(error.statusCode, 404);
     assert.equal(error.isRetryable, false);
     assert.match(error.message, /no-such-model/);
+    const { type, code } = JSON.parse(error.responseBody).error;
+    assert.deepEqual({ type, code }, { type: 'invalid_request_error', code: 'model_not_found' });
     return true;
   });
 });

@@ -11,6 +11,13 @@ const client = (role, options = {}) => new Anthropic({ baseURL: target(role).url
 const messages = [{ role: 'user', content: 'Say hello.' }];
 const tools = [{ name: 'get_weather', description, input_schema: parameters }];
 
+test('lists the models', onlyPaddler, async () => {
+  const names = [];
+  for await (const model of client('hello').models.list()) names.push(model.id);
+  assert.ok(names.includes(hello.model), `${hello.model} is not in ${names}`);
+  assert.equal((await client('hello').models.retrieve(hello.model)).id, hello.model);
+});
+
 test('creates a message', async () => {
   const answer = await client('hello').messages.create({ model: hello.model, max_tokens: 64, messages, system: 'Be brief.' });
   assert.equal(answer.type, 'message');
@@ -30,6 +37,7 @@ test('streams a message', async () => {
   assert.equal(types[0], 'message_start');
   assert.equal(types.at(-1), 'message_stop');
   assert.ok(types.filter((type) => type === 'content_block_delta').length > 3, 'it came in pieces');
+  assert.ok(answer.usage.output_tokens > 3 && answer.usage.input_tokens >= 0, JSON.stringify(answer.usage));
 });
 
 test('stops at max_tokens', async () => {

@@ -83,6 +83,7 @@ test('an unknown model is raised with its status and code', onlyPaddler, async (
   await assert.rejects(chat('hello', { model: 'no-such-model' }).invoke('Hi.'), (error) => {
     assert.equal(error.status, 404);
     assert.equal(error.code, 'model_not_found');
+    assert.equal(error.type, 'invalid_request_error');
     assert.match(error.message, /no-such-model/);
     return true;
   });

@@ -122,6 +122,15 @@ test('parses an answer that follows a schema', async () => {
   assert.deepEqual(answer.choices[0].message.parsed, { city: 'Paris', degrees: 21 });
 });
 
+test('a schema binds a model that knows nothing of it', async () => {
+  const { model } = target('random');
+  const schema = z.object({ city: z.enum(['Paris', 'Oslo']), sunny: z.boolean() });
+  const answer = await client('random').chat.completions.parse({
+    model, max_tokens: 200, messages: [{ role: 'user', content: 'Weather as JSON.' }], response_format: zodResponseFormat(schema, 'weather'),
+  });
+  assert.ok(schema.safeParse(answer.choices[0].message.parsed).success, answer.choices[0].message.content);
+});
+
 test('embeds as base64, its default, and as floats: the same vectors', async () => {
   const { model } = target('embedding');
   const input = ['a slot', 'an agent'];

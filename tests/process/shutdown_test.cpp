@@ -79,6 +79,26 @@ SYSTEM_TEST(shutdown, sigterm_of_the_agent_tells_open_streams, process_cluster) 
   co_await cluster.api().until_idle(0);
 }
 
+// Balancer, agent and engine share the five seconds.
+SYSTEM_TEST(shutdown, sigterm_of_up_tells_open_streams, process_cluster) {
+  std::vector<std::string> const flags = {"--simulate=token-time=5ms,answer-tokens=20000", "--slots", "1"};
+  co_await cluster.start_up(flags);
+  co_await cluster.api().until_slots(1);
+  auto const row = co_await cluster.api().agent("local");
+  require(row && row->engine_pid > 1, "it runs an engine");
+  auto asked = endless_question("endless");
+  asked.model = "simulated";
+  auto stream = co_await chat_stream::open(cluster.api().inference(), asked);
+  require(co_await stream.read_pieces(1), "it streams");
+  cluster.up().signal(SIGTERM);
+  auto const exit = co_await cluster.up().wait_end(promised);
+  expect_ended_well(exit);
+  auto const answer = co_await stream.read_to_end();
+  EXPECT_EQ(answer.error_code, "shutting_down");
+  EXPECT_EQ(answer.end, body_end::complete);
+  EXPECT_FALSE(is_running(row->engine_pid)) << "the engine outlived its agent";
+}
+
 SYSTEM_TEST(shutdown, idle_processes_end_at_once, process_cluster) {
   co_await cluster.start_balancer();
   co_await cluster.api().apply(want_agents(1, 1));
