@@ -6,6 +6,7 @@
 #include "balancer/link_registry.hpp"
 #include "balancer/management_service.hpp"
 #include "balancer/slot_registry.hpp"
+#include "core/state/field_map.hpp"
 #include "net/host_guard.hpp"
 #include "net/http_server.hpp"
 #include "net/router.hpp"
@@ -140,6 +141,8 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   core->handlers = {
       .send = [this](link_id link, balancer_message const& message) { links->send(link, message); },
       .close_link = [this](link_id link, std::string const& reason) { links->close(link, reason); },
+      .tell_loser =
+          [](lost_field const& loss) { log_warn("desired.field_lost", describe(loss), {{"path", loss.path}}); },
       .run = [this](run_request const& decision) { inference->run(decision); },
       .fail = [this](fail_request const& decision) { inference->fail(decision); },
       .drop_slots_of = [this](drop_slots const& which) { slots->drop(which); },

@@ -43,6 +43,8 @@ void core_service::carry_out(balancer_effect effect) {
     control_lane_.emplace_back(std::move(*send));
   else if (auto* close = std::get_if<close_link>(&effect))
     control_lane_.emplace_back(std::move(*close));
+  else if (auto* tell = std::get_if<tell_loser>(&effect))
+    control_lane_.emplace_back(std::move(*tell));
   else
     control_lane_.emplace_back(std::move(std::get<answer_command>(effect)));
   release_until_next_record();
@@ -61,6 +63,8 @@ void core_service::release(control_effect const& effect) {
     handlers.send(send->link, send->message);
   else if (auto const* close = std::get_if<close_link>(&effect))
     handlers.close_link(close->link, close->reason);
+  else if (auto const* tell = std::get_if<tell_loser>(&effect))
+    handlers.tell_loser(tell->loss);
   else if (auto const* answer = std::get_if<answer_command>(&effect)) {
     if (auto const at = waiting_.find(answer->command); at != waiting_.end()) at->second.outcome = answer->outcome;
     answered_.notify_all();

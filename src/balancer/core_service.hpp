@@ -1,8 +1,8 @@
 // Runs the balancer core: feeds it events, carries its effects out, keeps its time.
 //
-// This is the one place where effects are ordered. The control lane (persist → send, close, answer) leaves strictly in
-// order, and nothing of it before every earlier record is durable. The data lane (run, fail, drop) leaves at once: it
-// rests on observed facts, and a request must not wait for a disk.
+// This is the one place where effects are ordered. The control lane (persist → send, close, answer, tell) leaves
+// strictly in order, and nothing of it before every earlier record is durable. The data lane (run, fail, drop) leaves
+// at once: it rests on observed facts, and a request must not wait for a disk.
 #pragma once
 #include "core/balancer_core.hpp"
 #include "ports/state_store.hpp"
@@ -20,6 +20,7 @@ namespace paddler {
 struct core_effect_handlers {
   std::function<void(link_id, balancer_message const&)> send;
   std::function<void(link_id, std::string const& reason)> close_link;
+  std::function<void(lost_field const&)> tell_loser;
   std::function<void(run_request const&)> run;
   std::function<void(fail_request const&)> fail;
   std::function<void(drop_slots const&)> drop_slots_of;
@@ -49,7 +50,7 @@ public:
   [[nodiscard]] bool storage_failed() const { return storage_failed_; }
 
 private:
-  using control_effect = std::variant<persist_record, send_to_agent, close_link, answer_command>;
+  using control_effect = std::variant<persist_record, send_to_agent, close_link, answer_command, tell_loser>;
 
   struct waiting_command {
     std::optional<result<revision>> outcome;

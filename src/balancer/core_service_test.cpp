@@ -51,6 +51,7 @@ struct CoreServiceTest : ::testing::Test {
   void SetUp() override {
     service.handlers = {.send = [](link_id, balancer_message const&) {},
                         .close_link = [](link_id, std::string const&) {},
+                        .tell_loser = [](lost_field const&) {},
                         .run = [](run_request const&) {},
                         .fail = [this](fail_request const& refused) { data_lane.push_back(refused.id.value); },
                         .drop_slots_of = [](drop_slots const&) {},

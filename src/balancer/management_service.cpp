@@ -87,6 +87,8 @@ std::vector<route> management_service::routes() {
   return {
       {"GET", "/management/v1/desired", "get_desired", 0, at(&self::get_desired)},
       {"PUT", "/management/v1/desired", "put_desired", 0, at(&self::put_desired)},
+      {"GET", "/management/v1/explain", "explain_fields", 0, at(&self::explain_fields)},
+      {"GET", "/management/v1/conflicts", "list_conflicts", 0, at(&self::get_conflicts)},
       {"GET", "/management/v1/agents", "list_agents", 0, at(&self::get_agents)},
       {"GET", "/management/v1/models", "list_models", 0, at(&self::get_models)},
       {"GET", "/management/v1/slots", "list_slots", 0, at(&self::get_slots)},
@@ -144,6 +146,29 @@ task<> management_service::put_desired(http_exchange& exchange) {
   auto const answer = R"({"revision":)" + std::to_string(changed->value) + R"(,"changed":)" +
                       (*changed > before ? "true" : "false") + "}";
   co_await exchange.respond(200, headers, answer);
+}
+
+// ?path=agents/a1 or agents/a1.slots; without it every field.
+task<> management_service::explain_fields(http_exchange& exchange) {
+  auto const& desired = core_.core().desired();
+  auto const path = exchange.head().query_param("path").value_or("");
+  auto const found = desired.claims().explain(path);
+  if (found.empty() && !path.empty()) {
+    error const wrong{error_code::not_found,
+                      "No source sets '" + path + "'.",
+                      "Paths look like agents/ID.slots or models/ID.parameters; `explain` without one lists all.",
+                      {}};
+    co_await answer_error(exchange, wrong);
+    co_return;
+  }
+  auto const body = list_json(found, desired.current());
+  co_await answer_json(exchange, body);
+}
+
+task<> management_service::get_conflicts(http_exchange& exchange) {
+  auto const& desired = core_.core().desired();
+  auto const body = list_json(desired.claims().conflicts(), desired.current());
+  co_await answer_json(exchange, body);
 }
 
 task<> management_service::get_agents(http_exchange& exchange) {

@@ -19,6 +19,8 @@ public:
 private:
   task<> get_desired(http_exchange& exchange);
   task<> put_desired(http_exchange& exchange);
+  task<> explain_fields(http_exchange& exchange);
+  task<> get_conflicts(http_exchange& exchange);
   task<> get_agents(http_exchange& exchange);
   task<> get_models(http_exchange& exchange);
   task<> get_slots(http_exchange& exchange);

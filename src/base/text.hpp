@@ -1,5 +1,6 @@
 // Small text functions that more than one layer needs.
 #pragma once
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,12 @@ std::string nearest(std::string_view word, std::span<std::string_view const> can
 std::string one_of(std::span<std::string_view const> words);
 
 bool is_valid_utf8(std::string_view text);
+
+// The shortest decimal that reads back as the same number.
+std::string print_number(double value);
+
+// In double quotes, on one line, cut after so many bytes (at a character's end) with "..." where it is longer.
+std::string quote_shortened(std::string_view text, std::size_t limit);
 
 // Lower-case ASCII letters; other bytes as they are.
 std::string to_lower(std::string_view text);

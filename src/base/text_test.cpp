@@ -32,5 +32,18 @@ TEST(Case, ComparesAsciiOnly) {
   EXPECT_EQ(to_lower("ABC-1"), "abc-1");
 }
 
+TEST(PrintNumber, IsTheShortestThatReadsBack) {
+  EXPECT_EQ(print_number(0.7), "0.7");
+  EXPECT_EQ(print_number(2), "2");
+  EXPECT_EQ(print_number(1e300), "1e+300");
+}
+
+TEST(QuoteShortened, StaysOnOneLineAndCutsBetweenCharacters) {
+  EXPECT_EQ(quote_shortened("a \"b\"\\\n\tc", 80), R"("a \"b\"\\\n c")");
+  EXPECT_EQ(quote_shortened("abcdef", 3), R"("abc...")");
+  EXPECT_EQ(quote_shortened("ab\xC3\xA9z", 3), R"("ab...")");
+  EXPECT_EQ(quote_shortened("", 3), R"("")");
+}
+
 } // namespace
 } // namespace paddler

@@ -1,5 +1,7 @@
 #include "core/balancer_core.hpp"
 
+#include "core/state/field_map.hpp"
+
 namespace paddler {
 
 // One call of `apply`: an overload for each event, which appends to `out`.
@@ -75,10 +77,19 @@ struct balancer_core::handler {
 
   void change(log_record const& record) {
     out.emplace_back(persist_record{record});
-    auto const changed = core.desired_.apply(record);
+    auto const news = core.desired_.apply(record);
     auto const names = core.desired_.served_names();
     add(core.dispatch_.set_models({names.begin(), names.end()}, now.mono, now.wall));
-    for (auto const& agent : changed) add(core.agents_.push(agent, core.desired_.applicable(agent)));
+    for (auto const& agent : news.agents) add(core.agents_.push(agent, core.desired_.applicable(agent)));
+    for (auto const& loss : news.losses) tell(loss);
+  }
+
+  // The loser of a conflict is told, once: an agent on its link, everybody else by the shell.
+  void tell(lost_field const& loss) {
+    if (loss.lost.source.kind == source_kind::discovery)
+      add(core.agents_.notify({loss.lost.source.name}, describe(loss)));
+    else
+      out.emplace_back(tell_loser{loss});
   }
 
   void add(link_effects effects) {

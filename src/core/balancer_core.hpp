@@ -105,7 +105,12 @@ struct drop_slot {
   std::string reason;
 };
 
-using balancer_effect = std::variant<persist_record, send_to_agent, close_link, answer_command, run_request,
+// A source set a field that another one decides, and is to be told.
+struct tell_loser {
+  lost_field loss;
+};
+
+using balancer_effect = std::variant<persist_record, send_to_agent, close_link, answer_command, tell_loser, run_request,
                                      fail_request, drop_slots, drop_slot>;
 using balancer_effects = std::vector<balancer_effect>;
 

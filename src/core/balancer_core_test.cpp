@@ -32,7 +32,7 @@ desired_submitted submission(std::uint64_t command, desired_document document) {
 
 // One word per effect, in order.
 std::string text(balancer_effects const& effects) {
-  static constexpr std::string_view names[] = {"persist", "send", "close",      "answer",
+  static constexpr std::string_view names[] = {"persist", "send", "close",      "answer",   "tell",
                                                "run",     "fail", "drop_slots", "drop_slot"};
   std::string out;
   for (auto const& effect : effects) out += std::string(names[effect.index()]) + " ";
@@ -56,6 +56,30 @@ TEST(BalancerCore, WhatAnAgentSaysOfItselfBecomesDesiredState) {
   balancer_core core({}, {1});
   EXPECT_EQ(text(core.apply(greeting(1, "a", spec("ignored", "/m.gguf")), at(1))), "send persist send ");
   EXPECT_EQ(core.desired().applicable({"a"}).model->name, "m");
+}
+
+TEST(BalancerCore, WhoLosesAFieldIsToldOnce) {
+  balancer_core core({}, {1});
+  core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  auto const file = [](std::string path) {
+    auto out = submission(2, {{spec("a", std::move(path))}, {}});
+    out.change.source = {source_kind::file, "/etc/c.yaml"};
+    return out;
+  };
+  auto const effects = core.apply(file("/other.gguf"), at(2));
+  ASSERT_EQ(text(effects), "persist tell answer ");
+  EXPECT_EQ(std::get<tell_loser>(effects[1]).loss.path, "agents/a.desired_model.path");
+  EXPECT_EQ(text(core.apply(file("/m.gguf"), at(3))), "persist answer ") << "they agree now";
+}
+
+TEST(BalancerCore, AnAgentThatLosesAFieldIsToldOnItsLink) {
+  balancer_core core({}, {1});
+  core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  auto const effects = core.apply(greeting(1, "a", spec("a", "/mine.gguf")), at(2));
+  ASSERT_EQ(text(effects), "send send persist send ");
+  auto const& notice = std::get<link_notice>(std::get<send_to_agent>(effects[3]).message);
+  EXPECT_EQ(notice.text, "agents/a.desired_model.path: \"/mine.gguf\" of discovery a is not in effect: api decides it "
+                         "(\"/m.gguf\", revision 1).");
 }
 
 TEST(BalancerCore, ARestoredCoreSendsTheSameVersions) {

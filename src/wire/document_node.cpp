@@ -1,8 +1,8 @@
 #include "wire/document_node.hpp"
 
+#include "base/text.hpp"
 #include "wire/json_text.hpp"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -35,9 +35,7 @@ document_node number_node(std::string json_number) { return node_of(node_kind::n
 
 document_node number_node(double value) {
   if (!std::isfinite(value)) return null_node();
-  std::array<char, 32> buffer{};
-  auto const written = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return number_node(std::string(buffer.data(), written.ptr));
+  return number_node(print_number(value));
 }
 
 document_node list_node() { return node_of(node_kind::list); }

@@ -153,4 +153,11 @@ document_node to_document(double value) { return number_node(value); }
 
 document_node to_document(wall_time value) { return text_node(print_rfc3339(value)); }
 
+document_node to_document(field_value const& value) {
+  if (std::holds_alternative<std::monostate>(value)) return boolean_node(true);
+  if (auto const* whole = std::get_if<std::int64_t>(&value)) return to_document(*whole);
+  if (auto const* real = std::get_if<double>(&value)) return to_document(*real);
+  return to_document(std::get<std::string>(value));
+}
+
 } // namespace paddler

@@ -13,6 +13,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "model/fields.hpp"
 #include "wire/document_node.hpp"
 
 #include <boost/describe/class.hpp>
@@ -224,6 +225,7 @@ document_node to_document(bool value);
 document_node to_document(std::string const& value);
 document_node to_document(double value);
 document_node to_document(wall_time value);
+document_node to_document(field_value const& value); // true for an entry that is there
 
 // A call finds the functions below through the namespace of their arguments; those of std have to be declared first.
 template <class T> document_node to_document(std::vector<T> const& values);

@@ -4,7 +4,10 @@
 #include "core/state/layers.hpp"
 #include "core/state/validation.hpp"
 
+#include <algorithm>
 #include <set>
+#include <tuple>
+#include <utility>
 
 namespace paddler {
 namespace {
@@ -26,6 +29,26 @@ result<void> validate(desired_layers const& changed, desired_document const& doc
       error{error_code::invalid_input, "The document has " + count + "; nothing was changed.", {}, std::move(found)});
 }
 
+// A loss is an old one as long as the same source wants the same value and loses to the same one: when it began does
+// not count.
+bool is_same(lost_field const& a, lost_field const& b) {
+  auto const same_word = [](field_claim const& x, field_claim const& y) {
+    return x.source == y.source && x.value == y.value;
+  };
+  return a.path == b.path && same_word(a.lost, b.lost) && same_word(a.winner, b.winner);
+}
+
+std::vector<lost_field> new_ones(std::vector<lost_field> const& before, std::vector<lost_field> const& now) {
+  std::vector<lost_field> out;
+  auto old = before.begin();
+  for (auto const& each : now) {
+    auto const key = std::tie(each.path, each.lost.source);
+    old = std::find_if(old, before.end(), [&](lost_field const& b) { return std::tie(b.path, b.lost.source) >= key; });
+    if (old == before.end() || !is_same(*old, each)) out.push_back(each);
+  }
+  return out;
+}
+
 } // namespace
 
 result<std::optional<log_record>> desired_state::check(desired_change const& change, wall_time now) const {
@@ -43,11 +66,19 @@ result<std::optional<log_record>> desired_state::check(desired_change const& cha
   return log_record{current_.next(), now, change.source, change.document, change.origin};
 }
 
-std::vector<agent_id> desired_state::apply(log_record const& record) {
+desired_news desired_state::apply(log_record const& record) {
   current_ = record.number;
   layers_ = with(std::move(layers_), record.source, record.document);
   effective_ = merge_layers(layers_);
+  claims_.replace(record.source, record.document, record.number);
+  auto losses = claims_.losses();
+  desired_news news{resolve_all(), new_ones(losses_, losses)};
+  losses_ = std::move(losses);
+  return news;
+}
 
+// The agents whose applicable state is another now.
+std::vector<agent_id> desired_state::resolve_all() {
   std::set<agent_id> known;
   for (auto const& agent : effective_.agents) known.insert(agent.id);
   for (auto const& [agent, state] : applicable_) known.insert(agent);

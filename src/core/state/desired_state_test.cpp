@@ -21,7 +21,7 @@ desired_document document(std::string path, std::optional<int> slots = {}) {
 std::vector<agent_id> change(desired_state& state, source_id const& source, desired_document const& wanted) {
   auto const record = state.check({source, wanted, std::nullopt, {}}, now);
   EXPECT_TRUE(record.has_value());
-  return record->has_value() ? state.apply(**record) : std::vector<agent_id>{};
+  return record->has_value() ? state.apply(**record).agents : std::vector<agent_id>{};
 }
 
 TEST(DesiredState, AChangeGetsTheNextRevisionAndANewGeneration) {

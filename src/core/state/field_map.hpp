@@ -1,0 +1,29 @@
+// A desired document as flat fields, so that any two can be compared field by field: "agents/a1.slots" → 4.
+//
+// Paths: KIND/ID for an entry itself, KIND/ID.FIELD or KIND/ID.FIELD.FIELD for what it sets, with the names of the
+// document format ("models/default-chat.parameters.temperature"). Fields that are not set are not there.
+#pragma once
+#include "model/desired.hpp"
+#include "model/fields.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paddler {
+
+field_map flatten(desired_document const& document);
+
+// What differs, in order of path.
+std::vector<field_change> compare(field_map const& before, field_map const& after);
+
+// Whether a path asked for by a person means this field: the path itself, or what lies beneath it.
+bool path_covers(std::string_view asked, std::string_view path);
+
+// A value as a person reads it, in the document's own words.
+std::string describe(field_value const& value);
+
+// "agents/a1.slots: 8 of file /etc/c.yaml is not in effect: api decides it (4, revision 7)."
+std::string describe(lost_field const& loss);
+
+} // namespace paddler

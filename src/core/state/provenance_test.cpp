@@ -1,0 +1,201 @@
+#include "base/random.hpp"
+#include "core/state/desired_state.hpp"
+#include "core/state/field_map.hpp"
+#include "core/state/layers.hpp"
+#include "core/state/provenance.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace paddler {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+source_id const api{source_kind::api, ""};
+source_id const file{source_kind::file, "/etc/paddler.yaml"};
+source_id const discovery{source_kind::discovery, "a"};
+std::array<source_id, 3> const sources{api, file, discovery};
+
+desired_document slots(int count) {
+  agent_spec agent;
+  agent.id.value = "a";
+  agent.slots = count;
+  return {{agent}, {}};
+}
+
+desired_document reference(model_reference const& wanted) {
+  agent_spec agent;
+  agent.id.value = "a";
+  agent.desired_model = wanted;
+  return {{agent}, {}};
+}
+
+TEST(FieldClaims, TheHighestSourceOwnsAFieldAndOthersAreNamed) {
+  field_claims claims;
+  claims.replace(discovery, slots(8), {1});
+  claims.replace(file, slots(4), {2});
+  claims.replace(api, slots(4), {3});
+  auto const found = claims.explain("agents/a.slots");
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].owner, (field_claim{api, std::int64_t{4}, {3}}));
+  ASSERT_THAT(found[0].others, SizeIs(2));
+  EXPECT_EQ(found[0].others[0], (field_claim{file, std::int64_t{4}, {2}}));
+  EXPECT_EQ(found[0].others[1], (field_claim{discovery, std::int64_t{8}, {1}}));
+  EXPECT_TRUE(found[0].in_conflict());
+}
+
+TEST(FieldClaims, SourcesThatAgreeAreInNoConflict) {
+  field_claims claims;
+  claims.replace(file, slots(4), {1});
+  claims.replace(api, slots(4), {2});
+  EXPECT_THAT(claims.conflicts(), IsEmpty());
+  claims.replace(file, slots(5), {3});
+  EXPECT_THAT(claims.conflicts(), SizeIs(1));
+  EXPECT_THAT(claims.losses(), SizeIs(1));
+  EXPECT_EQ(claims.losses()[0].lost.source, file);
+}
+
+TEST(FieldClaims, AFieldThatIsSaidAgainKeepsItsRevision) {
+  field_claims claims;
+  claims.replace(api, slots(4), {1});
+  auto more = slots(4);
+  more.agents[0].max_context_length = 512;
+  claims.replace(api, more, {2});
+  EXPECT_EQ(claims.explain("agents/a.slots")[0].owner->since, revision{1});
+  EXPECT_EQ(claims.explain("agents/a.max_context_length")[0].owner->since, revision{2});
+}
+
+TEST(FieldClaims, ReleaseGivesTheFieldToTheNextSource) {
+  field_claims claims;
+  claims.replace(file, slots(4), {1});
+  claims.replace(api, slots(2), {2});
+  claims.replace(api, {}, {3});
+  EXPECT_EQ(claims.explain("agents/a.slots")[0].owner, (field_claim{file, std::int64_t{4}, {1}}));
+  claims.replace(file, {}, {4});
+  EXPECT_THAT(claims.explain(""), IsEmpty());
+}
+
+TEST(FieldClaims, AReferenceOfAnotherKindLosesAsAWhole) {
+  field_claims claims;
+  claims.replace(api, reference({.source = model_source::local, .path = "/m.gguf"}), {1});
+  claims.replace(file, reference({.source = model_source::huggingface, .model_id = "o/r"}), {2});
+  auto const model_id = claims.explain("agents/a.desired_model.model_id");
+  ASSERT_THAT(model_id, SizeIs(1));
+  EXPECT_FALSE(model_id[0].owner);
+  EXPECT_THAT(model_id[0].others, SizeIs(1));
+  ASSERT_THAT(claims.losses(), SizeIs(1)) << "it is told once, for the kind";
+  EXPECT_EQ(claims.losses()[0].path, "agents/a.desired_model.source");
+}
+
+// Documents of few names and values, so that they meet often.
+class random_documents {
+public:
+  explicit random_documents(std::uint64_t seed) : random_(seed) {}
+
+  desired_document next() {
+    desired_document out;
+    for (char const* id : {"a", "b"})
+      if (maybe()) out.agents.push_back(agent(id));
+    if (maybe()) out.models.push_back({{"m"}, text({"x", "y"}), parameters()});
+    return out;
+  }
+
+  source_id const& source() { return sources[random_.below(sources.size())]; }
+
+private:
+  bool maybe() { return random_.below(2) == 0; }
+
+  std::optional<int> number() { return maybe() ? std::optional(1 + static_cast<int>(random_.below(3))) : std::nullopt; }
+
+  std::optional<std::string> text(std::array<char const*, 2> words) {
+    return maybe() ? std::optional<std::string>(words[random_.below(2)]) : std::nullopt;
+  }
+
+  std::optional<model_parameters> parameters() {
+    if (maybe()) return std::nullopt;
+    model_parameters out;
+    out.temperature = 0.5 * static_cast<double>(random_.below(3));
+    out.max_tokens = number();
+    return out;
+  }
+
+  agent_spec agent(std::string id) {
+    agent_spec out;
+    out.id.value = std::move(id);
+    out.slots = number();
+    out.max_context_length = number();
+    if (maybe()) {
+      bool const local = maybe();
+      model_reference wanted;
+      wanted.source = local ? model_source::local : model_source::huggingface;
+      (local ? wanted.path : wanted.model_id) = maybe() ? "/x" : "/y";
+      if (!local) wanted.revision = text({"main", "v2"});
+      out.desired_model = wanted;
+    }
+    return out;
+  }
+
+  random_source random_;
+};
+
+// Laws that hold for any history of any sources.
+TEST(FieldClaims, LawsOfTheMerge) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    random_documents documents(seed);
+    field_claims claims;
+    desired_layers layers;
+    for (std::uint64_t at = 1; at <= 12; ++at) {
+      auto const source = documents.source();
+      auto const document = documents.next();
+      claims.replace(source, document, {at});
+      layers[source] = document;
+
+      auto const merged = merge_layers(layers);
+      field_map owned;
+      for (auto const& each : claims.explain(""))
+        if (each.owner) owned.emplace(each.path, each.owner->value);
+      EXPECT_EQ(owned, flatten(merged)) << "what the owners say is what is in effect";
+      EXPECT_EQ(merge_layers({{api, merged}}), merged) << "merging is idempotent";
+      for (auto const& loss : claims.losses()) {
+        EXPECT_LT(loss.winner.source, loss.lost.source) << "priority";
+        EXPECT_NE(loss.winner.value, loss.lost.value);
+      }
+      for (auto const& each : claims.explain(""))
+        if (each.owner) EXPECT_LE(each.owner->since.value, at);
+    }
+  }
+}
+
+// LIN-08 in small: whatever the order, every loser is told exactly once for each loss that begins.
+TEST(DesiredStateLosses, LIN_08_EveryLoserIsToldOnce) {
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    random_documents documents(seed);
+    desired_state state;
+    std::vector<lost_field> known;
+    for (int step = 0; step < 10; ++step) {
+      log_record const record{state.current().next(), {}, documents.source(), documents.next(), {}};
+      auto const news = state.apply(record);
+      auto const now = state.claims().losses();
+      auto const same = [](lost_field const& a, lost_field const& b) {
+        return a.path == b.path && a.lost.source == b.lost.source && a.lost.value == b.lost.value &&
+               a.winner.source == b.winner.source && a.winner.value == b.winner.value;
+      };
+      for (auto const& each : now) {
+        auto const is_it = [&](lost_field const& other) { return same(other, each); };
+        bool const old = std::ranges::any_of(known, is_it);
+        EXPECT_EQ(std::ranges::count_if(news.losses, is_it), old ? 0 : 1) << describe(each);
+      }
+      EXPECT_LE(news.losses.size(), now.size());
+      known = now;
+    }
+  }
+}
+
+} // namespace
+} // namespace paddler
