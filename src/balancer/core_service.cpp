@@ -2,6 +2,7 @@
 
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
+#include "runtime/race.hpp"
 #include "runtime/timer.hpp"
 
 namespace paddler {
@@ -9,6 +10,7 @@ namespace {
 
 constexpr auto clock_resolution = std::chrono::milliseconds(20);
 constexpr std::size_t max_records_a_commit = 256;
+constexpr auto durable_wait_limit = std::chrono::seconds(5);
 constexpr auto write_retry = std::chrono::seconds(1); // while the disk is full
 
 instant now() { return {mono_now(), wall_now()}; }
@@ -17,7 +19,13 @@ instant now() { return {mono_now(), wall_now()}; }
 
 core_service::core_service(asio::any_io_executor executor, balancer_core core, state_store& store,
                            blocking_executor& writer)
-    : core_(std::move(core)), store_(store), writer_(writer), lane_changed_(executor), answered_(executor) {}
+    : core_(std::move(core)),
+      store_(store),
+      writer_(writer),
+      durable_(core_.desired().current()),
+      lane_changed_(executor),
+      durable_changed_(executor),
+      answered_(executor) {}
 
 void core_service::apply(balancer_event event) {
   events_.push_back(std::move(event));
@@ -86,6 +94,20 @@ task<result<revision>> core_service::submit(desired_change change) {
   co_return outcome;
 }
 
+task<result<void>> core_service::wait_durable() {
+  auto const wanted = core_.desired().current();
+  auto const reached = co_await with_deadline(durable_wait_limit, durable_at(wanted));
+  if (reached.value_or(false)) co_return result<void>();
+  co_return fail(error_code::unavailable, "The last change of desired state is not on disk yet.",
+                 "Ask again; if it lasts, the balancer's log says what is wrong with its disk.");
+}
+
+task<bool> core_service::durable_at(revision wanted) {
+  while (durable_ < wanted)
+    if (storage_failed_ || !co_await durable_changed_.wait()) co_return false;
+  co_return true;
+}
+
 void core_service::spawn_into(task_group& group) {
   group.spawn("state writer", write_records());
   group.spawn("clock", keep_time());
@@ -111,10 +133,13 @@ task<> core_service::write_records() {
     if (!written) {
       // Nothing is acknowledged any more (promise P12): what was not persisted must not be believed by anybody.
       storage_failed_ = true;
+      durable_changed_.notify_all();
       log_error("state.write_failed", written.error().message, {{"hint", written.error().hint}});
       handlers.storage_failed(written.error());
       continue;
     }
+    durable_ = records.back().number;
+    durable_changed_.notify_all();
     auto left = records.size();
     std::erase_if(control_lane_, [&left](control_effect const& effect) {
       if (left == 0 || !std::holds_alternative<persist_record>(effect)) return false;

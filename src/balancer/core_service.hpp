@@ -42,6 +42,10 @@ public:
   // cancelled.
   task<result<revision>> submit(desired_change change);
 
+  // Ends once every change decided so far is durable: who shows desired state waits for it, as a crash would take back
+  // what is not. Fails with `unavailable` after a while, and where the storage failed.
+  task<result<void>> wait_durable();
+
   // The tasks behind it, until cancelled: the writer of the control lane, and the clock.
   void spawn_into(task_group& group);
 
@@ -57,6 +61,7 @@ private:
   };
 
   void carry_out(balancer_effect effect);
+  task<bool> durable_at(revision wanted);
   void release(control_effect const& effect);
   void release_until_next_record();
   task<> write_records();
@@ -69,7 +74,9 @@ private:
   bool applying_ = false;
   std::deque<control_effect> control_lane_;
   bool storage_failed_ = false;
+  revision durable_; // up to here everything is on disk
   wakeup lane_changed_;
+  wakeup durable_changed_;
   std::uint64_t commands_ = 0;
   std::map<command_id, waiting_command> waiting_;
   wakeup answered_;

@@ -96,6 +96,27 @@ TEST_F(CoreServiceTest, AnAnswerWaitsForTheDiskAndARequestDoesNot) {
   EXPECT_EQ(store.stored.size(), 1U);
 }
 
+// What is read must not be taken back by a crash.
+task<> a_read_waits_for_the_disk(CoreServiceTest* t) {
+  EXPECT_TRUE((co_await t->service.wait_durable()).has_value()) << "nothing is under way";
+  t->submits.spawn("submit", t->submit_and_note());
+  co_await t->write_is_under_way();
+  EXPECT_EQ(t->service.core().desired().current(), revision{1}) << "decided, but not yet on disk";
+  std::optional<result<void>> read;
+  auto const reading = [](core_service& service, std::optional<result<void>>* out) -> task<> {
+    out->emplace(co_await service.wait_durable());
+  };
+  t->submits.spawn("read", reading(t->service, &read));
+  t->service.apply(time_passed{});
+  EXPECT_FALSE(read);
+  t->store.released.count_down();
+  co_await t->submits.join();
+  EXPECT_TRUE(read && read->has_value());
+  co_await t->finish();
+}
+
+TEST_F(CoreServiceTest, AReadOfDesiredStateWaitsForTheDisk) { loop.run_until_done(a_read_waits_for_the_disk(this)); }
+
 task<> a_failed_write_acknowledges_nothing(CoreServiceTest* t) {
   t->store.broken = true;
   t->submits.spawn("submit", t->submit_and_note());
@@ -104,6 +125,7 @@ task<> a_failed_write_acknowledges_nothing(CoreServiceTest* t) {
   while (!t->fatal) co_await t->failed.wait();
   EXPECT_FALSE(t->outcome);
   EXPECT_TRUE(t->service.storage_failed());
+  EXPECT_FALSE((co_await t->service.wait_durable()).has_value()) << "nor is it shown";
   co_await t->finish();
   EXPECT_FALSE(t->outcome->has_value()) << "a cancelled wait tells that the outcome is not known";
 }

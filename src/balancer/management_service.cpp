@@ -100,6 +100,10 @@ std::vector<route> management_service::routes() {
 }
 
 task<> management_service::get_desired(http_exchange& exchange) {
+  if (auto const durable = co_await core_.wait_durable(); !durable) {
+    co_await answer_error(exchange, durable.error());
+    co_return;
+  }
   auto const& desired = core_.core().desired();
   result<desired_document> document = desired.effective();
   if (auto const kind = exchange.head().query_param("source")) document = document_of(desired, *kind);
@@ -150,6 +154,10 @@ task<> management_service::put_desired(http_exchange& exchange) {
 
 // ?path=agents/a1 or agents/a1.slots; without it every field.
 task<> management_service::explain_fields(http_exchange& exchange) {
+  if (auto const durable = co_await core_.wait_durable(); !durable) {
+    co_await answer_error(exchange, durable.error());
+    co_return;
+  }
   auto const& desired = core_.core().desired();
   auto const path = exchange.head().query_param("path").value_or("");
   auto const found = desired.claims().explain(path);
@@ -166,6 +174,10 @@ task<> management_service::explain_fields(http_exchange& exchange) {
 }
 
 task<> management_service::get_conflicts(http_exchange& exchange) {
+  if (auto const durable = co_await core_.wait_durable(); !durable) {
+    co_await answer_error(exchange, durable.error());
+    co_return;
+  }
   auto const& desired = core_.core().desired();
   auto const body = list_json(desired.claims().conflicts(), desired.current());
   co_await answer_json(exchange, body);
