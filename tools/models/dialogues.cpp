@@ -9,21 +9,18 @@ namespace paddler {
 namespace {
 
 // How often the conversations take a turn; chosen by trying.
-constexpr double with_tools = 0.34;
+constexpr double with_tools = 0.4;
 constexpr double with_instructions = 0.5;
-constexpr double tool_turn_with_tools = 0.62;
+constexpr double tool_turn_with_tools = 0.7;
 constexpr double about_a_subject = 0.62;
 constexpr double here_phrase = 0.12;
 constexpr double asked_for_more = 0.3;
 constexpr double asked_again = 0.35;
-constexpr double word_before = 0.15;
-constexpr double word_after = 0.1;
-constexpr double word_between = 0.2;
 constexpr double made_up_noun = 0.35;
 constexpr std::size_t most_turns = 5;
-constexpr double short_until = 0.2;     // of the progress: conversations of one turn
-constexpr double repeat_at_first = 0.3; // falls to
-constexpr double repeat_at_last = 0.05; // at the end of the short conversations
+constexpr double short_until = 0.25;   // of the progress: conversations of one turn
+constexpr double drill_at_first = 0.7; // repeating and counting; falls to
+constexpr double drill_at_last = 0.1;  // at the end of the short conversations
 constexpr int highest_count = 20;
 
 result<std::vector<corpus_topic>> read_topics(corpus_file const& file) {
@@ -69,9 +66,9 @@ result<void> read_phrases(corpus_file const& file, dialogue_tables& tables) {
                       destination{&tables.count_up, "count-up", "ask"},
                       destination{&tables.count_between, "count-between", "ask"},
                       destination{&tables.count_down, "count-down", "ask"},
-                      destination{&tables.before, "before", "say"},
-                      destination{&tables.after, "after", "say"},
-                      destination{&tables.fillers, "fillers", "say"},
+                      destination{&tables.decorations.before, "before", "say"},
+                      destination{&tables.decorations.after, "after", "say"},
+                      destination{&tables.decorations.fillers, "fillers", "say"},
                       destination{&tables.instructions, "instructions", "say"}};
   if (auto const read = read_values(file, to); !read) return read;
   tables.nothing_more = nothing.front();
@@ -122,6 +119,7 @@ result<dialogue_tables> read_dialogue_tables(std::filesystem::path const& folder
   tables.smalltalk = *std::move(smalltalk);
   tables.tools = *std::move(tools);
   if (auto const read = read_phrases(files[2], tables); !read) return std::unexpected(read.error());
+  tables.tools.decorations = tables.decorations;
   if (auto const read = read_unknown(files[3], tables); !read) return std::unexpected(read.error());
   if (auto const read = read_stories(files[4], tables); !read) return std::unexpected(read.error());
   return tables;
@@ -147,13 +145,15 @@ conversation dialogue_writer::next(double progress) {
 
 void dialogue_writer::add_turn(state& now) {
   auto const rest = std::max(0.0, 1 - now.progress / short_until);
-  if (choose_.chance(repeat_at_last + (repeat_at_first - repeat_at_last) * rest)) return repeat_turn(now);
+  if (choose_.chance(drill_at_last + (drill_at_first - drill_at_last) * rest)) {
+    return choose_.chance(0.5) ? repeat_turn(now) : count_turn(now);
+  }
   if (tools_.has_tools() && choose_.chance(tool_turn_with_tools)) {
     now.topic = nullptr;
     return tools_.add_turn(now.talk);
   }
   if (now.topic != nullptr && choose_.chance(asked_for_more)) return more_turn(now);
-  static constexpr std::array<double, 7> turns{0.52, 0.17, 0.12, 0.07, 0.07, 0.04, 0.01};
+  static constexpr std::array<double, 7> turns{0.50, 0.17, 0.12, 0.09, 0.07, 0.04, 0.01};
   switch (choose_.weighted(turns)) {
   case 0: return topic_turn(now);
   case 1: return smalltalk_turn(now);
@@ -171,22 +171,7 @@ void dialogue_writer::exchange(state& now, std::string question, std::string ans
 }
 
 std::string dialogue_writer::decorated(std::string question) {
-  if (choose_.chance(word_before)) question = choose_.pick(tables_.before) + " " + question;
-  if (choose_.chance(word_after)) {
-    auto const word = choose_.pick(tables_.after);
-    question += word.starts_with(',') ? word : " " + word;
-  }
-  if (choose_.chance(word_between)) add_filler(question);
-  return as_typed(std::move(question), choose_);
-}
-
-// Before one of its words.
-void dialogue_writer::add_filler(std::string& question) {
-  std::vector<std::size_t> words;
-  for (std::size_t i = 0; i < question.size(); ++i) {
-    if (question[i] == ' ') words.push_back(i);
-  }
-  if (!words.empty()) question.insert(choose_.pick(words), " " + choose_.pick(tables_.fillers));
+  return as_typed(paddler::decorated(std::move(question), tables_.decorations, choose_), choose_);
 }
 
 std::string dialogue_writer::topic_question(state const& now, corpus_topic const& topic) {

@@ -24,7 +24,8 @@ struct corpus_topic {
 struct dialogue_tables {
   std::vector<corpus_topic> topics;
   std::vector<corpus_topic> smalltalk;
-  std::vector<std::string> explain, explain_here, again, more, repeat, before, after, fillers, instructions;
+  std::vector<std::string> explain, explain_here, again, more, repeat, instructions;
+  question_decorations decorations;
   std::vector<std::string> count_up, count_between, count_down;
   std::vector<std::string> unknown_questions, sums, nouns;
   std::vector<std::string> story_questions, story_about, stories;
@@ -40,8 +41,9 @@ class dialogue_writer {
 public:
   dialogue_writer(dialogue_tables const& tables, std::uint64_t seed);
 
-  // `progress`, from 0 to 1, says how much has been learned: conversations begin short, with much to repeat, from which
-  // a model learns to copy.
+  // `progress`, from 0 to 1, says how much has been learned: conversations begin short, with much to repeat and to
+  // count. From that a model learns to copy and to compare, before answers that it can know by heart take all its
+  // attention.
   conversation next(double progress = 1);
 
 private:
@@ -64,7 +66,6 @@ private:
   void repeat_turn(state& now);
   std::string topic_question(state const& now, corpus_topic const& topic);
   std::string decorated(std::string question);
-  void add_filler(std::string& question);
   std::string noun();
 
   dialogue_tables const& tables_;

@@ -9,6 +9,9 @@
 namespace paddler {
 namespace {
 
+constexpr double word_before = 0.18;
+constexpr double word_after = 0.18;
+constexpr double word_between = 0.2;
 constexpr double without_final_mark = 0.3;
 constexpr double in_lower_case = 0.3;
 constexpr double in_upper_case = 0.04;
@@ -25,6 +28,19 @@ void slip(std::string& text, chooser& choose) {
   if (text.size() < 8) return;
   auto const at = choose.index(text.size() / 2);
   if (is_letter(text[at]) && is_letter(text[at + 1])) std::swap(text[at], text[at + 1]);
+}
+
+void add_before_a_word(std::string& question, std::string const& filler, chooser& choose) {
+  std::vector<std::size_t> spaces;
+  for (std::size_t i = 0; i < question.size(); ++i) {
+    if (question[i] == ' ') spaces.push_back(i);
+  }
+  if (!spaces.empty()) question.insert(choose.pick(spaces), " " + filler);
+}
+
+void add_at_the_end(std::string& question, std::string const& word) {
+  auto const end = question.find_last_not_of(".?!") + 1;
+  question.insert(end, word.starts_with(',') ? word : " " + word);
 }
 
 } // namespace
@@ -75,6 +91,13 @@ std::string to_upper(std::string_view text) {
 std::string capitalized(std::string text) {
   if (!text.empty()) text[0] = to_upper(text.substr(0, 1))[0];
   return text;
+}
+
+std::string decorated(std::string question, question_decorations const& with, chooser& choose) {
+  if (choose.chance(word_between)) add_before_a_word(question, choose.pick(with.fillers), choose);
+  if (choose.chance(word_before)) question = choose.pick(with.before) + " " + question;
+  if (choose.chance(word_after)) add_at_the_end(question, choose.pick(with.after));
+  return question;
 }
 
 std::string as_typed(std::string text, chooser& choose) {

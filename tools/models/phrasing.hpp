@@ -50,6 +50,14 @@ std::string number_word(int number);
 std::string to_upper(std::string_view text);
 std::string capitalized(std::string text);
 
+// Words that change nothing about a question: before it, after it, and before any of its words.
+struct question_decorations {
+  std::vector<std::string> before, after, fillers;
+};
+
+// The question, sometimes with such words. A mark at its end stays there.
+std::string decorated(std::string question, question_decorations const& with, chooser& choose);
+
 // How people type: sometimes without capitals, all in capitals, without the final mark, with a slip.
 std::string as_typed(std::string text, chooser& choose);
 

@@ -12,7 +12,8 @@ namespace {
 constexpr double one_tool_only = 0.35;
 constexpr double useless_tool_too = 0.2;
 constexpr double usual_name = 0.45;
-constexpr double made_up_name = 0.3; // of a tool that is the only one of use
+constexpr double made_up_name = 0.3;   // of a tool that is the only one of use
+constexpr double the_given_kind = 0.7; // is asked for when there is only one
 constexpr double made_up_parameter = 0.15;
 constexpr double same_kind_again = 0.6;
 constexpr double no_city_named = 0.12;
@@ -167,7 +168,8 @@ std::string tool_dialogues::city() {
 }
 
 // A city that the model knows may be typed in any case; it has to copy others as they are.
-std::string tool_dialogues::typed_city_question(std::string const& pattern, std::string const& where) {
+std::string tool_dialogues::typed_city_question(std::string const& plain, std::string const& where) {
+  auto const pattern = decorated(plain, tables_.decorations, choose_);
   auto const question = fill(pattern, {{"c", where}});
   bool const known = std::ranges::find(tables_.cities, where) != tables_.cities.end();
   if (known) return as_typed(question, choose_);
@@ -177,6 +179,9 @@ std::string tool_dialogues::typed_city_question(std::string const& pattern, std:
 
 void tool_dialogues::add_turn(conversation& talk) {
   auto kind = choose_.chance(0.5) ? tool_kind::weather : tool_kind::time;
+  if (weather_.has_value() != time_.has_value() && choose_.chance(the_given_kind)) {
+    kind = weather_ ? tool_kind::weather : tool_kind::time;
+  }
   bool const again = last_ && choose_.chance(same_kind_again);
   if (again) kind = *last_;
   auto const& words = kind == tool_kind::weather ? tables_.weather : tables_.time;

@@ -25,6 +25,7 @@ struct tool_tables {
   std::vector<std::string> other_names, other_parameters, other_descriptions;
   std::vector<std::string> cities, starts, middles, joins, ends;
   std::string which_city, no_tool, failed;
+  question_decorations decorations;
 };
 
 result<tool_tables> read_tool_tables(corpus_file const& tools, corpus_file const& cities);
