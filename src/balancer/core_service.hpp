@@ -42,8 +42,8 @@ public:
   // cancelled.
   task<result<revision>> submit(desired_change change);
 
-  // Ends once every change decided so far is durable: who shows desired state waits for it, as a crash would take back
-  // what is not. Fails with `unavailable` after a while, and where the storage failed.
+  // Ends once every change decided so far is durable: who has read desired state waits for it before showing it, as a
+  // crash would take back what is not. Fails with `unavailable` after a while, and where the storage failed.
   task<result<void>> wait_durable();
 
   // The tasks behind it, until cancelled: the writer of the control lane, and the clock.

@@ -43,8 +43,10 @@ result<std::optional<revision>> wanted_revision(http_head const& head) {
   return out;
 }
 
+std::vector<header_view> fresh_json() { return {{"Content-Type", json_type}, {"Cache-Control", "no-store"}}; }
+
 task<> answer_json(http_exchange& exchange, std::string body) {
-  std::vector<header_view> const headers = {{"Content-Type", json_type}, {"Cache-Control", "no-store"}};
+  auto const headers = fresh_json();
   co_await exchange.respond(200, headers, body);
 }
 
@@ -99,11 +101,16 @@ std::vector<route> management_service::routes() {
   };
 }
 
-task<> management_service::get_desired(http_exchange& exchange) {
-  if (auto const durable = co_await core_.wait_durable(); !durable) {
+// What was read may have been decided only just now: it is shown once a crash can no longer take it back.
+task<> management_service::answer_when_durable(http_exchange& exchange, header_list headers, std::string_view body) {
+  auto const durable = co_await core_.wait_durable();
+  if (durable)
+    co_await exchange.respond(200, headers, body);
+  else
     co_await answer_error(exchange, durable.error());
-    co_return;
-  }
+}
+
+task<> management_service::get_desired(http_exchange& exchange) {
   auto const& desired = core_.core().desired();
   result<desired_document> document = desired.effective();
   if (auto const kind = exchange.head().query_param("source")) document = document_of(desired, *kind);
@@ -116,7 +123,7 @@ task<> management_service::get_desired(http_exchange& exchange) {
   auto const etag = etag_of(desired.current());
   std::vector<header_view> const headers = {
       {"Content-Type", yaml ? yaml_type : json_type}, {"ETag", etag}, {"Cache-Control", "no-cache"}};
-  co_await exchange.respond(200, headers, body);
+  co_await answer_when_durable(exchange, headers, body);
 }
 
 task<> management_service::put_desired(http_exchange& exchange) {
@@ -154,10 +161,6 @@ task<> management_service::put_desired(http_exchange& exchange) {
 
 // ?path=agents/a1 or agents/a1.slots; without it every field.
 task<> management_service::explain_fields(http_exchange& exchange) {
-  if (auto const durable = co_await core_.wait_durable(); !durable) {
-    co_await answer_error(exchange, durable.error());
-    co_return;
-  }
   auto const& desired = core_.core().desired();
   auto const path = exchange.head().query_param("path").value_or("");
   auto const found = desired.claims().explain(path);
@@ -170,17 +173,15 @@ task<> management_service::explain_fields(http_exchange& exchange) {
     co_return;
   }
   auto const body = list_json(found, desired.current());
-  co_await answer_json(exchange, body);
+  auto const headers = fresh_json();
+  co_await answer_when_durable(exchange, headers, body);
 }
 
 task<> management_service::get_conflicts(http_exchange& exchange) {
-  if (auto const durable = co_await core_.wait_durable(); !durable) {
-    co_await answer_error(exchange, durable.error());
-    co_return;
-  }
   auto const& desired = core_.core().desired();
   auto const body = list_json(desired.claims().conflicts(), desired.current());
-  co_await answer_json(exchange, body);
+  auto const headers = fresh_json();
+  co_await answer_when_durable(exchange, headers, body);
 }
 
 task<> management_service::get_agents(http_exchange& exchange) {

@@ -19,6 +19,7 @@ public:
 private:
   task<> get_desired(http_exchange& exchange);
   task<> put_desired(http_exchange& exchange);
+  task<> answer_when_durable(http_exchange& exchange, header_list headers, std::string_view body);
   task<> explain_fields(http_exchange& exchange);
   task<> get_conflicts(http_exchange& exchange);
   task<> get_agents(http_exchange& exchange);

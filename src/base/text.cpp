@@ -94,14 +94,16 @@ std::string print_number(double value) {
   return {digits.data(), end};
 }
 
+std::string_view start_of(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0U) == 0x80U) --limit;
+  return text.substr(0, limit);
+}
+
 std::string quote_shortened(std::string_view text, std::size_t limit) {
   bool const cut = text.size() > limit;
-  if (cut) {
-    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0U) == 0x80U) --limit;
-    text = text.substr(0, limit);
-  }
   std::string out = "\"";
-  for (char const c : text) {
+  for (char const c : start_of(text, limit)) {
     if (c == '\n')
       out += "\\n";
     else if (c == '"' || c == '\\')

@@ -1,5 +1,6 @@
 // Small text functions that more than one layer needs.
 #pragma once
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -18,6 +19,11 @@ bool is_valid_utf8(std::string_view text);
 
 // The shortest decimal that reads back as the same number.
 std::string print_number(double value);
+
+template <std::integral T> std::string print_number(T value) { return std::to_string(value); }
+
+// The longest start of at most so many bytes that cuts no UTF-8 character.
+std::string_view start_of(std::string_view text, std::size_t limit);
 
 // In double quotes, on one line, cut after so many bytes (at a character's end) with "..." where it is longer.
 std::string quote_shortened(std::string_view text, std::size_t limit);

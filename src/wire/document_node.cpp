@@ -56,9 +56,7 @@ std::string describe(document_node const& node) {
 
 std::string clipped(std::string_view text) {
   if (text.size() <= clipped_bytes) return std::string(text);
-  std::size_t length = clipped_bytes;
-  while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) --length;
-  return std::string(text.substr(0, length)) + "...";
+  return std::string(start_of(text, clipped_bytes)) + "...";
 }
 
 double to_double(std::string_view json_number) {

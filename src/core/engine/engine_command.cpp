@@ -1,11 +1,11 @@
 #include "core/engine/engine_command.hpp"
 
 #include "base/ids.hpp"
+#include "base/text.hpp"
 #include "core/engine/engine_parameters.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -23,13 +23,6 @@ constexpr int largest_embedding_batch = 8192;
 // Prompts of idle slots are kept in memory; llama.cpp's own limit is 8 GiB.
 constexpr int prompt_cache_mib = 512;
 
-// As short as it can be, and the same in every locale.
-template <class T> std::string decimal(T value) {
-  std::array<char, 32> buffer{};
-  auto const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-  return {buffer.data(), end};
-}
-
 // --- checks ---
 
 struct checker {
@@ -41,7 +34,7 @@ struct checker {
 
   template <class T> void range(std::string const& path, T value, T low, T high) {
     if (value >= low && value <= high) return; // a NaN is in no range
-    add(path, "is " + decimal(value), "give a value from " + decimal(low) + " to " + decimal(high));
+    add(path, "is " + print_number(value), "give a value from " + print_number(low) + " to " + print_number(high));
   }
 
   template <class T> void range(std::string const& path, std::optional<T> const& value, T low, T high) {
@@ -97,7 +90,7 @@ void check_spec(checker& check, engine_program const& program, engine_spec const
 template <class T> void add_option(arguments& out, std::string_view flag, std::optional<T> const& value) {
   if (!value) return;
   out.emplace_back(flag);
-  out.push_back(decimal(*value));
+  out.push_back(print_number(*value));
 }
 
 void add_sampling(arguments& out, model_parameters const& p) {
@@ -132,7 +125,7 @@ void add_embedding(arguments& out, engine_spec const& spec) {
   int const batch = std::clamp(spec.context_per_slot, smallest_embedding_batch, largest_embedding_batch);
   for (auto flag : {"--batch-size", "--ubatch-size"}) {
     out.emplace_back(flag);
-    out.push_back(decimal(std::int64_t{batch}));
+    out.push_back(print_number(std::int64_t{batch}));
   }
 }
 
@@ -145,7 +138,7 @@ void add_common(arguments& out, engine_spec const& spec, engine_files const& fil
   add("--host", files.socket_path);
   add("--alias", spec.alias);
   add("--parallel", std::to_string(spec.slots));
-  add("--ctx-size", decimal(std::int64_t{spec.slots} * context));
+  add("--ctx-size", print_number(std::int64_t{spec.slots} * context));
 }
 
 arguments simulated_arguments(engine_program const& program, engine_spec const& spec, engine_files const& files) {

@@ -25,15 +25,7 @@ std::string at(std::string_view list, std::size_t index) {
 template <class T>
 void check_range(errors& out, std::string const& path, std::optional<T> const& value, T low, T high) {
   if (!value || (*value >= low && *value <= high)) return;
-  auto const text = [](T number) {
-    std::string out_text = std::to_string(number);
-    if constexpr (std::is_floating_point_v<T>) {
-      while (out_text.ends_with('0')) out_text.pop_back();
-      if (out_text.ends_with('.')) out_text.pop_back();
-    }
-    return out_text;
-  };
-  add(out, path, "is " + text(*value), "give a value from " + text(low) + " to " + text(high));
+  add(out, path, "is " + print_number(*value), "give a value from " + print_number(low) + " to " + print_number(high));
 }
 
 void check_name(errors& out, std::string const& path, std::string const& name) {
