@@ -27,4 +27,10 @@ using mono_time = monotonic::time_point;
 using wall_time = wall::time_point;
 using duration = std::chrono::nanoseconds;
 
+// One moment on both clocks.
+struct instant {
+  mono_time mono;
+  wall_time wall;
+};
+
 } // namespace paddler

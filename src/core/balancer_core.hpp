@@ -16,11 +16,6 @@
 
 namespace paddler {
 
-struct instant {
-  mono_time mono;
-  wall_time wall;
-};
-
 // --- events ---
 
 struct link_greeted {
