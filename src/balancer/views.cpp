@@ -14,6 +14,7 @@ std::string reason_of(agent_record const& agent, applicable_state const& wanted)
       out += ": " + e.path + " " + e.message + (e.hint.empty() ? "" : " (" + e.hint + ")");
     return out;
   }
+  if (agent.facts_expired) return "it has not reported for a while";
   if (!wanted.model) return "no model is desired for it";
   return agent.report.engine.reason;
 }
@@ -24,7 +25,7 @@ agent_view view_of(agent_record const& agent, balancer_core const& core) {
   agent_view out;
   out.id = agent.id;
   out.connected = agent.connected;
-  out.status = agent.connected ? engine.status : engine_status::none;
+  out.status = agent.connected && !agent.facts_expired ? engine.status : engine_status::unknown;
   if (wanted.model)
     out.model = wanted.model->name;
   else if (!engine.model.empty())

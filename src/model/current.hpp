@@ -19,6 +19,7 @@ enum class engine_status {
   draining, // finishing its requests before it stops
   backoff,  // it died or failed; it will be started again
   failed,   // it cannot work as configured; waits for a change
+  unknown,  // what was reported is too old to be believed; in views only
 };
 
 struct engine_report {
@@ -51,7 +52,7 @@ struct agent_report {
   friend bool operator==(agent_report const&, agent_report const&) = default;
 };
 
-BOOST_DESCRIBE_ENUM(engine_status, none, loading, ready, draining, backoff, failed)
+BOOST_DESCRIBE_ENUM(engine_status, none, loading, ready, draining, backoff, failed, unknown)
 BOOST_DESCRIBE_STRUCT(engine_report, (),
                       (status, model, version, slots, slots_busy, max_context_length, pid, restarts, reason))
 BOOST_DESCRIBE_STRUCT(agent_capabilities, (), (version, hostname, cpu_cores, memory_bytes, gpus))

@@ -30,6 +30,7 @@ struct agent_link_machine::step {
     m.phase_ = phase::greeting;
     ++m.report_.sequence;
     m.report_due_ = false;
+    m.reported_at_ = now;
     send(link_hello{.agent = m.self_.agent,
                     .process = m.self_.process,
                     .capabilities = m.self_.capabilities,
@@ -175,6 +176,7 @@ struct agent_link_machine::step {
     if (m.phase_ != phase::live || !m.report_due_ || now < m.next_report_) return;
     m.report_due_ = false;
     m.next_report_ = now + m.policy_.report_spacing;
+    m.reported_at_ = now;
     ++m.report_.sequence;
     send(link_report{m.report_});
   }
@@ -199,6 +201,7 @@ struct agent_link_machine::step {
       m.next_heartbeat_ = now + m.heartbeat_;
       send(link_heartbeat{++m.heartbeats_});
     }
+    if (now - m.reported_at_ >= m.policy_.report_at_least) m.report_due_ = true;
     report_if_due();
   }
 
@@ -224,7 +227,7 @@ std::optional<mono_time> agent_link_machine::next_deadline() const {
   if (phase_ == phase::stopped || phase_ == phase::idle) return std::nullopt;
   auto due = deadline_;
   if (phase_ == phase::live) {
-    due = std::min(next_heartbeat_, heard_at_ + patience());
+    due = std::min({next_heartbeat_, heard_at_ + patience(), reported_at_ + policy_.report_at_least});
     if (report_due_) due = std::min(due, next_report_);
   }
   if (refused_ && !pending_) due = std::min(due, recheck_at_);

@@ -32,6 +32,7 @@ struct agent_link_policy {
   duration backoff_limit = std::chrono::seconds(5);
   duration greeting_deadline = std::chrono::seconds(10); // from dialling to the welcome
   duration report_spacing = std::chrono::milliseconds(100);
+  duration report_at_least = std::chrono::seconds(10); // also where nothing changed: what was said expires
   duration recheck_refused = std::chrono::seconds(15);
   duration shortest_heartbeat = std::chrono::milliseconds(10); // whatever the balancer asks for
   duration longest_heartbeat = std::chrono::minutes(1);
@@ -177,6 +178,7 @@ private:
   agent_report report_;
   bool report_due_ = false;
   mono_time next_report_{};
+  mono_time reported_at_{};
 };
 
 } // namespace paddler

@@ -206,11 +206,11 @@ TEST_F(AgentLinkMachineTest, ChecksARefusedStateAgainNowAndThen) {
     hear(link_heartbeat{1});
     return apply(agent_timer_fired{});
   };
-  EXPECT_EQ(again(), "heartbeat1 check4");
+  EXPECT_EQ(again(), "heartbeat1 report#2/busy0 check4");
   EXPECT_EQ(apply(state_checked{{4}, {{"model", "no", "", 0}}}), "") << "nothing new to say";
-  EXPECT_EQ(again(), "heartbeat2 check4");
+  EXPECT_EQ(again(), "heartbeat2 report#3/busy0 check4");
   EXPECT_EQ(apply(state_checked{{4}, {{"model", "not a GGUF", "", 0}}}), "nack4");
-  EXPECT_EQ(again(), "heartbeat3 check4");
+  EXPECT_EQ(again(), "heartbeat3 report#4/busy0 check4");
   EXPECT_EQ(apply(state_checked{{4}, {}}), "run4 ack4");
 }
 
@@ -261,6 +261,17 @@ TEST_F(AgentLinkMachineTest, ReportsWhatChangedAndSparesTheLink) {
   EXPECT_EQ(it.next_deadline(), now + milliseconds(100));
   EXPECT_EQ(tick_when_due(), "report#3/busy3");
   EXPECT_EQ(it.next_deadline(), start + seconds(1));
+}
+
+TEST_F(AgentLinkMachineTest, ReportsNowAndThenWhereNothingChanged) {
+  come_alive();
+  for (std::uint64_t beat = 1; beat < 10; ++beat) {
+    EXPECT_EQ(tick(seconds(1)), "heartbeat" + std::to_string(beat));
+    hear(link_heartbeat{beat});
+  }
+  EXPECT_EQ(tick(seconds(1)), "heartbeat10 report#2/busy0");
+  hear(link_heartbeat{10});
+  EXPECT_EQ(tick(seconds(1)), "heartbeat11");
 }
 
 TEST_F(AgentLinkMachineTest, EachHelloCarriesTheWholeReport) {

@@ -43,6 +43,7 @@ std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const&
            .process = message.process,
            .capabilities = message.capabilities,
            .report = message.report,
+           .facts_until = now + policy_.facts_lifetime,
            .acknowledged = message.report.applied,
            .last_seen = wall_now};
   auto const beat = std::chrono::duration_cast<std::chrono::milliseconds>(policy_.heartbeat).count();
@@ -59,7 +60,11 @@ link_effects agent_table::heard(link_id link, agent_message const& message, mono
   auto& agent = agents_.at(at->second.agent);
   agent.last_seen = wall_now;
   if (auto const* report = std::get_if<link_report>(&message)) {
-    if (report->report.sequence > agent.report.sequence) agent.report = report->report;
+    if (report->report.sequence > agent.report.sequence) {
+      agent.report = report->report;
+      agent.facts_until = now + policy_.facts_lifetime;
+      agent.facts_expired = false;
+    }
   } else if (auto const* ack = std::get_if<link_ack>(&message)) {
     agent.acknowledged = std::max(agent.acknowledged, ack->version);
     if (agent.refused == ack->version) { // what it lacked has come
@@ -109,8 +114,10 @@ link_effects agent_table::tick(mono_time now) {
     out.push_back(close_link{id, "nothing was heard of the agent for three heartbeats"});
     append(out, lose(agent));
   }
-  for (auto& [id, agent] : agents_)
+  for (auto& [id, agent] : agents_) {
     if (agent.lost_at && *agent.lost_at <= now) append(out, lose(agent));
+    agent.facts_expired = agent.facts_expired || agent.facts_until <= now;
+  }
   return out;
 }
 
@@ -120,8 +127,11 @@ std::optional<mono_time> agent_table::next_deadline() const {
     auto const due = std::min(link.next_heartbeat, link.heard_at + patience());
     if (!earliest || due < *earliest) earliest = due;
   }
-  for (auto const& [id, agent] : agents_)
-    if (agent.lost_at && (!earliest || *agent.lost_at < *earliest)) earliest = agent.lost_at;
+  auto const consider = [&earliest](mono_time due) { earliest = std::min(earliest.value_or(due), due); };
+  for (auto const& [id, agent] : agents_) {
+    if (agent.lost_at) consider(*agent.lost_at);
+    if (!agent.facts_expired) consider(agent.facts_until);
+  }
   return earliest;
 }
 
@@ -177,6 +187,7 @@ link_effects agent_table::lose(agent_record& agent) {
   bool const was_there = agent.connected || agent.lost_at;
   agent.connected = false;
   agent.lost_at.reset();
+  agent.facts_expired = true;
   return was_there ? link_effects{agent_lost{agent.id, agent.process}} : link_effects{};
 }
 

@@ -17,7 +17,8 @@ namespace paddler {
 
 struct link_policy {
   duration heartbeat = std::chrono::seconds(1);
-  std::size_t max_agents = 10'000; // known ones, connected or not
+  std::size_t max_agents = 10'000;                    // known ones, connected or not
+  duration facts_lifetime = std::chrono::seconds(30); // of a report: three of those that agents send unasked
 };
 
 struct send_to_agent {
@@ -45,6 +46,8 @@ struct agent_record {
   incarnation process;
   agent_capabilities capabilities;
   agent_report report;
+  mono_time facts_until;            // what the report says is true until then, at the latest
+  bool facts_expired = false;       // it is not believed any more: nothing is known
   generation sent;                  // newest applicable state sent to this process
   generation acknowledged;          // newest that it accepted
   generation refused;               // newest that it refused: not sent again
