@@ -90,7 +90,8 @@ struct agent::parts {
 task<result<void>> agent::parts::prepare() {
   auto balancers = parse_balancers(config.balancers);
   if (!balancers) co_return std::unexpected(std::move(balancers).error());
-  auto facts = co_await run_blocking(blocking, [] { return blocking_machine_facts(); });
+  auto facts =
+      co_await run_blocking(blocking, [this] { return config.machine ? *config.machine : blocking_machine_facts(); });
   if (!facts) co_return std::unexpected(std::move(facts).error());
   if (config.id.empty()) config.id.value = facts->hostname;
   if (!is_valid_name(config.id.value))

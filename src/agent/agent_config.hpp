@@ -3,11 +3,14 @@
 #include "core/engine/engine_command.hpp"
 #include "core/engine/engine_machine.hpp"
 #include "core/session/agent_link_machine.hpp"
+#include "engine/engine_host.hpp"
 #include "model/desired.hpp"
+#include "runtime/machine.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +45,8 @@ struct agent_config {
 
   agent_link_policy link = {};
   slot_limits slots = {};
+  std::shared_ptr<engine_host> engines = {};                              // where they run; empty: this machine
+  std::optional<machine_facts> machine = {};                              // empty: it is asked
   engine_policy engine = {.stop_grace = std::chrono::milliseconds(1500)}; // an engine has nothing to save
 };
 

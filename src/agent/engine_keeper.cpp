@@ -14,7 +14,8 @@ engine_settings settings_of(agent_config const& config) {
   return {.program = config.program,
           .runtime_directory = config.runtime_directory,
           .blocking_inspect = blocking_inspect_model,
-          .policy = config.engine};
+          .policy = config.engine,
+          .host = config.engines};
 }
 
 std::string reason_of(engine_condition const& condition) {

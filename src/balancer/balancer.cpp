@@ -29,9 +29,10 @@ constexpr auto about_management =
     "this port serves the management API under /management/v1, OpenAI's API has another (--inference-addr)";
 constexpr auto last_words = std::chrono::milliseconds(500); // to tell open streams and links that this is the end
 
-std::unique_ptr<state_store> make_store(std::string const& directory) {
-  if (directory.empty()) return make_memory_store();
-  return make_sqlite_store(directory + "/state.db");
+std::unique_ptr<state_store> make_store(balancer_config const& config) {
+  if (config.make_store) return config.make_store();
+  if (config.state_directory.empty()) return make_memory_store();
+  return make_sqlite_store(config.state_directory + "/state.db");
 }
 
 result<stored_state> blocking_open_state(std::string const& directory, state_store& store) {
@@ -118,7 +119,7 @@ task<result<void>> balancer::start() {
   auto& p = *parts_;
   auto doors = open_doors(p.executor, p.config);
   if (!doors) co_return std::unexpected(doors.error());
-  p.store = make_store(p.config.state_directory);
+  p.store = make_store(p.config);
   auto opened =
       co_await run_blocking(p.writer, [&p] { return blocking_open_state(p.config.state_directory, *p.store); });
   if (!opened) co_return std::unexpected(opened.error());

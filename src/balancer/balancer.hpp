@@ -2,6 +2,7 @@
 // them.
 #pragma once
 #include "core/balancer_core.hpp"
+#include "ports/state_store.hpp"
 #include "runtime/task.hpp"
 
 #include <cstdint>
@@ -16,8 +17,9 @@ namespace paddler {
 struct balancer_config {
   std::string inference_address = "127.0.0.1:8061"; // HOST:PORT; port 0 takes a free one
   std::string management_address = "127.0.0.1:8060";
-  std::string state_directory;             // holds the database; empty: state is kept in memory only
-  std::optional<std::string> desired_file; // a YAML file that is watched
+  std::string state_directory;                              // holds the database; empty: state is kept in memory only
+  std::function<std::unique_ptr<state_store>()> make_store; // empty: SQLite in that folder
+  std::optional<std::string> desired_file;                  // a YAML file that is watched
   balancer_policy policy;
   std::size_t max_body_bytes = std::size_t{16} << 20; // of one inference request
   std::size_t max_document_bytes = std::size_t{4} << 20;

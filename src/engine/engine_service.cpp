@@ -3,15 +3,11 @@
 #include "engine/engine_probe.hpp"
 #include "model/words.hpp"
 #include "runtime/clock.hpp"
-#include "runtime/files.hpp"
 #include "runtime/log.hpp"
 #include "runtime/race.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -24,19 +20,6 @@ engine_files files_of(std::string const& directory, child_serial serial) {
 }
 
 std::string config_directory(std::string const& directory) { return directory + "/no-config"; }
-
-result<void> blocking_make_directory(std::string const& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(error_code::storage, "cannot make the folder '" + path + "': " + std::strerror(errno),
-                "choose a folder that paddler may write to");
-  struct stat facts{};
-  if (::stat(path.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode))
-    return fail(error_code::storage, "'" + path + "' is not a folder", "remove it, or choose another folder");
-  if (facts.st_uid != ::geteuid() || (facts.st_mode & 077U) != 0)
-    return fail(error_code::storage, "'" + path + "' is open to other users",
-                "choose a folder of your own with mode 0700: engines' sockets lie in it");
-  return {};
-}
 
 std::vector<std::string> own_environment() {
   std::vector<std::string> out;
@@ -67,12 +50,8 @@ result<preparation> blocking_prepare(engine_settings const& settings, engine_fil
   auto arguments = engine_arguments(settings.program, out.spec, files);
   if (!arguments) return std::unexpected(arguments.error());
   auto const no_config = config_directory(settings.runtime_directory);
-  for (auto const& directory : {settings.runtime_directory, no_config})
-    if (auto made = blocking_make_directory(directory); !made) return std::unexpected(made.error());
-  ::unlink(files.socket_path.c_str());
-  if (!out.spec.chat_template.empty())
-    if (auto written = blocking_write_file_atomically(files.chat_template_path, out.spec.chat_template, 0600); !written)
-      return std::unexpected(written.error());
+  auto made = settings.host->blocking_prepare({settings.runtime_directory, no_config}, files, out.spec.chat_template);
+  if (!made) return std::unexpected(std::move(made).error());
   out.command.program = program_of(settings.program);
   out.command.arguments = std::move(*arguments);
   out.command.arguments.insert(out.command.arguments.begin(), "paddler");
@@ -92,6 +71,11 @@ error flattened(error wrong) {
   return wrong;
 }
 
+engine_settings on_machine_by_default(engine_settings settings) {
+  if (!settings.host) settings.host = machine_engine_host();
+  return settings;
+}
+
 error to_error(std::exception const& escaped) {
   return {error_code::internal, std::string("the engine could not be started: ") + escaped.what(), {}, {}};
 }
@@ -102,7 +86,7 @@ engine_service::engine_service(asio::any_io_executor executor, blocking_executor
                                listener on_change)
     : executor_(executor),
       pool_(pool),
-      settings_(std::move(settings)),
+      settings_(on_machine_by_default(std::move(settings))),
       on_change_(std::move(on_change)),
       machine_(settings_.policy),
       random_(random_seed()),
@@ -196,7 +180,7 @@ task<> engine_service::start_child(child_serial serial, engine_spec spec) {
   if (!*prepared) co_return feed(spawn_refused{serial, flattened(prepared->error())});
   running_ = std::move((*prepared)->spec);
   model_ = std::move((*prepared)->model);
-  auto child = child_process::spawn(executor_, (*prepared)->command, [alias = running_.alias](std::string_view line) {
+  auto child = settings_.host->start(executor_, (*prepared)->command, [alias = running_.alias](std::string_view line) {
     log_debug("engine.output", line, {{"model", alias}});
   });
   if (!child) co_return feed(spawn_refused{serial, child.error()});
@@ -207,15 +191,12 @@ task<> engine_service::start_child(child_serial serial, engine_spec spec) {
   group_.spawn("engine.watch", watch_child(serial, child_));
 }
 
-task<> engine_service::watch_child(child_serial serial, std::shared_ptr<child_process> child) {
+task<> engine_service::watch_child(child_serial serial, std::shared_ptr<engine_child> child) {
   auto const exit = co_await child->wait();
   auto explained = explain_exit(exit, child->last_lines());
   child_.reset();
   auto const files = files_of(settings_.runtime_directory, serial);
-  co_await run_blocking(pool_, [files] {
-    ::unlink(files.socket_path.c_str());
-    ::unlink(files.chat_template_path.c_str());
-  });
+  co_await run_blocking(pool_, [this, files] { settings_.host->blocking_clean(files); });
   feed(child_exited{serial, std::move(explained.reason), std::move(explained.hint)});
 }
 

@@ -14,7 +14,7 @@
 #include "core/engine/engine_command.hpp"
 #include "core/engine/engine_machine.hpp"
 #include "core/engine/gguf.hpp"
-#include "engine/child_process.hpp"
+#include "engine/engine_host.hpp"
 #include "runtime/blocking.hpp"
 #include "runtime/task.hpp"
 #include "runtime/task_group.hpp"
@@ -42,6 +42,7 @@ struct engine_settings {
 
   engine_policy policy = {};
   child_limits limits = {};
+  std::shared_ptr<engine_host> host = {}; // empty: this machine
 };
 
 // What is left of a socket's path for "/engine-SERIAL.sock".
@@ -92,7 +93,7 @@ private:
   void carry_out(engine_condition const& effect);
 
   task<> start_child(child_serial serial, engine_spec spec);
-  task<> watch_child(child_serial serial, std::shared_ptr<child_process> child);
+  task<> watch_child(child_serial serial, std::shared_ptr<engine_child> child);
   task<> probe_child(probe_engine probe);
   task<> run_timer();
   task<> wait_for_new_timer();
@@ -106,7 +107,7 @@ private:
   std::deque<engine_event> events_; // those that came while one was worked on
   bool feeding_ = false;
 
-  std::shared_ptr<child_process> child_;
+  std::shared_ptr<engine_child> child_;
   child_serial serial_ = 0;  // of the newest child, or of the one that is being prepared
   bool ended_early_ = false; // it is to end, but is not started yet
   engine_spec running_;

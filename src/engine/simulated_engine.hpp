@@ -22,6 +22,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,7 @@ struct simulated_engine_config {
   bool embeddings_only = false;
   std::optional<std::size_t> default_max_tokens = {};
   engine_simulation simulation = {};
+  std::function<void()> crash = {}; // what a crash does; empty: the process aborts
 };
 
 // Lives on one executor; stop() before destruction.

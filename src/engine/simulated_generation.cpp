@@ -117,8 +117,12 @@ task<bool> simulated_engine::prefill(std::size_t tokens) {
 // Waits as long as the token takes, or fails as it should at it. False when the task is cancelled.
 task<bool> simulated_engine::before_token(requested_faults faults, std::size_t number) {
   auto const& s = config_.simulation;
-  if (is_at(s.crash_at, faults.crash_at, number))
-    fail_process("the simulated engine crashes at this token, as it was told");
+  if (is_at(s.crash_at, faults.crash_at, number)) {
+    if (!config_.crash) fail_process("the simulated engine crashes at this token, as it was told");
+    config_.crash();
+    co_await hang();
+    co_return false;
+  }
   if (is_at(s.hang_at, faults.hang_at, number)) hung_ = true;
   if (hung_ || is_at(s.stall_at, faults.stall_at, number)) {
     co_await hang();

@@ -1,4 +1,5 @@
 // Dialling: addresses one after the other, all within one deadline.
+#include "net/network.hpp"
 #include "net/socket_address.hpp"
 #include "net/transport.hpp"
 #include "runtime/clock.hpp"
@@ -108,6 +109,10 @@ std::unexpected<error> could_not_connect(std::string const& where, boost::system
 } // namespace
 
 task<result<std::unique_ptr<transport>>> connect_tcp(std::string host, std::uint16_t port, duration limit) {
+  if (auto* const simulated = stand_in_network()) {
+    auto place = to_string(host_and_port{host, port});
+    co_return co_await simulated->connect(std::move(place), limit);
+  }
   auto const end = mono_now() + limit;
   auto const executor = co_await asio::this_coro::executor;
   auto const addresses = co_await resolve(host, port, limit);
@@ -124,6 +129,7 @@ task<result<std::unique_ptr<transport>>> connect_tcp(std::string host, std::uint
 }
 
 task<result<std::unique_ptr<transport>>> connect_unix(std::string path, duration limit) {
+  if (auto* const simulated = stand_in_network()) co_return co_await simulated->connect("unix:" + path, limit);
   auto const address = unix_address(path);
   if (!address) co_return std::unexpected(address.error());
   auto const connected = co_await connect_one(*address, limit);

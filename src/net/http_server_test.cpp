@@ -1,5 +1,6 @@
 #include "net/http_server.hpp"
 #include "net/test_support.hpp"
+#include "runtime/log.hpp"
 #include "runtime/race.hpp"
 #include "runtime/task_group.hpp"
 #include "runtime/timer.hpp"

@@ -27,8 +27,8 @@ constexpr std::size_t linger_bytes_limit = 1024 * 1024; // unread body that is t
 constexpr auto linger_time = std::chrono::seconds(2);
 
 std::string new_request_id() {
-  thread_local random_source random(random_seed());
-  return "req_" + uuid_v7(unix_milliseconds(wall_now()), random.next(), random.next());
+  auto const first = random_number();
+  return "req_" + uuid_v7(unix_milliseconds(wall_now()), first, random_number());
 }
 
 bool is_usable_request_id(std::string_view id) {

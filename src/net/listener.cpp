@@ -2,8 +2,10 @@
 
 #include "net/socket_address.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/log.hpp"
 #include "runtime/timer.hpp"
 
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 namespace paddler {
@@ -85,50 +88,41 @@ void set_options_of_tcp(int fd) {
 
 bool is_shortage(int code) { return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM; }
 
-} // namespace
+class socket_acceptor final : public acceptor {
+public:
+  socket_acceptor(asio::any_io_executor const& executor, int descriptor, std::string address)
+      : descriptor_(executor, descriptor), address_(std::move(address)) {}
 
-listener::listener(asio::posix::stream_descriptor descriptor, std::string address, std::uint16_t port, bool loopback,
-                   std::string unlink_path)
-    : descriptor_(std::move(descriptor)),
-      address_(std::move(address)),
-      port_(port),
-      loopback_(loopback),
-      unlink_path_(std::move(unlink_path)) {}
+  ~socket_acceptor() override { socket_acceptor::close(); }
 
-listener::listener(listener&& other) noexcept
-    : descriptor_(std::move(other.descriptor_)),
-      address_(std::move(other.address_)),
-      port_(other.port_),
-      loopback_(other.loopback_),
-      unlink_path_(std::exchange(other.unlink_path_, {})) {}
+  task<std::unique_ptr<transport>> accept() override;
+  void close() noexcept override;
 
-listener::~listener() { close(); }
+  [[nodiscard]] std::string const& address() const override { return address_; }
 
-result<listener> listener::tcp(asio::any_io_executor const& executor, std::string const& host, std::uint16_t port) {
-  auto const addresses = numeric_addresses(host, port);
-  if (addresses.empty())
-    return fail(error_code::invalid_input, "cannot listen on \"" + host + "\"",
-                "give an IP address of this machine, or localhost");
-  auto const fd = listening_socket(addresses.front());
-  if (!fd) return could_not_listen(to_string(host_and_port{host, port}), fd.error());
-  auto const bound = bound_address(*fd);
-  return listener(asio::posix::stream_descriptor(executor, *fd), to_string(bound), bound.port(),
-                  paddler::is_loopback(bound), {});
-}
+  [[nodiscard]] std::uint16_t port() const override { return port_; }
 
-result<listener> listener::unix_socket(asio::any_io_executor const& executor, std::string path) {
-  auto const address = unix_address(path);
-  if (!address) return std::unexpected(address.error());
-  if (is_stale(*address)) ::unlink(path.c_str());
-  auto const old_mask = ::umask(0177);
-  auto const fd = listening_socket(*address);
-  ::umask(old_mask);
-  if (!fd) return could_not_listen("unix:" + path, fd.error());
-  auto name = "unix:" + path;
-  return listener(asio::posix::stream_descriptor(executor, *fd), std::move(name), 0, true, std::move(path));
-}
+  [[nodiscard]] bool is_loopback() const override { return loopback_; }
 
-task<std::unique_ptr<transport>> listener::accept() {
+  void on_port(std::uint16_t port, bool loopback) {
+    port_ = port;
+    loopback_ = loopback;
+  }
+
+  void with_file(std::string path) { unlink_path_ = std::move(path); }
+
+private:
+  task<bool> wait_after(int code);
+
+  asio::posix::stream_descriptor descriptor_;
+  std::string address_;
+  std::uint16_t port_ = 0;
+  bool loopback_ = true;
+  std::string unlink_path_; // empty: nothing to remove
+  log_limiter shortage_{std::chrono::seconds(1)};
+};
+
+task<std::unique_ptr<transport>> socket_acceptor::accept() {
   for (;;) {
     if (!descriptor_.is_open() || is_cancelled(co_await asio::this_coro::cancellation_state)) co_return nullptr;
     socket_address from;
@@ -143,7 +137,7 @@ task<std::unique_ptr<transport>> listener::accept() {
 }
 
 // Waits for what the failed accept lacked. False when the listener is closed or the task cancelled.
-task<bool> listener::wait_after(int code) {
+task<bool> socket_acceptor::wait_after(int code) {
   if (code == EAGAIN) {
     auto const [ec] = co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
     co_return !ec;
@@ -155,10 +149,46 @@ task<bool> listener::wait_after(int code) {
   co_return co_await sleep_for(shortage_pause);
 }
 
-void listener::close() noexcept {
+void socket_acceptor::close() noexcept {
   boost::system::error_code ignored;
   descriptor_.close(ignored);
   if (!unlink_path_.empty()) ::unlink(std::exchange(unlink_path_, {}).c_str());
+}
+
+result<listener> listener_on(result<std::unique_ptr<acceptor>> made) {
+  if (!made) return std::unexpected(std::move(made).error());
+  return listener(std::move(*made));
+}
+
+} // namespace
+
+result<listener> listener::tcp(asio::any_io_executor const& executor, std::string const& host, std::uint16_t port) {
+  auto const where = to_string(host_and_port{host, port});
+  if (auto* const simulated = stand_in_network()) return listener_on(simulated->listen(executor, where));
+  auto const addresses = numeric_addresses(host, port);
+  if (addresses.empty())
+    return fail(error_code::invalid_input, "cannot listen on \"" + host + "\"",
+                "give an IP address of this machine, or localhost");
+  auto const fd = listening_socket(addresses.front());
+  if (!fd) return could_not_listen(where, fd.error());
+  auto const bound = bound_address(*fd);
+  auto made = std::make_unique<socket_acceptor>(executor, *fd, to_string(bound));
+  made->on_port(bound.port(), paddler::is_loopback(bound));
+  return listener(std::move(made));
+}
+
+result<listener> listener::unix_socket(asio::any_io_executor const& executor, std::string path) {
+  if (auto* const simulated = stand_in_network()) return listener_on(simulated->listen(executor, "unix:" + path));
+  auto const address = unix_address(path);
+  if (!address) return std::unexpected(address.error());
+  if (is_stale(*address)) ::unlink(path.c_str());
+  auto const old_mask = ::umask(0177);
+  auto const fd = listening_socket(*address);
+  ::umask(old_mask);
+  if (!fd) return could_not_listen("unix:" + path, fd.error());
+  auto made = std::make_unique<socket_acceptor>(executor, *fd, "unix:" + path);
+  made->with_file(std::move(path));
+  return listener(std::move(made));
 }
 
 } // namespace paddler

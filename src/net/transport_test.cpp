@@ -2,6 +2,7 @@
 #include "net/socket_address.hpp"
 #include "net/test_support.hpp"
 #include "net/transport.hpp"
+#include "runtime/log.hpp"
 #include "runtime/task_group.hpp"
 
 #include <boost/asio/error.hpp>

@@ -1,9 +1,12 @@
 #include "runtime/blocking.hpp"
 
+#include "runtime/stand_in.hpp"
+
 namespace paddler {
 
 blocking_executor::blocking_executor(std::string name, std::size_t threads, std::size_t queue_limit)
     : name_(std::move(name)), queue_limit_(queue_limit) {
+  if (stand_in_world() != nullptr) return; // which runs the jobs itself
   threads_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -17,6 +20,10 @@ blocking_executor::~blocking_executor() {
 }
 
 bool blocking_executor::submit(std::move_only_function<void()> job) {
+  if (auto* const simulated = stand_in_world()) {
+    simulated->run_blocking(this, std::move(job));
+    return true;
+  }
   {
     std::scoped_lock const lock(mutex_);
     if (stopping_ || queue_.size() >= queue_limit_) return false;

@@ -1,6 +1,8 @@
 #include "runtime/clock.hpp"
 
+#include "base/random.hpp"
 #include "runtime/check.hpp"
+#include "runtime/stand_in.hpp"
 
 #include <sys/random.h>
 
@@ -29,10 +31,12 @@ broken_down break_down(wall_time time) {
 } // namespace
 
 mono_time mono_now() {
+  if (auto* const simulated = stand_in_world()) return simulated->mono_now();
   return mono_time{std::chrono::duration_cast<duration>(std::chrono::steady_clock::now().time_since_epoch())};
 }
 
 wall_time wall_now() {
+  if (auto* const simulated = stand_in_world()) return simulated->wall_now();
   return wall_time{std::chrono::duration_cast<duration>(std::chrono::system_clock::now().time_since_epoch())};
 }
 
@@ -65,9 +69,16 @@ std::uint64_t unix_milliseconds(wall_time time) {
 }
 
 std::uint64_t random_seed() {
+  if (auto* const simulated = stand_in_world()) return simulated->random();
   std::uint64_t seed = 0;
   ensure(::getrandom(&seed, sizeof seed, 0) == sizeof seed, "the operating system gave no random bytes");
   return seed;
+}
+
+std::uint64_t random_number() {
+  if (auto* const simulated = stand_in_world()) return simulated->random();
+  thread_local random_source random(random_seed());
+  return random.next();
 }
 
 } // namespace paddler

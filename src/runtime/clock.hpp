@@ -22,4 +22,7 @@ std::uint64_t unix_milliseconds(wall_time time);
 // 64 bits from the operating system.
 std::uint64_t random_seed();
 
+// 64 bits of a generator that each thread seeds once: cheap, and not for secrets.
+std::uint64_t random_number();
+
 } // namespace paddler

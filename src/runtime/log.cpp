@@ -2,6 +2,7 @@
 
 #include "base/bounded.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/stand_in.hpp"
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -164,6 +165,7 @@ bool log_enabled(log_level level) { return static_cast<int>(level) >= current_le
 
 void log_event(log_level level, std::string_view event, std::string_view message, log_fields fields) {
   if (!log_enabled(level)) return;
+  if (auto* const simulated = stand_in_world()) return simulated->logged(to_string(level), event, message);
   auto& s = state();
   s.counts[static_cast<std::size_t>(level)].fetch_add(1, std::memory_order_relaxed);
   std::scoped_lock const lock(s.mutex);

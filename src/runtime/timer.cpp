@@ -2,13 +2,31 @@
 
 #include "base/random.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/stand_in.hpp"
+#include "runtime/wakeup.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <memory>
+
 namespace paddler {
+namespace {
+
+task<> simulated_sleep(world* simulated, duration time) {
+  auto const over = std::make_shared<wakeup>(co_await asio::this_coro::executor);
+  auto const call = simulated->call_after(time, [over] { over->notify_all(); });
+  co_await over->wait();
+  simulated->forget(call);
+}
+
+} // namespace
 
 task<bool> sleep_for(duration time) {
   if (is_cancelled(co_await asio::this_coro::cancellation_state)) co_return false;
+  if (auto* const simulated = stand_in_world()) {
+    co_await simulated_sleep(simulated, time);
+    co_return !is_cancelled(co_await asio::this_coro::cancellation_state);
+  }
   asio::steady_timer timer(co_await asio::this_coro::executor, time);
   co_await timer.async_wait(as_result);
   co_return !is_cancelled(co_await asio::this_coro::cancellation_state);

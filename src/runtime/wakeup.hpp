@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/task.hpp"
 
-#include <boost/asio/steady_timer.hpp>
+#include <memory>
 
 namespace paddler {
 
@@ -14,7 +14,10 @@ namespace paddler {
 // Lives on one executor; must outlive its waits.
 class wakeup {
 public:
-  explicit wakeup(asio::any_io_executor const& executor);
+  explicit wakeup(asio::any_io_executor executor);
+  ~wakeup();
+  wakeup(wakeup&&) noexcept = default;
+  wakeup& operator=(wakeup&&) = delete;
 
   // True after notify_all(); false when the waiting task is (or was already) cancelled.
   task<bool> wait();
@@ -22,10 +25,12 @@ public:
   // Goes on waiting through cancellation: for those who must see another task end before they may leave.
   task<> wait_uncancellable();
 
+  // The waits go on through the executor, in the order in which they began, and never inside this call.
   void notify_all();
 
 private:
-  asio::steady_timer timer_; // never expires; cancelling it is the notification
+  struct state;
+  std::shared_ptr<state> state_; // a cancellation may look for its wait when both are gone
 };
 
 } // namespace paddler
