@@ -32,6 +32,11 @@ agent_capabilities capabilities_of(machine_facts facts, std::string version) {
           .gpus = std::move(facts.gpus)};
 }
 
+machine_facts blocking_facts(agent_config const& config) {
+  if (config.machine) return *config.machine;
+  return blocking_machine_facts();
+}
+
 result<std::vector<host_and_port>> parse_balancers(std::vector<std::string> const& texts) {
   std::vector<host_and_port> out;
   for (auto const& text : texts) {
@@ -90,8 +95,7 @@ struct agent::parts {
 task<result<void>> agent::parts::prepare() {
   auto balancers = parse_balancers(config.balancers);
   if (!balancers) co_return std::unexpected(std::move(balancers).error());
-  auto facts =
-      co_await run_blocking(blocking, [this] { return config.machine ? *config.machine : blocking_machine_facts(); });
+  auto facts = co_await run_blocking(blocking, [this] { return blocking_facts(config); });
   if (!facts) co_return std::unexpected(std::move(facts).error());
   if (config.id.empty()) config.id.value = facts->hostname;
   if (!is_valid_name(config.id.value))

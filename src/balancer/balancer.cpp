@@ -114,6 +114,8 @@ std::string balancer::inference_address() const { return parts_->inference_addre
 
 std::string balancer::management_address() const { return parts_->management_address; }
 
+balancer_core const& balancer::core() const { return parts_->core->core(); }
+
 // What can be refused comes first: nothing runs yet that would have to be stopped.
 task<result<void>> balancer::start() {
   auto& p = *parts_;

@@ -45,6 +45,9 @@ public:
   [[nodiscard]] std::string inference_address() const;
   [[nodiscard]] std::string management_address() const;
 
+  // What it decided and knows, once started; for those who live in the same process.
+  [[nodiscard]] balancer_core const& core() const;
+
   // Called once if the process must end by itself: the state database can no longer be written.
   std::function<void(error)> on_fatal;
 

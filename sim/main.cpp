@@ -1,0 +1,88 @@
+// paddler_sim [--seeds N] [--from SEED] [--seconds S] [--twice] [--print]
+//
+// Runs seeds one after the other and says what was seen. Ends with 1 at the first violation, whose seed and command
+// line it prints.
+#include "runtime/clock.hpp"
+#include "sim/run.hpp"
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+namespace {
+
+using namespace paddler_sim;
+
+struct options {
+  std::uint64_t seeds = 1, from = 1, seconds = 120;
+  bool twice = false, print = false, keep_going = false;
+};
+
+std::uint64_t number_of(std::string_view text) {
+  std::uint64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
+options read_options(std::span<char*> arguments) {
+  options out;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    std::string_view const word = arguments[i];
+    auto const value = [&] { return i + 1 < arguments.size() ? number_of(arguments[++i]) : 0; };
+    if (word == "--seeds") out.seeds = value();
+    if (word == "--from") out.from = value();
+    if (word == "--seconds") out.seconds = value();
+    if (word == "--twice") out.twice = true;
+    if (word == "--print") out.print = true;
+    if (word == "--keep-going") out.keep_going = true;
+  }
+  return out;
+}
+
+int failed(run_report const& report, options const& told, std::string const& words) {
+  std::printf("FAILED: %s\n  %s\n  again: paddler_sim --from %llu --seconds %llu --print\n", words.c_str(),
+              describe(report.what).c_str(), static_cast<unsigned long long>(report.what.seed),
+              static_cast<unsigned long long>(told.seconds));
+  return 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  auto const told = read_options({argv, static_cast<std::size_t>(argc)});
+  std::map<std::string, std::uint64_t, std::less<>> seen;
+  std::uint64_t events = 0, asked = 0, answered = 0, writes = 0, failures = 0;
+  duration simulated{};
+  auto const began = mono_now();
+  for (auto seed = told.from; seed < told.from + told.seeds; ++seed) {
+    auto what = draw_scenario(seed);
+    what.length = std::chrono::seconds(told.seconds);
+    auto const report = run_scenario(what, told.print);
+    if (report.violation) {
+      failed(report, told, *report.violation);
+      ++failures;
+      if (!told.keep_going) return 1;
+    }
+    if (told.twice && run_scenario(what, false).trace != report.trace)
+      return failed(report, told, "SIM-05: the same seed went another way the second time");
+    for (auto const& [name, count] : report.seen) seen[name] += count;
+    events += report.events;
+    asked += report.asked;
+    answered += report.answered;
+    writes += report.writes_acknowledged;
+    simulated += report.simulated;
+  }
+  auto const took = std::chrono::duration<double>(mono_now() - began).count();
+  auto const lived = std::chrono::duration<double>(simulated).count();
+  for (auto const& [name, count] : seen)
+    std::printf("%10llu  %s\n", static_cast<unsigned long long>(count), name.c_str());
+  std::printf("%llu seeds, %.0f s simulated in %.1f s: %.0f x real time; %llu events, %llu requests (%llu whole), %llu "
+              "writes, %llu failures\n",
+              static_cast<unsigned long long>(told.seeds), lived, took, lived / took,
+              static_cast<unsigned long long>(events), static_cast<unsigned long long>(asked),
+              static_cast<unsigned long long>(answered), static_cast<unsigned long long>(writes),
+              static_cast<unsigned long long>(failures));
+  return failures == 0 ? 0 : 1;
+}

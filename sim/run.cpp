@@ -1,0 +1,301 @@
+#include "sim/run.hpp"
+
+#include "model/words.hpp"
+#include "runtime/log.hpp"
+#include "sim/cluster.hpp"
+#include "sim/workload.hpp"
+#include "wire/desired_codec.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace paddler_sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto check_period = 1s;
+constexpr auto convergence_limit = 60s; // after the last fault (SIM-03)
+constexpr auto quiet_limit = 90s;       // for requests under way to end
+constexpr int most_slots = 4;           // that a document of the workload asks for
+
+// The run of one seed. Members are destroyed in reverse: programs before the network, the network before the clock.
+class simulation {
+public:
+  simulation(scenario const& what, bool print)
+      : what_(what), sim_(what.seed, settings_of(what, print)), net_(sim_), cluster_(sim_, net_, what_) {
+    net_.conditions.loss = what.loss;
+    net_.conditions.most_delay = what.most_delay;
+    if (what.tiny_buffers) net_.conditions.window = 1500;
+    if (what.tiny_buffers) net_.conditions.segment = 100;
+    book_.violation = [this](std::string const& words) { violated(words); };
+  }
+
+  run_report run() {
+    cluster_.start();
+    start_workload();
+    faults_end_ = sim_.now() + what_.length;
+    plan_faults();
+    look();
+    step_until(faults_end_);
+    heal();
+    for (auto& each : operators_) each->finish();
+    expect("P6: the cluster did not converge after its faults ended", convergence_limit,
+           [this] { return converged(); });
+    for (auto& each : clients_) each->finish();
+    expect("P1: requests live on though nobody asks", quiet_limit, [this] { return quiet(); });
+    expect("P6: the cluster did not stay converged", {}, [this] { return converged(); });
+    check_writes();
+    looking_ = false;
+    if (!cluster_.end()) violated("a process never ended");
+    return report();
+  }
+
+private:
+  static simulator::settings settings_of(scenario const& what, bool print) {
+    simulator::settings out;
+    out.print = print;
+    if (what.tiny_buffers) out.timer_slack = 50ms;
+    if (what.tiny_buffers) out.blocking_most = 100ms;
+    return out;
+  }
+
+  void violated(std::string const& words) {
+    if (!violation_) violation_ = words;
+    sim_.say("VIOLATION", words);
+  }
+
+  void step_until(mono_time when) {
+    sim_.run_until(when, [this] { return violation_.has_value(); });
+  }
+
+  void expect(std::string const& words, duration limit, std::function<bool()> const& holds) {
+    auto const end = sim_.now() + limit;
+    while (!violation_ && !holds()) {
+      if (sim_.now() >= end) return violated(words + why_);
+      step_until(sim_.now() + 100ms);
+    }
+  }
+
+  // --- workload ---
+
+  void start_workload() {
+    for (std::size_t i = 0; i < what_.clients; ++i) {
+      auto& where = sim_.add_process("c" + std::to_string(i), client_host);
+      clients_.push_back(std::make_shared<client_life>(sim_, net_, where, what_, book_));
+      clients_.back()->start();
+    }
+    for (std::size_t i = 0; i < what_.operators; ++i) {
+      auto& where = sim_.add_process("o" + std::to_string(i), client_host);
+      operators_.push_back(std::make_shared<operator_life>(sim_, net_, where, what_, book_));
+      operators_.back()->start();
+    }
+  }
+
+  // --- faults ---
+
+  void plan_faults() {
+    auto const& f = what_.faults;
+    repeat(f.kill_balancer, [this] { kill_balancer(); });
+    repeat(f.kill_agent, [this] { with_machine([this](std::size_t i) { kill_agent(i); }); });
+    repeat(f.kill_engine, [this] { with_machine([this](std::size_t i) { kill_engine(i); }); });
+    repeat(f.pause, [this] { pause_somebody(); });
+    repeat(f.partition, [this] { cut_somebody_off(); });
+    repeat(f.break_connection, [this] { break_something(); });
+    repeat(f.step_clock, [this] { step_clock(); });
+  }
+
+  void repeat(duration mean, std::function<void()> fault) {
+    if (mean == duration{}) return;
+    auto const wait =
+        duration(static_cast<duration::rep>(-std::log(1.0 - sim_.chance().unit()) * static_cast<double>(mean.count())));
+    auto const when = sim_.now() + wait;
+    if (when >= faults_end_) return;
+    sim_.at(when, [this, mean, fault] {
+      fault();
+      repeat(mean, fault);
+    });
+  }
+
+  void with_machine(std::function<void(std::size_t)> const& fault) {
+    if (!cluster_.machines().empty()) fault(sim_.chance().below(cluster_.machines().size()));
+  }
+
+  void kill_balancer() {
+    injected("fault.kill_balancer");
+    cluster_.kill_balancer();
+  }
+
+  void kill_agent(std::size_t which) {
+    injected("fault.kill_agent");
+    cluster_.kill_agent(which);
+  }
+
+  void kill_engine(std::size_t which) {
+    if (cluster_.machines()[which].engines->kill_one()) injected("fault.kill_engine");
+  }
+
+  // A process stands still for a while, as with SIGSTOP or a machine that swaps.
+  void pause_somebody() {
+    auto* const who = somebody();
+    if (who == nullptr || !who->alive() || who->paused()) return;
+    injected("fault.pause");
+    sim_.pause(*who);
+    sim_.at(sim_.now() + sim_.between(100ms, 15s), [this, who] { sim_.resume(*who); });
+  }
+
+  // One or both directions between the balancer and a machine.
+  void cut_somebody_off() {
+    with_machine([this](std::size_t which) {
+      injected("fault.partition");
+      auto const host = cluster_.machines()[which].host;
+      auto const kind = sim_.chance().below(3);
+      if (kind != 1) net_.block(balancer_host, host);
+      if (kind != 2) net_.block(host, balancer_host);
+      sim_.at(sim_.now() + sim_.between(500ms, 20s), [this, host] {
+        net_.unblock(balancer_host, host);
+        net_.unblock(host, balancer_host);
+      });
+    });
+  }
+
+  void break_something() {
+    auto* const who = somebody();
+    if (who != nullptr && net_.break_one(*who)) injected("fault.break_connection");
+  }
+
+  void step_clock() {
+    auto* const who = somebody();
+    if (who == nullptr) return;
+    injected("fault.step_clock");
+    who->wall_offset += sim_.between(-2h, 2h);
+  }
+
+  process* somebody() {
+    auto const which = sim_.chance().below(cluster_.machines().size() + 1);
+    if (which == cluster_.machines().size()) return cluster_.balancer_process();
+    auto const& agent = cluster_.machines()[which].agent;
+    return agent && !agent->killed() ? &agent->where() : nullptr;
+  }
+
+  void injected(std::string_view kind) {
+    sim_.count(kind);
+    sim_.say(kind);
+  }
+
+  // The core works again; a part of the rest is gone for ever (SIM-03).
+  void heal() {
+    sim_.say("heal");
+    net_.unblock_all();
+    net_.conditions.loss = 0;
+    cluster_.disk().faults = {};
+    for (std::size_t i = 0; i < cluster_.machines().size(); ++i) {
+      auto const& agent = cluster_.machines()[i].agent;
+      if (agent && sim_.likely(0.2)) cluster_.lose_agent_for_ever(i);
+      if (agent) sim_.resume(agent->where());
+    }
+    if (auto* const balancer = cluster_.balancer_process()) sim_.resume(*balancer);
+  }
+
+  // --- checks ---
+
+  void look() {
+    if (!looking_) return;
+    if (auto const* core = cluster_.core()) check_ledger(*core);
+    sim_.at(sim_.now() + check_period, [this] { look(); });
+  }
+
+  void check_ledger(balancer_core const& core) {
+    auto const n = core.requests().count();
+    if (n.accepted != n.completed + n.failed + n.live) violated("P1: the ledger does not add up");
+    for (auto const& machine : cluster_.machines())
+      if (core.requests().slots_of({machine.id}, true) + core.requests().slots_of({machine.id}, false) >
+          2U * most_slots)
+        violated("P5: " + machine.id + " has more slot connections than its engines have slots");
+  }
+
+  bool quiet() {
+    auto const* core = cluster_.core();
+    why_ = core == nullptr ? ": no balancer" : ": live=" + std::to_string(core->requests().count().live);
+    return core != nullptr && core->requests().count().live == 0;
+  }
+
+  bool converged() {
+    auto const* core = cluster_.core();
+    why_ = ": no balancer serves";
+    if (core == nullptr) return false;
+    return std::ranges::all_of(cluster_.machines(),
+                               [&](auto const& each) { return each.gone || as_wanted(*core, each); });
+  }
+
+  // The agent runs exactly what is wanted of it, and offers exactly its slots.
+  bool as_wanted(balancer_core const& core, cluster::machine const& machine) {
+    auto const known = core.agents().agents().find({machine.id});
+    why_ = ": " + machine.id + " is not connected";
+    if (known == core.agents().agents().end() || !known->second.connected) return false;
+    auto const wanted = core.desired().applicable({machine.id});
+    auto const& engine = known->second.report.engine;
+    auto const slots = wanted.model ? static_cast<std::size_t>(wanted.model->slots) : 0;
+    auto const offered = core.requests().slots_of({machine.id}, false) + core.requests().slots_of({machine.id}, true);
+    why_ = ": " + machine.id + " is " + std::string(to_string(engine.status)) + " at version " +
+           std::to_string(engine.version.value) + " with " + std::to_string(offered) + " slots; wanted are version " +
+           std::to_string(wanted.version.value) + " with " + std::to_string(slots) + "; " + engine.reason;
+    if (!wanted.model) return engine.status == engine_status::none && offered == 0;
+    return engine.status == engine_status::ready && engine.version == wanted.version && offered == slots;
+  }
+
+  // Every acknowledged write stands in the log under its revision (P2).
+  void check_writes() {
+    if (violation_) return;
+    auto const& log = cluster_.disk().log;
+    for (auto const& [number, document] : book_.acknowledged) {
+      if (number.value == 0 || number.value > log.size())
+        return violated("P2: the acknowledged revision " + std::to_string(number.value) + " is lost");
+      auto const& record = log[number.value - 1];
+      auto const said = parse_desired(document, document_format::yaml);
+      if (record.source.kind == source_kind::api && said && record.document != *said)
+        return violated("P2: the acknowledged revision " + std::to_string(number.value) + " holds something else");
+    }
+  }
+
+  run_report report() {
+    run_report out;
+    out.what = what_;
+    out.violation = violation_;
+    out.trace = sim_.trace();
+    out.events = sim_.events();
+    out.simulated = sim_.now() - mono_time{std::chrono::hours(1)};
+    out.seen = sim_.log_counts();
+    out.asked = book_.asked;
+    out.answered = book_.answered;
+    out.cut_off = book_.cut_off;
+    out.told_error = book_.told_error;
+    out.refused = book_.refused;
+    out.writes_acknowledged = book_.writes_acknowledged;
+    out.writes_unknown = book_.writes_unknown;
+    return out;
+  }
+
+  scenario what_;
+  simulator sim_;
+  sim_network net_;
+  ledger book_;
+  cluster cluster_;
+  std::vector<std::shared_ptr<client_life>> clients_;
+  std::vector<std::shared_ptr<operator_life>> operators_;
+  std::optional<std::string> violation_;
+  std::string why_;
+  mono_time faults_end_{};
+  bool looking_ = true;
+};
+
+} // namespace
+
+run_report run_scenario(scenario const& what, bool print) {
+  log_set_level(print ? log_level::debug : log_level::info);
+  return simulation(what, print).run();
+}
+
+} // namespace paddler_sim

@@ -1,0 +1,42 @@
+// What one seed is about: drawn from it, and printed with every failure.
+#pragma once
+#include "base/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace paddler_sim {
+
+using namespace paddler;
+
+// A fault comes about every `mean` of simulated time; zero: never.
+struct fault_rates {
+  duration kill_balancer{}, kill_agent{}, kill_engine{}, pause{}, partition{}, break_connection{}, step_clock{};
+};
+
+struct scenario {
+  std::uint64_t seed = 0;
+  duration length = std::chrono::seconds(120); // with faults; a healed core must converge afterwards
+  std::size_t agents = 3;                      // 0..12
+  std::size_t clients = 4;                     // 1..40
+  std::size_t operators = 1;
+  duration client_pause{}; // mean, between two requests of one client
+  duration operator_pause{};
+  double loss = 0; // of network segments
+  duration most_delay{};
+  duration load_time{};
+  duration token_time{};
+  bool tiny_buffers = false; // windows of a few bytes, late timers, slow disks, one place in the queue
+  bool discovery = false;    // agents say what they want to run
+  double disk_full = 0;
+  double disk_broken = 0;
+  fault_rates faults;
+};
+
+// The swarm: which kinds of trouble there are differs from seed to seed (Groce et al. 2012, "Swarm Testing").
+scenario draw_scenario(std::uint64_t seed);
+
+std::string describe(scenario const& what);
+
+} // namespace paddler_sim
