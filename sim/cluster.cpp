@@ -57,6 +57,7 @@ task<> agent_life::run() {
 
 cluster::cluster(simulator& sim, sim_network& net, scenario const& what) : sim_(sim), net_(net), what_(what) {
   disk_->faults = {what.disk_full, what.disk_broken};
+  disk_->forgets = what.broken == broken_promise::disk_forgets;
   for (std::size_t i = 0; i < what.agents; ++i) {
     auto const host = static_cast<host_id>(first_agent_host + i);
     machines_.push_back(

@@ -12,6 +12,7 @@ public:
 
   result<stored_state> blocking_open() override {
     if (!owner_.alive()) return gone();
+    if (disk_->forgets && !disk_->log.empty()) disk_->log.pop_back();
     disk_->owner = &owner_;
     disk_->leader = disk_->leader.next();
     broken_ = false;

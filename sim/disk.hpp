@@ -19,6 +19,7 @@ struct sim_disk {
   std::vector<log_record> log;
   epoch leader;
   disk_faults faults;
+  bool forgets = false;           // the newest record, whenever it is opened
   process const* owner = nullptr; // has it open
 };
 

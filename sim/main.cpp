@@ -3,6 +3,7 @@
 // Runs seeds one after the other and says what was seen. Ends with 1 at the first violation, whose seed and command
 // line it prints.
 #include "runtime/clock.hpp"
+#include "sim/probes.hpp"
 #include "sim/run.hpp"
 
 #include <charconv>
@@ -17,7 +18,8 @@ using namespace paddler_sim;
 
 struct options {
   std::uint64_t seeds = 1, from = 1, seconds = 120;
-  bool twice = false, print = false, keep_going = false;
+  bool twice = false, print = false, keep_going = false, probes = false;
+  std::uint64_t canary = 0; // of broken_promise
 };
 
 std::uint64_t number_of(std::string_view text) {
@@ -37,6 +39,8 @@ options read_options(std::span<char*> arguments) {
     if (word == "--twice") out.twice = true;
     if (word == "--print") out.print = true;
     if (word == "--keep-going") out.keep_going = true;
+    if (word == "--canary") out.canary = value();
+    if (word == "--probes") out.probes = true;
   }
   return out;
 }
@@ -59,6 +63,7 @@ int main(int argc, char** argv) {
   for (auto seed = told.from; seed < told.from + told.seeds; ++seed) {
     auto what = draw_scenario(seed);
     what.length = std::chrono::seconds(told.seconds);
+    what.broken = static_cast<broken_promise>(told.canary);
     auto const report = run_scenario(what, told.print);
     if (report.violation) {
       failed(report, told, *report.violation);
@@ -84,5 +89,12 @@ int main(int argc, char** argv) {
               static_cast<unsigned long long>(events), static_cast<unsigned long long>(asked),
               static_cast<unsigned long long>(answered), static_cast<unsigned long long>(writes),
               static_cast<unsigned long long>(failures));
-  return failures == 0 ? 0 : 1;
+  std::size_t missed = 0;
+  for (auto const probe : probes) {
+    if (seen.contains(probe)) continue;
+    std::printf("never hit: %s\n", std::string(probe).c_str());
+    ++missed;
+  }
+  std::printf("%zu of %zu probes hit\n", probes.size() - missed, probes.size());
+  return failures == 0 && (missed == 0 || !told.probes) ? 0 : 1;
 }

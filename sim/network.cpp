@@ -75,6 +75,7 @@ public:
     auto& from = ends_[side];
     from.under_way += bytes.size();
     net_.bytes_sent_ += bytes.size();
+    if (!local_ && net_.tamper) net_.tamper(bytes);
     deliver(side, [this, side, bytes = std::move(bytes)]() mutable { arrive(side, std::move(bytes)); });
   }
 

@@ -36,6 +36,9 @@ public:
 
   weather conditions;
 
+  // Where set, sees all bytes of connections between hosts on their way, and may change them.
+  std::function<void(std::string&)> tamper;
+
   // Nothing gets from one host to the other until the path is opened again.
   void block(host_id from, host_id to) { blocked_.insert({from, to}); }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 #include <utility>
 
 namespace paddler_sim {
@@ -18,6 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr auto check_period = 1s;
 constexpr auto convergence_limit = 60s; // after the last fault (SIM-03)
+constexpr auto settling_time = 5s;      // a dead agent is noticed after three
 constexpr auto quiet_limit = 90s;       // for requests under way to end
 constexpr int most_slots = 4;           // that a document of the workload asks for
 
@@ -30,6 +32,7 @@ public:
     net_.conditions.most_delay = what.most_delay;
     if (what.tiny_buffers) net_.conditions.window = 1500;
     if (what.tiny_buffers) net_.conditions.segment = 100;
+    if (what.broken == broken_promise::bytes_change) net_.tamper = [this](std::string& bytes) { alter_token(bytes); };
     book_.violation = [this](std::string const& words) { violated(words); };
   }
 
@@ -42,8 +45,8 @@ public:
     step_until(faults_end_);
     heal();
     for (auto& each : operators_) each->finish();
-    expect("P6: the cluster did not converge after its faults ended", convergence_limit,
-           [this] { return converged(); });
+    converged_since_ = sim_.now();
+    expect("P6: the cluster did not converge after its faults ended", convergence_limit, [this] { return settled(); });
     for (auto& each : clients_) each->finish();
     expect("P1: requests live on though nobody asks", quiet_limit, [this] { return quiet(); });
     expect("P6: the cluster did not stay converged", {}, [this] { return converged(); });
@@ -65,6 +68,13 @@ private:
   void violated(std::string const& words) {
     if (!violation_) violation_ = words;
     sim_.say("VIOLATION", words);
+  }
+
+  void alter_token(std::string& bytes) {
+    static constexpr std::string_view before = "\"content\":\"";
+    auto const at = bytes.find(before);
+    if (at == std::string::npos || at + before.size() + 1 >= bytes.size() || !sim_.likely(0.01)) return;
+    bytes[at + before.size() + 1] = 'q';
   }
 
   void step_until(mono_time when) {
@@ -155,6 +165,7 @@ private:
       if (kind != 1) net_.block(balancer_host, host);
       if (kind != 2) net_.block(host, balancer_host);
       sim_.at(sim_.now() + sim_.between(500ms, 20s), [this, host] {
+        if (what_.broken == broken_promise::cut_never_ends) return;
         net_.unblock(balancer_host, host);
         net_.unblock(host, balancer_host);
       });
@@ -183,12 +194,32 @@ private:
   void injected(std::string_view kind) {
     sim_.count(kind);
     sim_.say(kind);
+    if (auto const* core = cluster_.core()) count_circumstances(kind, *core);
+  }
+
+  // In the middle of what a fault came: rare events are found by their names.
+  void count_circumstances(std::string_view kind, balancer_core const& core) {
+    std::set<std::string> found;
+    for (auto const& request : core.requests().requests())
+      if (!is_terminal(request.state)) found.insert("while_" + std::string(to_string(request.state)));
+    for (auto const& [id, agent] : core.agents().agents())
+      if (agent.connected) found.insert("while_engine_" + std::string(to_string(agent.report.engine.status)));
+    for (auto const& each : found) sim_.count(std::string(kind) + "." + each);
+  }
+
+  // How requests end, and after how many attempts.
+  void count_endings(balancer_core const& core) {
+    for (auto const& request : core.requests().requests()) {
+      if (!is_terminal(request.state)) continue;
+      sim_.count("request." + std::string(to_string(request.state)) + "." + std::string(to_string(request.failure)));
+      sim_.count("request.attempts_" + std::to_string(request.tries.value));
+    }
   }
 
   // The core works again; a part of the rest is gone for ever (SIM-03).
   void heal() {
     sim_.say("heal");
-    net_.unblock_all();
+    if (what_.broken != broken_promise::cut_never_ends) net_.unblock_all();
     net_.conditions.loss = 0;
     cluster_.disk().faults = {};
     for (std::size_t i = 0; i < cluster_.machines().size(); ++i) {
@@ -203,7 +234,10 @@ private:
 
   void look() {
     if (!looking_) return;
-    if (auto const* core = cluster_.core()) check_ledger(*core);
+    if (auto const* core = cluster_.core()) {
+      check_ledger(*core);
+      count_endings(*core);
+    }
     sim_.at(sim_.now() + check_period, [this] { look(); });
   }
 
@@ -220,6 +254,16 @@ private:
     auto const* core = cluster_.core();
     why_ = core == nullptr ? ": no balancer" : ": live=" + std::to_string(core->requests().count().live);
     return core != nullptr && core->requests().count().live == 0;
+  }
+
+  // Converged for long enough that nobody goes by what was true before the last fault, and nothing is being changed.
+  bool settled() {
+    bool const changing = !std::ranges::all_of(operators_, [](auto const& each) { return each->over(); });
+    if (!converged() || changing) {
+      converged_since_ = sim_.now();
+      if (changing) why_ = ": an operator's last change has no answer";
+    }
+    return sim_.now() - converged_since_ >= settling_time;
   }
 
   bool converged() {
@@ -288,6 +332,7 @@ private:
   std::optional<std::string> violation_;
   std::string why_;
   mono_time faults_end_{};
+  mono_time converged_since_{};
   bool looking_ = true;
 };
 

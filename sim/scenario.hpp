@@ -15,6 +15,14 @@ struct fault_rates {
   duration kill_balancer{}, kill_agent{}, kill_engine{}, pause{}, partition{}, break_connection{}, step_clock{};
 };
 
+// A world that breaks what it promises, so that a checker has to speak up: proof that it can.
+enum class broken_promise {
+  none,
+  disk_forgets,   // what was synced is missing after a crash
+  bytes_change,   // an engine's tokens arrive altered
+  cut_never_ends, // a partition outlives the time of faults
+};
+
 struct scenario {
   std::uint64_t seed = 0;
   duration length = std::chrono::seconds(120); // with faults; a healed core must converge afterwards
@@ -32,6 +40,7 @@ struct scenario {
   double disk_full = 0;
   double disk_broken = 0;
   fault_rates faults;
+  broken_promise broken = broken_promise::none;
 };
 
 // The swarm: which kinds of trouble there are differs from seed to seed (Groce et al. 2012, "Swarm Testing").

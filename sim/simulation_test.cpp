@@ -1,0 +1,85 @@
+#include "sim/probes.hpp"
+#include "sim/run.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+// make test runs these seeds; `make soak` runs as many as it is told, with the same code (sim/main.cpp).
+namespace paddler_sim {
+namespace {
+
+constexpr std::uint64_t seeds_a_block = 30;
+constexpr std::uint64_t canary_patience = 200; // seeds until a broken promise must have been found
+
+class swarm : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(swarm, SIM_01_no_seed_breaks_a_promise) {
+  for (auto seed = GetParam(); seed < GetParam() + seeds_a_block; ++seed) {
+    auto const report = run_scenario(draw_scenario(seed), false);
+    ASSERT_FALSE(report.violation.has_value())
+        << *report.violation << "\n"
+        << describe(report.what) << "\nagain: build/release/sim/paddler_sim --print --from " << seed;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(seeds, swarm, testing::Range<std::uint64_t>(1, 301, seeds_a_block));
+
+// Under sanitizers too.
+TEST(few, SIM_01_some_short_seeds) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    auto what = draw_scenario(seed);
+    what.length = std::chrono::seconds(15);
+    auto const report = run_scenario(what, false);
+    ASSERT_FALSE(report.violation.has_value()) << *report.violation << "\n" << describe(report.what);
+  }
+}
+
+TEST(simulation, SIM_05_a_seed_goes_the_same_way_twice) {
+  for (std::uint64_t seed = 1001; seed <= 1050; ++seed) {
+    auto what = draw_scenario(seed);
+    what.length = std::chrono::seconds(40);
+    auto const first = run_scenario(what, false);
+    auto const second = run_scenario(what, false);
+    ASSERT_EQ(first.trace, second.trace) << describe(what);
+    ASSERT_EQ(first.seen, second.seen) << describe(what);
+  }
+}
+
+TEST(simulation, SIM_05_another_seed_goes_another_way) {
+  auto const one = run_scenario(draw_scenario(1), false);
+  auto const other = run_scenario(draw_scenario(2), false);
+  EXPECT_NE(one.trace, other.trace);
+}
+
+TEST(simulation, SIM_06_most_rare_events_are_met_in_a_few_seeds) {
+  std::map<std::string, std::uint64_t, std::less<>> seen;
+  for (std::uint64_t seed = 2001; seed <= 2060; ++seed)
+    for (auto const& [name, count] : run_scenario(draw_scenario(seed), false).seen) seen[name] += count;
+  std::size_t hit = 0;
+  for (auto const probe : probes) hit += seen.contains(probe) ? 1 : 0;
+  EXPECT_GE(probes.size(), 60U);
+  EXPECT_GE(hit, probes.size() * 3 / 4) << "the seeds no longer come across what they should";
+}
+
+// A checker that never speaks up proves nothing: each of these worlds is broken, and has to be found out.
+class canary : public testing::TestWithParam<broken_promise> {};
+
+TEST_P(canary, SIM_07_a_broken_promise_is_found) {
+  for (std::uint64_t seed = 1; seed <= canary_patience; ++seed) {
+    auto what = draw_scenario(seed);
+    what.broken = GetParam();
+    if (run_scenario(what, false).violation) return;
+  }
+  FAIL() << "no seed found it";
+}
+
+INSTANTIATE_TEST_SUITE_P(worlds, canary,
+                         testing::Values(broken_promise::disk_forgets, broken_promise::bytes_change,
+                                         broken_promise::cut_never_ends));
+
+} // namespace
+} // namespace paddler_sim
