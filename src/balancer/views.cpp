@@ -47,11 +47,11 @@ agent_view view_of(agent_record const& agent, balancer_core const& core) {
 std::vector<agent_view> view_agents(balancer_core const& core) {
   std::map<agent_id, agent_view> out;
   for (auto const& [id, agent] : core.agents().agents()) out[id] = view_of(agent, core);
-  for (auto const& spec : core.desired().effective().agents) {
-    if (out.contains(spec.id)) continue;
-    auto const wanted = core.desired().applicable(spec.id);
-    auto& row = out[spec.id];
-    row.id = spec.id;
+  for (auto const& [id, spec] : core.desired().agents()) {
+    if (out.contains(id)) continue;
+    auto const wanted = core.desired().applicable(id);
+    auto& row = out[id];
+    row.id = id;
     if (wanted.model) row.model = wanted.model->name;
     row.wanted = wanted.version;
     row.reason = "has never connected";

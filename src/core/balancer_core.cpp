@@ -78,8 +78,10 @@ struct balancer_core::handler {
   void change(log_record const& record) {
     out.emplace_back(persist_record{record});
     auto const news = core.desired_.apply(record);
-    auto const names = core.desired_.served_names();
-    add(core.dispatch_.set_models({names.begin(), names.end()}, now.mono, now.wall));
+    if (news.names_changed) {
+      auto const names = core.desired_.served_names();
+      add(core.dispatch_.set_models({names.begin(), names.end()}, now.mono, now.wall));
+    }
     for (auto const& agent : news.agents) add(core.agents_.push(agent, core.desired_.applicable(agent)));
     for (auto const& loss : news.losses) tell(loss);
   }

@@ -1,7 +1,5 @@
 #include "core/state/applicable.hpp"
 
-#include <algorithm>
-
 namespace paddler {
 namespace {
 
@@ -10,13 +8,6 @@ std::string stem(std::string_view path) {
   if (slash != std::string_view::npos) path.remove_prefix(slash + 1);
   if (path.ends_with(".gguf")) path.remove_suffix(5);
   return std::string(path);
-}
-
-// The models[] entry that an agent serves: the one it names, else the only one.
-model_spec const* served_entry(desired_document const& effective, agent_spec const& agent) {
-  if (!agent.model) return effective.models.size() == 1 ? effective.models.data() : nullptr;
-  auto const at = std::ranges::find(effective.models, model_id{*agent.model}, &model_spec::id);
-  return at == effective.models.end() ? nullptr : &*at;
 }
 
 } // namespace
@@ -34,17 +25,22 @@ std::string default_model_name(model_reference const& reference) {
   return is_valid_name(name) ? name : "default";
 }
 
-std::optional<applicable_model> resolve_applicable(desired_document const& effective, agent_id const& agent) {
-  auto const entry = std::ranges::find(effective.agents, agent, &agent_spec::id);
-  if (entry == effective.agents.end() || !entry->desired_model) return std::nullopt;
+model_spec const* served_entry(std::map<model_id, model_spec> const& models, agent_spec const& agent) {
+  if (!agent.model) return models.size() == 1 ? &models.begin()->second : nullptr;
+  auto const at = models.find(model_id{*agent.model});
+  return at == models.end() ? nullptr : &at->second;
+}
+
+std::optional<applicable_model> resolve_applicable(agent_spec const& agent, model_spec const* served) {
+  if (!agent.desired_model) return std::nullopt;
   applicable_model out;
-  out.reference = *entry->desired_model;
-  out.slots = entry->slots.value_or(default_slots);
-  out.max_context_length = entry->max_context_length.value_or(default_max_context_length);
-  if (auto const* model = served_entry(effective, *entry)) {
-    out.name = model->id.value;
-    out.chat_template = model->chat_template.value_or("");
-    out.parameters = model->parameters.value_or(model_parameters{});
+  out.reference = *agent.desired_model;
+  out.slots = agent.slots.value_or(default_slots);
+  out.max_context_length = agent.max_context_length.value_or(default_max_context_length);
+  if (served != nullptr) {
+    out.name = served->id.value;
+    out.chat_template = served->chat_template.value_or("");
+    out.parameters = served->parameters.value_or(model_parameters{});
   } else {
     out.name = default_model_name(out.reference);
   }

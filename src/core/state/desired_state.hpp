@@ -1,15 +1,20 @@
 // Desired state with its revisions, and what follows from it for each agent.
 //
 // State is the fold of log records: `check` says whether a change may be made and gives the record to persist, `apply`
-// folds a record in. Replaying the same records gives the same state, generations included.
+// folds a record in. Replaying the same records gives the same state, generations included; so does going on from a
+// snapshot. Either costs the document handed in plus the entries it touches, however many others there are.
 #pragma once
 #include "base/result.hpp"
+#include "core/state/applicable_table.hpp"
+#include "core/state/layer_table.hpp"
 #include "core/state/provenance.hpp"
 #include "model/applicable.hpp"
 #include "model/record.hpp"
+#include "model/snapshot.hpp"
 
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace paddler {
@@ -24,14 +29,21 @@ struct desired_change {
 
 // What folding a record in brought about.
 struct desired_news {
-  std::vector<agent_id> agents;   // whose applicable state changed
-  std::vector<lost_field> losses; // that are new: each is told to its loser once
+  std::vector<agent_id> agents;      // whose applicable state changed
+  std::vector<lost_field> losses;    // that are new: each is told to its loser once
+  std::vector<field_change> said;    // what the source says otherwise now
+  std::vector<field_change> changes; // what is in effect otherwise now
+  entry_changes entries;             // of the source
+  bool names_changed = false;        // served_names() may be others now
 };
 
 class desired_state {
 public:
-  // The record that would make this change; nothing where the source already says exactly this; an error where the
-  // change is invalid (every reason at once) or lost a race.
+  desired_state() = default;
+  explicit desired_state(state_snapshot const& from);
+
+  // The record that would make this change; nothing where the source already says exactly this, in whatever order; an
+  // error where the change is invalid (every reason at once) or lost a race.
   [[nodiscard]] result<std::optional<log_record>> check(desired_change const& change, wall_time now) const;
 
   // Folds one record in. Its number must be the next one.
@@ -39,13 +51,19 @@ public:
 
   [[nodiscard]] revision current() const { return current_; }
 
-  [[nodiscard]] desired_document const& effective() const { return effective_; }
+  // Made anew by each call, as are the layers.
+  [[nodiscard]] desired_document effective() const { return table_.effective(); }
 
-  [[nodiscard]] desired_layers const& layers() const { return layers_; }
+  [[nodiscard]] desired_layers layers() const { return table_.layers(); }
+
+  [[nodiscard]] std::map<agent_id, agent_spec> const& agents() const { return table_.agents().merged(); }
+
+  [[nodiscard]] std::map<model_id, model_spec> const& models() const { return table_.models().merged(); }
 
   [[nodiscard]] applicable_state applicable(agent_id const& agent) const;
 
-  [[nodiscard]] std::map<agent_id, applicable_state> const& applicable_states() const { return applicable_; }
+  // Of the agents that ever had a model.
+  [[nodiscard]] std::map<agent_id, applicable_state> const& applicable_states() const { return applicable_.states(); }
 
   // Who decides which field, and who lost it.
   [[nodiscard]] field_claims const& claims() const { return claims_; }
@@ -53,15 +71,19 @@ public:
   // The names under which models are wanted, sorted.
   [[nodiscard]] std::vector<std::string> served_names() const;
 
+  [[nodiscard]] state_snapshot snapshot(wall_time taken) const;
+
 private:
-  std::vector<agent_id> resolve_all();
+  [[nodiscard]] std::vector<field_error> references(entry_changes const& effect,
+                                                    desired_document const& document) const;
 
   revision current_;
-  desired_layers layers_;
-  desired_document effective_;
+  layer_table table_;
   field_claims claims_;
-  std::vector<lost_field> losses_;
-  std::map<agent_id, applicable_state> applicable_;
+  applicable_table applicable_;
 };
+
+// The snapshot after these records, which follow those of `base`. For whoever compacts a log.
+state_snapshot fold_snapshot(state_snapshot const& base, std::span<log_record const> records, wall_time taken);
 
 } // namespace paddler

@@ -24,12 +24,10 @@ class flattening {
 public:
   explicit flattening(field_map& into) : into_(into) {}
 
-  template <class Entry> void add_entries(std::string_view kind, std::vector<Entry> const& entries) {
-    for (auto const& entry : entries) {
-      auto const path = std::string(kind) + "/" + entry.id.value;
-      into_.emplace(path, field_value{});
-      add_fields(path, entry);
-    }
+  template <class Entry> void add_entry(Entry const& entry) {
+    auto const path = entry_path(entry.id);
+    into_.emplace(path, field_value{});
+    add_fields(path, entry);
   }
 
 private:
@@ -53,11 +51,27 @@ private:
 
 } // namespace
 
+std::string entry_path(agent_id const& agent) { return "agents/" + agent.value; }
+
+std::string entry_path(model_id const& model) { return "models/" + model.value; }
+
 field_map flatten(desired_document const& document) {
   field_map out;
   flattening fields(out);
-  fields.add_entries("agents", document.agents);
-  fields.add_entries("models", document.models);
+  for (auto const& agent : document.agents) fields.add_entry(agent);
+  for (auto const& model : document.models) fields.add_entry(model);
+  return out;
+}
+
+field_map flatten(agent_spec const& agent) {
+  field_map out;
+  flattening(out).add_entry(agent);
+  return out;
+}
+
+field_map flatten(model_spec const& model) {
+  field_map out;
+  flattening(out).add_entry(model);
   return out;
 }
 

@@ -13,6 +13,12 @@
 namespace paddler {
 
 field_map flatten(desired_document const& document);
+field_map flatten(agent_spec const& agent);
+field_map flatten(model_spec const& model);
+
+// "agents/a1", "models/default-chat".
+std::string entry_path(agent_id const& agent);
+std::string entry_path(model_id const& model);
 
 // What differs, in order of path.
 std::vector<field_change> compare(field_map const& before, field_map const& after);

@@ -26,7 +26,7 @@ TEST(FieldMap, NamesWhatIsSetAsDocumentsDo) {
                           Pair("agents/a1.slots", field_value{std::int64_t{4}}), Pair("models/chat", field_value{}),
                           Pair("models/chat.parameters.max_tokens", field_value{std::int64_t{64}}),
                           Pair("models/chat.parameters.temperature", field_value{0.7})));
-  EXPECT_TRUE(flatten({}).empty());
+  EXPECT_TRUE(flatten(desired_document{}).empty());
 }
 
 TEST(FieldMap, ComparesFieldByField) {

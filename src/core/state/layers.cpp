@@ -37,15 +37,20 @@ void fill(std::optional<model_parameters>& into, std::optional<model_parameters>
 
 template <class Id> void fill(Id&, Id const&) {} // the key of the entry
 
+template <class Spec> void fill_fields(Spec& into, Spec const& from) {
+  for_each_field<Spec>([&](auto field) { fill(into.*field, from.*field); });
+}
+
 template <class Spec, class Id> void add_entries(std::map<Id, Spec>& merged, std::vector<Spec> const& entries) {
-  for (auto const& entry : entries) {
-    auto const [at, is_new] = merged.try_emplace(entry.id, entry);
-    if (is_new) continue;
-    for_each_field<Spec>([&](auto field) { fill(at->second.*field, entry.*field); });
-  }
+  for (auto const& entry : entries)
+    if (auto const [at, is_new] = merged.try_emplace(entry.id, entry); !is_new) fill_fields(at->second, entry);
 }
 
 } // namespace
+
+void fill_entry(agent_spec& into, agent_spec const& from) { fill_fields(into, from); }
+
+void fill_entry(model_spec& into, model_spec const& from) { fill_fields(into, from); }
 
 desired_document merge_layers(desired_layers const& layers) {
   std::map<agent_id, agent_spec> agents;

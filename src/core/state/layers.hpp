@@ -10,4 +10,8 @@ namespace paddler {
 // is taken whole: a path from one source and a repository from another make no model.
 desired_document merge_layers(desired_layers const& layers);
 
+// One step of it: what `into` leaves open is taken from the entry that the next source has for the same id.
+void fill_entry(agent_spec& into, agent_spec const& from);
+void fill_entry(model_spec& into, model_spec const& from);
+
 } // namespace paddler

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace paddler {
 namespace {
@@ -17,16 +18,25 @@ std::string kind_path(std::string_view path) {
   return std::string(path.substr(0, at)) + std::string(reference_field) + "source";
 }
 
+// A loss is an old one as long as the same source wants the same value and loses to the same one: when it began does
+// not count.
+bool is_same(lost_field const& a, lost_field const& b) {
+  auto const same_word = [](field_claim const& x, field_claim const& y) {
+    return x.source == y.source && x.value == y.value;
+  };
+  return a.path == b.path && same_word(a.lost, b.lost) && same_word(a.winner, b.winner);
+}
+
 } // namespace
 
 bool field_provenance::in_conflict() const {
   return owner && std::ranges::any_of(others, [this](field_claim const& other) { return other.value != owner->value; });
 }
 
-void field_claims::replace(source_id const& source, desired_document const& document, revision at) {
+void entry_claims::replace(source_id const& source, field_map const& fields, revision at) {
   claims_of_source renewed;
   auto& claims = sources_[source];
-  for (auto& [path, value] : flatten(document)) {
+  for (auto const& [path, value] : fields) {
     auto const before = claims.find(path);
     bool const same = before != claims.end() && before->second.value == value;
     renewed.emplace(path, claim{value, same ? before->second.since : at});
@@ -35,8 +45,16 @@ void field_claims::replace(source_id const& source, desired_document const& docu
   if (claims.empty()) sources_.erase(source);
 }
 
+void entry_claims::restore(source_id const& source, field_map const& fields,
+                           std::map<std::string, revision> const& since) {
+  for (auto const& [path, value] : fields) {
+    auto const at = since.find(path);
+    sources_[source].insert_or_assign(path, claim{value, at == since.end() ? revision{} : at->second});
+  }
+}
+
 // A reference's fields count only where its source agrees with the highest one about what kind it is.
-bool field_claims::takes_part(source_id const& source, std::string_view path) const {
+bool entry_claims::takes_part(source_id const& source, std::string_view path) const {
   auto const kind = kind_path(path);
   if (kind.empty() || kind == path) return true;
   field_value const* highest = nullptr;
@@ -48,7 +66,7 @@ bool field_claims::takes_part(source_id const& source, std::string_view path) co
   return true;
 }
 
-field_provenance field_claims::provenance_of(std::string const& path) const {
+field_provenance entry_claims::provenance_of(std::string const& path) const {
   field_provenance out;
   out.path = path;
   for (auto const& [source, claims] : sources_) {
@@ -63,13 +81,65 @@ field_provenance field_claims::provenance_of(std::string const& path) const {
   return out;
 }
 
-std::vector<field_provenance> field_claims::explain(std::string_view path) const {
+std::vector<field_provenance> entry_claims::explain() const {
   std::set<std::string> paths;
   for (auto const& [source, claims] : sources_)
-    for (auto const& [each, claim] : claims)
-      if (path_covers(path, each)) paths.insert(each);
+    for (auto const& [path, claim] : claims) paths.insert(path);
   std::vector<field_provenance> out;
-  for (auto const& each : paths) out.push_back(provenance_of(each));
+  for (auto const& path : paths) out.push_back(provenance_of(path));
+  return out;
+}
+
+std::vector<lost_field> entry_claims::losses() const {
+  if (sources_.size() < 2) return {}; // nobody to lose to
+  std::vector<lost_field> out;
+  for (auto const& each : explain()) {
+    if (!each.owner) continue;
+    for (auto const& other : each.others)
+      if (other.value != each.owner->value) out.push_back({each.path, other, *each.owner});
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, revision>> entry_claims::since(source_id const& source) const {
+  std::vector<std::pair<std::string, revision>> out;
+  auto const at = sources_.find(source);
+  if (at == sources_.end()) return out;
+  for (auto const& [path, claim] : at->second) out.emplace_back(path, claim.since);
+  return out;
+}
+
+std::vector<lost_field> field_claims::replace(source_id const& source, std::string const& entry,
+                                              field_map const& fields, revision at) {
+  auto& claims = entries_[entry];
+  auto const before = claims.losses();
+  claims.replace(source, fields, at);
+  auto out = claims.losses();
+  std::erase_if(out, [&](lost_field const& now) {
+    return std::ranges::any_of(before, [&](lost_field const& old) { return is_same(old, now); });
+  });
+  if (claims.empty()) entries_.erase(entry);
+  return out;
+}
+
+void field_claims::restore(source_id const& source, std::string const& entry, field_map const& fields,
+                           std::map<std::string, revision> const& since) {
+  if (!fields.empty()) entries_[entry].restore(source, fields, since);
+}
+
+std::vector<std::pair<std::string, revision>> field_claims::since(source_id const& source,
+                                                                  std::string const& entry) const {
+  auto const at = entries_.find(entry);
+  return at == entries_.end() ? std::vector<std::pair<std::string, revision>>{} : at->second.since(source);
+}
+
+std::vector<field_provenance> field_claims::explain(std::string_view path) const {
+  std::vector<field_provenance> out;
+  for (auto const& [entry, claims] : entries_) {
+    if (!path_covers(path, entry) && !path_covers(entry, path)) continue;
+    for (auto& each : claims.explain())
+      if (path_covers(path, each.path)) out.push_back(std::move(each));
+  }
   return out;
 }
 
@@ -81,9 +151,8 @@ std::vector<field_provenance> field_claims::conflicts() const {
 
 std::vector<lost_field> field_claims::losses() const {
   std::vector<lost_field> out;
-  for (auto const& each : conflicts())
-    for (auto const& other : each.others)
-      if (other.value != each.owner->value) out.push_back({each.path, other, *each.owner});
+  for (auto const& [entry, claims] : entries_)
+    for (auto& loss : claims.losses()) out.push_back(std::move(loss));
   return out;
 }
 

@@ -12,21 +12,21 @@
 
 namespace paddler {
 
-// What each source says, field by field, and since when.
-class field_claims {
+// The claims on one entry, agents/ID or models/ID.
+class entry_claims {
 public:
-  // A source replaced its document (an empty one releases all its fields). Fields that it says again keep their
-  // revision.
-  void replace(source_id const& source, desired_document const& document, revision at);
+  // What a source says of the entry now, as flat fields; nothing: it released the entry. Fields that it says again keep
+  // their revision.
+  void replace(source_id const& source, field_map const& fields, revision at);
 
-  // Every field that a path covers, in order; an empty path covers all.
-  [[nodiscard]] std::vector<field_provenance> explain(std::string_view path) const;
+  // As `replace`, with the revision of each field; fields without one are of revision 0.
+  void restore(source_id const& source, field_map const& fields, std::map<std::string, revision> const& since);
 
-  // The fields on which sources disagree.
-  [[nodiscard]] std::vector<field_provenance> conflicts() const;
+  [[nodiscard]] std::vector<field_provenance> explain() const; // in order of path
+  [[nodiscard]] std::vector<lost_field> losses() const;        // in order of path, then of priority
+  [[nodiscard]] std::vector<std::pair<std::string, revision>> since(source_id const& source) const;
 
-  // Every (field, source) that lost to another value, in order of path.
-  [[nodiscard]] std::vector<lost_field> losses() const;
+  [[nodiscard]] bool empty() const { return sources_.empty(); }
 
 private:
   struct claim {
@@ -40,6 +40,32 @@ private:
   [[nodiscard]] field_provenance provenance_of(std::string const& path) const;
 
   std::map<source_id, claims_of_source> sources_; // in order of priority
+};
+
+class field_claims {
+public:
+  // A source set the entry at path `entry` anew, see entry_claims. Gives the losses that begin with it.
+  std::vector<lost_field> replace(source_id const& source, std::string const& entry, field_map const& fields,
+                                  revision at);
+
+  void restore(source_id const& source, std::string const& entry, field_map const& fields,
+               std::map<std::string, revision> const& since);
+
+  // When `source` said the fields of an entry first.
+  [[nodiscard]] std::vector<std::pair<std::string, revision>> since(source_id const& source,
+                                                                    std::string const& entry) const;
+
+  // Every field that a path covers, entry by entry; an empty path covers all.
+  [[nodiscard]] std::vector<field_provenance> explain(std::string_view path) const;
+
+  // The fields on which sources disagree.
+  [[nodiscard]] std::vector<field_provenance> conflicts() const;
+
+  // Every (field, source) that lost to another value.
+  [[nodiscard]] std::vector<lost_field> losses() const;
+
+private:
+  std::map<std::string, entry_claims, std::less<>> entries_; // by entry_path()
 };
 
 } // namespace paddler

@@ -1,13 +1,11 @@
-#include "base/random.hpp"
 #include "core/state/desired_state.hpp"
 #include "core/state/field_map.hpp"
 #include "core/state/layers.hpp"
 #include "core/state/provenance.hpp"
+#include "core/state/random_documents.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <array>
 
 namespace paddler {
 namespace {
@@ -18,7 +16,24 @@ using ::testing::SizeIs;
 source_id const api{source_kind::api, ""};
 source_id const file{source_kind::file, "/etc/paddler.yaml"};
 source_id const discovery{source_kind::discovery, "a"};
-std::array<source_id, 3> const sources{api, file, discovery};
+
+// Takes whole documents, as sources hand them in.
+class claims_on_documents : public field_claims {
+public:
+  void replace(source_id const& source, desired_document const& document, revision at) {
+    auto& before = documents_[source];
+    std::map<std::string, field_map> entries;
+    for (auto const& agent : before.agents) entries[entry_path(agent.id)];
+    for (auto const& model : before.models) entries[entry_path(model.id)];
+    for (auto const& agent : document.agents) entries[entry_path(agent.id)] = flatten(agent);
+    for (auto const& model : document.models) entries[entry_path(model.id)] = flatten(model);
+    for (auto const& [entry, fields] : entries) field_claims::replace(source, entry, fields, at);
+    before = document;
+  }
+
+private:
+  desired_layers documents_;
+};
 
 desired_document slots(int count) {
   agent_spec agent;
@@ -35,7 +50,7 @@ desired_document reference(model_reference const& wanted) {
 }
 
 TEST(FieldClaims, TheHighestSourceOwnsAFieldAndOthersAreNamed) {
-  field_claims claims;
+  claims_on_documents claims;
   claims.replace(discovery, slots(8), {1});
   claims.replace(file, slots(4), {2});
   claims.replace(api, slots(4), {3});
@@ -49,7 +64,7 @@ TEST(FieldClaims, TheHighestSourceOwnsAFieldAndOthersAreNamed) {
 }
 
 TEST(FieldClaims, SourcesThatAgreeAreInNoConflict) {
-  field_claims claims;
+  claims_on_documents claims;
   claims.replace(file, slots(4), {1});
   claims.replace(api, slots(4), {2});
   EXPECT_THAT(claims.conflicts(), IsEmpty());
@@ -60,7 +75,7 @@ TEST(FieldClaims, SourcesThatAgreeAreInNoConflict) {
 }
 
 TEST(FieldClaims, AFieldThatIsSaidAgainKeepsItsRevision) {
-  field_claims claims;
+  claims_on_documents claims;
   claims.replace(api, slots(4), {1});
   auto more = slots(4);
   more.agents[0].max_context_length = 512;
@@ -70,7 +85,7 @@ TEST(FieldClaims, AFieldThatIsSaidAgainKeepsItsRevision) {
 }
 
 TEST(FieldClaims, ReleaseGivesTheFieldToTheNextSource) {
-  field_claims claims;
+  claims_on_documents claims;
   claims.replace(file, slots(4), {1});
   claims.replace(api, slots(2), {2});
   claims.replace(api, {}, {3});
@@ -80,7 +95,7 @@ TEST(FieldClaims, ReleaseGivesTheFieldToTheNextSource) {
 }
 
 TEST(FieldClaims, AReferenceOfAnotherKindLosesAsAWhole) {
-  field_claims claims;
+  claims_on_documents claims;
   claims.replace(api, reference({.source = model_source::local, .path = "/m.gguf"}), {1});
   claims.replace(file, reference({.source = model_source::huggingface, .model_id = "o/r"}), {2});
   auto const model_id = claims.explain("agents/a.desired_model.model_id");
@@ -91,63 +106,12 @@ TEST(FieldClaims, AReferenceOfAnotherKindLosesAsAWhole) {
   EXPECT_EQ(claims.losses()[0].path, "agents/a.desired_model.source");
 }
 
-// Documents of few names and values, so that they meet often.
-class random_documents {
-public:
-  explicit random_documents(std::uint64_t seed) : random_(seed) {}
-
-  desired_document next() {
-    desired_document out;
-    for (char const* id : {"a", "b"})
-      if (maybe()) out.agents.push_back(agent(id));
-    if (maybe()) out.models.push_back({{"m"}, text({"x", "y"}), parameters()});
-    return out;
-  }
-
-  source_id const& source() { return sources[random_.below(sources.size())]; }
-
-private:
-  bool maybe() { return random_.below(2) == 0; }
-
-  std::optional<int> number() { return maybe() ? std::optional(1 + static_cast<int>(random_.below(3))) : std::nullopt; }
-
-  std::optional<std::string> text(std::array<char const*, 2> words) {
-    return maybe() ? std::optional<std::string>(words[random_.below(2)]) : std::nullopt;
-  }
-
-  std::optional<model_parameters> parameters() {
-    if (maybe()) return std::nullopt;
-    model_parameters out;
-    out.temperature = 0.5 * static_cast<double>(random_.below(3));
-    out.max_tokens = number();
-    return out;
-  }
-
-  agent_spec agent(std::string id) {
-    agent_spec out;
-    out.id.value = std::move(id);
-    out.slots = number();
-    out.max_context_length = number();
-    if (maybe()) {
-      bool const local = maybe();
-      model_reference wanted;
-      wanted.source = local ? model_source::local : model_source::huggingface;
-      (local ? wanted.path : wanted.model_id) = maybe() ? "/x" : "/y";
-      if (!local) wanted.revision = text({"main", "v2"});
-      out.desired_model = wanted;
-    }
-    return out;
-  }
-
-  random_source random_;
-};
-
 // Laws that hold for any history of any sources.
 TEST(FieldClaims, LawsOfTheMerge) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     random_documents documents(seed);
-    field_claims claims;
+    claims_on_documents claims;
     desired_layers layers;
     for (std::uint64_t at = 1; at <= 12; ++at) {
       auto const source = documents.source();

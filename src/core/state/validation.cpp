@@ -121,22 +121,28 @@ std::vector<field_error> validate_document(desired_document const& document) {
   return out;
 }
 
-std::vector<field_error> validate_effective(desired_document const& effective) {
+std::vector<field_error> validate_references(std::string const& path, agent_spec const& agent,
+                                             std::span<std::string_view const> models) {
   errors out;
-  std::vector<std::string_view> names;
-  for (auto const& model : effective.models) names.push_back(model.id.value);
-  for (std::size_t i = 0; i < effective.agents.size(); ++i) {
-    auto const& agent = effective.agents[i];
-    if (agent.model && std::ranges::find(names, *agent.model) == names.end()) {
-      auto const near = nearest(*agent.model, names);
-      add(out, at("agents", i) + ".model", "names '" + *agent.model + "', and no models[] entry has this id",
-          near.empty() ? (names.empty() ? "add it to models[]" : "there are: " + one_of(names))
-                       : "did you mean '" + near + "'?");
-    }
-    if (agent.desired_model && !agent.model && names.size() > 1)
-      add(out, at("agents", i) + ".model", "is missing, and models[] has " + std::to_string(names.size()) + " entries",
-          "name one: " + one_of(names));
+  if (agent.model && !std::ranges::binary_search(models, std::string_view(*agent.model))) {
+    auto const near = nearest(*agent.model, models);
+    add(out, path + ".model", "names '" + *agent.model + "', and no models[] entry has this id",
+        near.empty() ? (models.empty() ? "add it to models[]" : "there are: " + one_of(models))
+                     : "did you mean '" + near + "'?");
   }
+  if (agent.desired_model && !agent.model && models.size() > 1)
+    add(out, path + ".model", "is missing, and models[] has " + std::to_string(models.size()) + " entries",
+        "name one: " + one_of(models));
+  return out;
+}
+
+std::vector<field_error> validate_effective(desired_document const& effective) {
+  std::vector<std::string_view> models;
+  for (auto const& model : effective.models) models.push_back(model.id.value);
+  std::ranges::sort(models);
+  errors out;
+  for (std::size_t i = 0; i < effective.agents.size(); ++i)
+    std::ranges::move(validate_references(at("agents", i), effective.agents[i], models), std::back_inserter(out));
   return out;
 }
 

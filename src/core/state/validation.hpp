@@ -3,6 +3,9 @@
 #include "base/result.hpp"
 #include "model/desired.hpp"
 
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace paddler {
@@ -17,7 +20,12 @@ inline constexpr std::size_t max_chat_template_bytes = 262'144;
 // Everything wrong with what one source says; empty if nothing is. Paths are as in `agents[0].slots`.
 std::vector<field_error> validate_document(desired_document const& document);
 
-// What only shows once all sources are merged: references to entries, and choices left open.
+// What only shows once all sources are merged, of one effective agent entry: references to entries, and choices left
+// open. `models` are the ids of models[], sorted; `path` is the agent's.
+std::vector<field_error> validate_references(std::string const& path, agent_spec const& agent,
+                                             std::span<std::string_view const> models);
+
+// The same of a whole document.
 std::vector<field_error> validate_effective(desired_document const& effective);
 
 } // namespace paddler

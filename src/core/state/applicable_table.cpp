@@ -1,0 +1,83 @@
+#include "core/state/applicable_table.hpp"
+
+#include "core/state/applicable.hpp"
+
+#include <algorithm>
+
+namespace paddler {
+
+std::set<agent_id> applicable_table::affected(layer_table const& before, entry_changes const& effect) const {
+  std::set<agent_id> out;
+  for (auto const& [id, entry] : effect.agents) out.insert(id);
+  auto const add_those_of = [&](std::string const& name) {
+    if (auto const at = referred_by_.find(name); at != referred_by_.end())
+      out.insert(at->second.begin(), at->second.end());
+  };
+  auto count = before.models().merged().size();
+  auto fewest = count;
+  for (auto const& [id, entry] : effect.models) {
+    add_those_of(id.value);
+    bool const was_there = before.models().find(id) != nullptr;
+    if (entry && !was_there) ++count;
+    if (!entry && was_there) --count;
+  }
+  fewest = std::min(fewest, count);
+  if (!effect.models.empty() && fewest <= 1) add_those_of(""); // they serve the only model, while it is the only one
+  return out;
+}
+
+std::vector<agent_id> applicable_table::update(layer_table const& layers, entry_changes const& effect,
+                                               std::set<agent_id> const& affected, generation version) {
+  for (auto const& [id, entry] : effect.agents) refer(id, layers.agents().find(id));
+  std::vector<agent_id> changed;
+  for (auto const& agent : affected) {
+    auto const* entry = layers.agents().find(agent);
+    std::optional<applicable_model> model;
+    if (entry != nullptr) model = resolve_applicable(*entry, served_entry(layers.models().merged(), *entry));
+    auto const at = states_.find(agent);
+    bool const same = at == states_.end() ? !model : at->second.model == model;
+    if (same) continue;
+    assign(states_[agent], {version, std::move(model)});
+    changed.push_back(agent);
+  }
+  return changed;
+}
+
+void applicable_table::restore(layer_table const& layers, agent_id const& agent, generation version) {
+  auto const* entry = layers.agents().find(agent);
+  std::optional<applicable_model> model;
+  if (entry != nullptr) model = resolve_applicable(*entry, served_entry(layers.models().merged(), *entry));
+  assign(states_[agent], {version, std::move(model)});
+}
+
+void applicable_table::restore_references(layer_table const& layers) {
+  for (auto const& [id, entry] : layers.agents().merged()) refer(id, &entry);
+}
+
+void applicable_table::refer(agent_id const& agent, agent_spec const* entry) {
+  if (auto const at = refers_to_.find(agent); at != refers_to_.end()) {
+    auto const by = referred_by_.find(at->second);
+    by->second.erase(agent);
+    if (by->second.empty()) referred_by_.erase(by);
+    refers_to_.erase(at);
+  }
+  if (entry == nullptr) return;
+  auto const name = entry->model.value_or("");
+  refers_to_.emplace(agent, name);
+  referred_by_[name].insert(agent);
+}
+
+void applicable_table::count_name(std::string const& name, bool comes) {
+  auto& count = names_[name];
+  comes ? ++count : --count;
+  if (count == (comes ? 1U : 0U)) ++name_changes_;
+  if (count == 0) names_.erase(name);
+}
+
+void applicable_table::assign(applicable_state& state, applicable_state now) {
+  if (now.model) count_name(now.model->name, true);
+  if (state.model) count_name(state.model->name, false);
+  state = std::move(now);
+}
+
+} // namespace paddler

@@ -1,0 +1,117 @@
+#include "core/state/layer_table.hpp"
+
+#include "core/state/layers.hpp"
+
+#include <string_view>
+
+namespace paddler {
+
+template <class Spec>
+changed_entries<Spec> layered_list<Spec>::difference(source_id const& source, std::vector<Spec> const& entries) const {
+  changed_entries<Spec> out;
+  std::set<std::string_view> there;
+  for (auto const& entry : entries) {
+    there.insert(entry.id.value);
+    auto const* before = find_said(source, entry.id);
+    if (before == nullptr || *before != entry) out.emplace(entry.id, entry);
+  }
+  auto const before = of_source_.find(source);
+  if (before == of_source_.end()) return out;
+  for (auto const& id : before->second)
+    if (!there.contains(id.value)) out.emplace(id, std::nullopt);
+  return out;
+}
+
+template <class Spec>
+changed_entries<Spec> layered_list<Spec>::effect(source_id const& source, changed_entries<Spec> const& said) const {
+  changed_entries<Spec> out;
+  for (auto const& [id, entry] : said) {
+    std::map<source_id, Spec const*> words;
+    if (auto const known = said_.find(id); known != said_.end())
+      for (auto const& [each, word] : known->second) words.emplace(each, &word);
+    if (entry)
+      words[source] = &*entry;
+    else
+      words.erase(source);
+    std::optional<Spec> merged;
+    for (auto const& [each, word] : words) {
+      if (merged)
+        fill_entry(*merged, *word);
+      else
+        merged = *word;
+    }
+    auto const* before = find(id);
+    bool const same = before == nullptr ? !merged : merged && *merged == *before;
+    if (!same) out.emplace(id, std::move(merged));
+  }
+  return out;
+}
+
+template <class Spec>
+void layered_list<Spec>::apply(source_id const& source, changed_entries<Spec> const& said,
+                               changed_entries<Spec> const& effect) {
+  for (auto const& [id, entry] : said) {
+    if (entry) {
+      said_[id].insert_or_assign(source, *entry);
+      of_source_[source].insert(id);
+      continue;
+    }
+    auto& words = said_[id];
+    words.erase(source);
+    if (words.empty()) said_.erase(id);
+    of_source_[source].erase(id);
+  }
+  if (auto const at = of_source_.find(source); at != of_source_.end() && at->second.empty()) of_source_.erase(at);
+  for (auto const& [id, entry] : effect) {
+    if (entry)
+      merged_.insert_or_assign(id, *entry);
+    else
+      merged_.erase(id);
+  }
+}
+
+template <class Spec> Spec const* layered_list<Spec>::find(id_type const& id) const {
+  auto const at = merged_.find(id);
+  return at == merged_.end() ? nullptr : &at->second;
+}
+
+template <class Spec> Spec const* layered_list<Spec>::find_said(source_id const& source, id_type const& id) const {
+  auto const known = said_.find(id);
+  if (known == said_.end()) return nullptr;
+  auto const at = known->second.find(source);
+  return at == known->second.end() ? nullptr : &at->second;
+}
+
+template class layered_list<agent_spec>;
+template class layered_list<model_spec>;
+
+entry_changes layer_table::difference(source_id const& source, desired_document const& document) const {
+  return {agents_.difference(source, document.agents), models_.difference(source, document.models)};
+}
+
+entry_changes layer_table::effect(source_id const& source, entry_changes const& said) const {
+  return {agents_.effect(source, said.agents), models_.effect(source, said.models)};
+}
+
+void layer_table::apply(source_id const& source, entry_changes const& said, entry_changes const& effect) {
+  agents_.apply(source, said.agents, effect.agents);
+  models_.apply(source, said.models, effect.models);
+}
+
+desired_document layer_table::effective() const {
+  desired_document out;
+  for (auto const& [id, entry] : agents_.merged()) out.agents.push_back(entry);
+  for (auto const& [id, entry] : models_.merged()) out.models.push_back(entry);
+  return out;
+}
+
+desired_layers layer_table::layers() const {
+  desired_layers out;
+  for (auto const& [source, ids] : agents_.sources())
+    for (auto const& id : ids) out[source].agents.push_back(*agents_.find_said(source, id));
+  for (auto const& [source, ids] : models_.sources())
+    for (auto const& id : ids) out[source].models.push_back(*models_.find_said(source, id));
+  return out;
+}
+
+} // namespace paddler
