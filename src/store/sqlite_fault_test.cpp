@@ -109,7 +109,9 @@ public:
   ~SqliteFault() override { plan = {}; }
 
 protected:
-  [[nodiscard]] std::unique_ptr<state_store> make() const { return make_sqlite_store(path_, faulty_name); }
+  [[nodiscard]] std::unique_ptr<state_store> make() const {
+    return make_sqlite_store(path_, {.files = posix_store_files(faulty_name)});
+  }
 
   // A new database with two records.
   [[nodiscard]] std::unique_ptr<state_store> fresh() const {

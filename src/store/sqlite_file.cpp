@@ -1,13 +1,6 @@
 #include "store/sqlite_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
 namespace paddler {
 namespace {
@@ -48,51 +41,24 @@ constexpr std::array<char const*, state_schema_version> migrations{
        ) STRICT;
        INSERT INTO leadership VALUES (1, 0, x'');)"};
 
-class file_handle {
-public:
-  explicit file_handle(int fd) : fd_(fd) {}
-
-  ~file_handle() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  file_handle(file_handle const&) = delete;
-  file_handle& operator=(file_handle const&) = delete;
-
-  [[nodiscard]] int get() const { return fd_; }
-
-private:
-  int fd_;
-};
-
-std::unexpected<error> system_error(std::string const& what, std::string const& path) {
-  return fail(error_code::storage, what + " " + path + ": " + std::string(std::strerror(errno)),
-              "check the rights on the file and its folder");
-}
-
 std::unexpected<error> refused(std::string const& path, std::string const& why) {
   return fail(error_code::storage, "the state database " + path + " " + why, std::string(restore_hint));
-}
-
-bool exists(std::string const& path) {
-  struct stat about{};
-  return ::lstat(path.c_str(), &about) == 0;
 }
 
 // --- before SQLite touches it ---
 
 // SQLite's file header; see section 1.3 of its file format.
-using file_header = std::array<unsigned char, 100>;
+constexpr std::size_t header_size = 100;
 constexpr std::string_view header_magic("SQLite format 3\0", 16);
 constexpr std::size_t write_format_at = 18;
 constexpr std::size_t read_format_at = 19;
-constexpr unsigned char known_format = 2; // with a write-ahead log; 1 is without
+constexpr char known_format = 2; // with a write-ahead log; 1 is without
 constexpr std::size_t user_version_at = 60;
 constexpr std::size_t application_id_at = 68;
 
-std::uint32_t big_endian(file_header const& header, std::size_t at) {
+std::uint32_t big_endian(std::string_view header, std::size_t at) {
   std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value = (value << 8U) | header[at + i];
+  for (std::size_t i = 0; i < 4; ++i) value = (value << 8U) | static_cast<unsigned char>(header[at + i]);
   return value;
 }
 
@@ -105,35 +71,31 @@ result<void> check_version(std::string const& path, std::int64_t version) {
               "run the newer paddler, or restore a backup from before the upgrade");
 }
 
-result<void> check_header(std::string const& path) {
-  file_handle const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return system_error("could not open", path);
-  struct stat about{};
-  if (::fstat(file.get(), &about) != 0) return system_error("could not look at", path);
-  if (!S_ISREG(about.st_mode)) return refused(path, "is not a regular file");
-  if (about.st_size == 0) return refused(path, "is empty: it was cut off");
-  file_header header{};
-  auto const n = ::pread(file.get(), header.data(), header.size(), 0);
-  if (n < 0) return system_error("could not read", path);
-  bool const is_sqlite = static_cast<std::size_t>(n) == header.size() &&
-                         std::memcmp(header.data(), header_magic.data(), header_magic.size()) == 0;
-  if (!is_sqlite) return refused(path, "is not a database: it is another program's file, or damaged");
+result<std::string> read_header(store_files& files, std::string const& path) {
+  auto start = files.blocking_read_start(path, header_size);
+  if (!start) return std::unexpected(std::move(start).error());
+  if (!start->is_regular) return refused(path, "is not a regular file");
+  if (start->bytes.empty()) return refused(path, "is empty: it was cut off");
+  return std::move(start->bytes);
+}
+
+result<void> check_header(std::string const& path, std::string_view header) {
+  if (header.size() < header_size || !header.starts_with(header_magic))
+    return refused(path, "is not a database: it is another program's file, or damaged");
   if (big_endian(header, application_id_at) != state_application_id)
     return refused(path, "is another program's database, or damaged");
-  if (header[write_format_at] > known_format || header[read_format_at] > known_format)
-    return refused(path, "has a damaged header");
+  for (auto const at : {write_format_at, read_format_at})
+    if (header[at] < 0 || header[at] > known_format) return refused(path, "has a damaged header");
   return check_version(path, big_endian(header, user_version_at));
 }
 
-// --- a new one ---
-
-result<void> sync_folder_of(std::string const& path) {
-  auto const slash = path.rfind('/');
-  std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  file_handle const handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (handle.get() < 0 || ::fsync(handle.get()) != 0) return system_error("could not sync", folder);
-  return {};
+// The power may go while the log is moved into the file: what is half written there then stands whole in the log.
+bool has_log(store_files& files, std::string const& path) {
+  auto const start = files.blocking_read_start(path + "-wal", 1);
+  return start && start->is_regular && !start->bytes.empty();
 }
+
+// --- a new one ---
 
 result<void> migrate(sqlite_database& db, std::uint32_t from) {
   for (std::uint32_t version = from; version < state_schema_version; ++version) {
@@ -144,8 +106,8 @@ result<void> migrate(sqlite_database& db, std::uint32_t from) {
   return {};
 }
 
-result<void> fill(std::string const& path, std::string const& vfs) {
-  auto db = sqlite_database::blocking_open(path, vfs);
+result<void> fill(std::string const& path, std::string const& layer) {
+  auto db = sqlite_database::blocking_open(path, layer);
   if (!db) return std::unexpected(std::move(db).error());
   std::string const id = std::to_string(state_application_id);
   if (auto ran = db->execute("PRAGMA synchronous = EXTRA; PRAGMA application_id = " + id + ";"); !ran) return ran;
@@ -153,19 +115,15 @@ result<void> fill(std::string const& path, std::string const& vfs) {
 }
 
 // Under another name until it is whole: after a crash there is either no database or a complete one.
-result<void> create(std::string const& path, std::string const& vfs) {
+result<void> create(store_files& files, std::string const& path) {
   for (auto const* rest : {"-wal", "-journal"}) {
-    if (exists(path + rest)) return refused(path, "is missing, but " + path + rest + " is still there");
+    if (files.blocking_exists(path + rest)) return refused(path, "is missing, but " + path + rest + " is still there");
   }
   std::string const temporary = path + ".new";
-  for (auto const* rest : {"", "-wal", "-shm", "-journal"}) ::unlink((temporary + rest).c_str());
-  {
-    file_handle const file(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (file.get() < 0) return system_error("could not create", temporary);
-  }
-  if (auto filled = fill(temporary, vfs); !filled) return filled;
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) return system_error("could not rename", temporary);
-  return sync_folder_of(path);
+  for (auto const* rest : {"", "-wal", "-shm", "-journal"}) files.blocking_remove(temporary + rest);
+  if (auto created = files.blocking_create(temporary); !created) return created;
+  if (auto filled = fill(temporary, files.sqlite_layer()); !filled) return filled;
+  return files.blocking_rename(temporary, path);
 }
 
 // --- in use ---
@@ -175,32 +133,42 @@ result<void> check_content(sqlite_database& db, std::string const& path) {
   auto const verdict = db.ask_text("PRAGMA quick_check(1)");
   if (!verdict) return std::unexpected(verdict.error());
   if (*verdict != "ok") return refused(path, "is damaged (" + *verdict + ")");
+  auto const owner = db.ask_integer("PRAGMA application_id");
+  if (!owner) return std::unexpected(owner.error());
+  if (*owner != state_application_id) return refused(path, "is another program's database, or damaged");
   auto const version = db.ask_integer("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
   if (auto checked = check_version(path, *version); !checked) return checked;
   return migrate(db, static_cast<std::uint32_t>(*version));
 }
 
-result<void> configure(sqlite_database& db, std::string const& path) {
+result<void> configure(sqlite_database& db, std::string const& path, std::string const& synchronous) {
   auto const mode = db.ask_text("PRAGMA journal_mode = WAL");
   if (!mode) return std::unexpected(mode.error());
   if (*mode != "wal") return refused(path, "cannot keep a write-ahead log: its file system lacks what that takes");
-  // FULL: a commit is on the disk when it returns. The store moves the log into the file by itself.
-  return db.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0;");
+  // The store moves the log into the file by itself.
+  return db.execute("PRAGMA synchronous = " + synchronous +
+                    "; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0;");
 }
 
 } // namespace
 
-result<sqlite_database> blocking_open_state_file(std::string const& path, std::string const& vfs) {
-  if (!exists(path)) {
-    if (auto created = create(path, vfs); !created) return std::unexpected(std::move(created).error());
+result<sqlite_database> blocking_open_state_file(store_files& files, std::string const& path,
+                                                 std::string const& synchronous) {
+  if (!files.blocking_exists(path)) {
+    if (auto created = create(files, path); !created) return std::unexpected(std::move(created).error());
   }
-  if (auto checked = check_header(path); !checked) return std::unexpected(std::move(checked).error());
-  auto db = sqlite_database::blocking_open(path, vfs);
+  auto const start = read_header(files, path);
+  if (!start) return std::unexpected(start.error());
+  auto const header = check_header(path, *start);
+  if (!header && !has_log(files, path)) return std::unexpected(header.error());
+  auto db = sqlite_database::blocking_open(path, files.sqlite_layer());
   if (!db) return db;
   db->checkpoint_on_close(false);
-  if (auto checked = check_content(*db, path); !checked) return std::unexpected(std::move(checked).error());
-  if (auto configured = configure(*db, path); !configured) return std::unexpected(std::move(configured).error());
+  auto const content = check_content(*db, path);
+  if (!content) return std::unexpected(header ? content.error() : header.error());
+  if (auto configured = configure(*db, path, synchronous); !configured)
+    return std::unexpected(std::move(configured).error());
   return db;
 }
 

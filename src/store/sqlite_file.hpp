@@ -2,6 +2,7 @@
 #pragma once
 #include "base/result.hpp"
 #include "store/sqlite.hpp"
+#include "store/store_files.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,7 +17,8 @@ inline constexpr std::uint32_t state_schema_version = 1;
 // empty state (DUR-08). An older schema is brought up to date. The caller holds the lock on it.
 //
 // Closing does not write to the file until the caller allows it (sqlite_database::checkpoint_on_close): it has content
-// to check first.
-result<sqlite_database> blocking_open_state_file(std::string const& path, std::string const& vfs = {});
+// to check first. `synchronous` is SQLite's pragma: with FULL a commit is on the disk when it returns.
+result<sqlite_database> blocking_open_state_file(store_files& files, std::string const& path,
+                                                 std::string const& synchronous);
 
 } // namespace paddler

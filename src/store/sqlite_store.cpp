@@ -3,7 +3,6 @@
 #include "store/record_row.hpp"
 #include "store/sqlite.hpp"
 #include "store/sqlite_file.hpp"
-#include "store/store_lock.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -81,7 +80,7 @@ result<record_row> readable_row(log_record const& record) {
 
 class sqlite_store : public state_store {
 public:
-  sqlite_store(std::string path, std::string vfs) : path_(std::move(path)), vfs_(std::move(vfs)) {}
+  sqlite_store(std::string path, sqlite_store_options options) : path_(std::move(path)), options_(std::move(options)) {}
 
   ~sqlite_store() override { sqlite_store::blocking_close(); }
 
@@ -118,10 +117,10 @@ private:
   // --- opening ---
 
   result<stored_state> open() {
-    auto lock = store_lock::blocking_acquire(path_ + ".lock");
+    auto lock = options_.files->blocking_lock(path_ + ".lock");
     if (!lock) return std::unexpected(std::move(lock).error());
     lock_ = *std::move(lock);
-    auto db = blocking_open_state_file(path_, vfs_);
+    auto db = blocking_open_state_file(*options_.files, path_, options_.synchronous);
     if (!db) return std::unexpected(std::move(db).error());
     db_ = *std::move(db);
     auto log = read_log();
@@ -235,8 +234,8 @@ private:
   }
 
   std::string const path_;
-  std::string const vfs_;
-  std::optional<store_lock> lock_; // released after the database is closed
+  sqlite_store_options const options_;
+  std::shared_ptr<void> lock_; // released after the database is closed
   std::optional<sqlite_database> db_;
   std::vector<unsigned char> identity_;
   log_end end_;
@@ -245,8 +244,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<state_store> make_sqlite_store(std::string path, std::string vfs) {
-  return std::make_unique<sqlite_store>(std::move(path), std::move(vfs));
+std::unique_ptr<state_store> make_sqlite_store(std::string path, sqlite_store_options options) {
+  return std::make_unique<sqlite_store>(std::move(path), std::move(options));
 }
 
 } // namespace paddler

@@ -1,0 +1,99 @@
+#include "store/store_files.hpp"
+
+#include "store/store_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace paddler {
+namespace {
+
+class file_handle {
+public:
+  explicit file_handle(int fd) : fd_(fd) {}
+
+  ~file_handle() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  file_handle(file_handle const&) = delete;
+  file_handle& operator=(file_handle const&) = delete;
+
+  [[nodiscard]] int get() const { return fd_; }
+
+private:
+  int fd_;
+};
+
+std::unexpected<error> system_error(std::string const& what, std::string const& path) {
+  return fail(error_code::storage, what + " " + path + ": " + std::string(std::strerror(errno)),
+              "check the rights on the file and its folder");
+}
+
+result<void> sync_folder_of(std::string const& path) {
+  auto const slash = path.rfind('/');
+  std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  file_handle const handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (handle.get() < 0 || ::fsync(handle.get()) != 0) return system_error("could not sync", folder);
+  return {};
+}
+
+class posix_files : public store_files {
+public:
+  explicit posix_files(std::string sqlite_layer) : sqlite_layer_(std::move(sqlite_layer)) {}
+
+  [[nodiscard]] std::string sqlite_layer() const override { return sqlite_layer_; }
+
+  result<std::shared_ptr<void>> blocking_lock(std::string const& path) override {
+    auto lock = store_lock::blocking_acquire(path);
+    if (!lock) return std::unexpected(std::move(lock).error());
+    return std::make_shared<store_lock>(*std::move(lock));
+  }
+
+  bool blocking_exists(std::string const& path) override {
+    struct stat about{};
+    return ::lstat(path.c_str(), &about) == 0;
+  }
+
+  result<file_start> blocking_read_start(std::string const& path, std::size_t size) override {
+    file_handle const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (file.get() < 0) return system_error("could not open", path);
+    struct stat about{};
+    if (::fstat(file.get(), &about) != 0) return system_error("could not look at", path);
+    if (!S_ISREG(about.st_mode)) return file_start{false, {}};
+    file_start start{true, std::string(size, '\0')};
+    auto const n = ::pread(file.get(), start.bytes.data(), size, 0);
+    if (n < 0) return system_error("could not read", path);
+    start.bytes.resize(static_cast<std::size_t>(n));
+    return start;
+  }
+
+  result<void> blocking_create(std::string const& path) override {
+    file_handle const file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (file.get() < 0) return system_error("could not create", path);
+    return {};
+  }
+
+  result<void> blocking_rename(std::string const& from, std::string const& to) override {
+    if (std::rename(from.c_str(), to.c_str()) != 0) return system_error("could not rename", from);
+    return sync_folder_of(to);
+  }
+
+  void blocking_remove(std::string const& path) override { ::unlink(path.c_str()); }
+
+private:
+  std::string const sqlite_layer_;
+};
+
+} // namespace
+
+std::shared_ptr<store_files> posix_store_files(std::string sqlite_layer) {
+  return std::make_shared<posix_files>(std::move(sqlite_layer));
+}
+
+} // namespace paddler
