@@ -3,26 +3,34 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "model/record.hpp"
+#include "model/snapshot.hpp"
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 namespace paddler {
 
-// What a balancer starts from.
+// What a balancer starts from: fold(base, log) is its state.
 struct stored_state {
-  epoch leader;                // of this opening: higher than that of every opening before it, durably
-  std::vector<log_record> log; // every record, in order; revisions 1, 2, 3, ...
+  epoch leader;                            // of this opening: higher than that of every opening before it, durably
+  std::vector<log_record> log;             // every record after `base`, in order, without a gap
+  std::optional<state_snapshot> base = {}; // what older records were folded into; none: the log begins at revision 1
 };
 
+// Folds records into the snapshot before them (core/state/desired_state.hpp: fold_snapshot). It gives the same for the
+// same arguments, on any thread.
+using snapshot_fold = std::function<state_snapshot(state_snapshot const& base, std::span<log_record const> records)>;
+
 // The functions block: call them on one blocking_executor with one thread, in turn. Errors, whose words say what to do:
-//   storage      the medium failed, or the content is damaged, of a newer version, or foreign. After one of
-//                blocking_append the store is broken: the records may be there or not, and it refuses everything until
-//                it is opened anew (promise P12)
+//   storage      the medium failed, or the content is damaged, of a newer version, or foreign. After one of a write
+//                the store is broken: what was written may be there or not, and it refuses everything until it is
+//                opened anew (promise P12)
 //   unavailable  the disk is full, or another program holds the file just now: nothing was written, and the same may
 //                be tried again
 //   conflict     another process has the state open
-//   internal     the records do not continue the log, or would not come back as they are: nothing was written
+//   internal     what was handed in does not continue the log, or would not come back as it is: nothing was written
 //   closed       it is not open
 class state_store {
 public:
@@ -37,6 +45,10 @@ public:
 
   // All of the records or none; durable on return. Their revisions continue the log without a gap.
   virtual result<void> blocking_append(std::span<log_record const> records) = 0;
+
+  // Folds the records up to revision `last`, which is in the log, into one snapshot that takes their place: all of it
+  // or nothing; durable on return. From then on they are gone. A store that keeps every record does nothing.
+  virtual result<void> blocking_compact(revision /*last*/, snapshot_fold const& /*fold*/) { return {}; }
 
   virtual void blocking_close() = 0;
 };

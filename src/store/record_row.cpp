@@ -58,10 +58,21 @@ private:
   std::unique_ptr<EVP_MD_CTX, context_deleter> context_;
 };
 
+// What every source says, in one document: each had its own limits.
+constexpr document_limits snapshot_limits{std::size_t{1} << 30, 50'000'000};
+
+constexpr std::string_view restore_hint = "restore the state database from a backup";
+
 std::unexpected<error> unreadable(record_row const& row, std::string const& why) {
   return fail(error_code::storage,
               "revision " + std::to_string(row.revision) + " of the event log cannot be read: " + why,
-              "restore the state database from a backup");
+              std::string(restore_hint));
+}
+
+std::unexpected<error> unreadable(snapshot_row const& row, std::string const& why) {
+  return fail(error_code::storage,
+              "the snapshot at revision " + std::to_string(row.revision) + " cannot be read: " + why,
+              std::string(restore_hint));
 }
 
 } // namespace
@@ -90,6 +101,20 @@ result<log_record> from_row(record_row const& row) {
   return record;
 }
 
+snapshot_row to_row(state_snapshot const& snapshot, row_digest const& log_digest) {
+  return {snapshot.at.value, print_rfc3339(snapshot.taken), print_json(to_document(snapshot)), log_digest};
+}
+
+result<state_snapshot> from_row(snapshot_row const& row) {
+  auto const node = parse_json(row.content, snapshot_limits);
+  if (!node) return unreadable(row, describe(node.error()));
+  auto snapshot = from_document<state_snapshot>(*node, unknown_keys::refuse);
+  if (!snapshot) return unreadable(row, describe(snapshot.error()));
+  if (snapshot->at.value != row.revision)
+    return unreadable(row, "it is of revision " + std::to_string(snapshot->at.value));
+  return *std::move(snapshot);
+}
+
 row_digest digest_of_identity(std::span<unsigned char const> identity) {
   sha256 hash;
   hash.add(identity);
@@ -112,6 +137,16 @@ row_digest digest_of_row(row_digest const& before, record_row const& row) {
   return hash.finish();
 }
 
+row_digest digest_of_snapshot(std::span<unsigned char const> identity, snapshot_row const& row) {
+  sha256 hash;
+  hash.add(identity);
+  hash.add(row.log_digest);
+  hash.add_number(row.revision);
+  hash.add_text(row.taken);
+  hash.add_text(row.content);
+  return hash.finish();
+}
+
 result<void> check_numbers(revision last, std::span<log_record const> records) {
   for (auto const& record : records) {
     if (record.number != last.next()) {
@@ -122,6 +157,12 @@ result<void> check_numbers(revision last, std::span<log_record const> records) {
     last = record.number;
   }
   return {};
+}
+
+result<void> check_compaction(revision first, revision last, revision wanted) {
+  if (first <= last && wanted <= last) return {};
+  return fail(error_code::internal, "the event log ends at revision " + std::to_string(last.value) +
+                                        " and cannot be compacted up to " + std::to_string(wanted.value));
 }
 
 } // namespace paddler

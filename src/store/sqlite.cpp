@@ -173,6 +173,15 @@ result<void> sqlite_database::checkpoint() {
   return std::unexpected(explained(db_.get(), code, *path_));
 }
 
+result<void> sqlite_database::copy_to(sqlite_database& to) {
+  auto* const copy = sqlite3_backup_init(to.db_.get(), "main", db_.get(), "main");
+  if (copy == nullptr) return std::unexpected(explained(to.db_.get(), sqlite3_errcode(to.db_.get()), *to.path_));
+  sqlite3_backup_step(copy, -1);
+  int const code = sqlite3_backup_finish(copy);
+  if (code != SQLITE_OK) return std::unexpected(explained(to.db_.get(), code, *to.path_));
+  return {};
+}
+
 void sqlite_database::checkpoint_on_close(bool wanted) {
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, wanted ? 0 : 1, nullptr);
 }

@@ -71,6 +71,9 @@ public:
   // way are no errors: the log keeps what it holds.
   result<void> checkpoint();
 
+  // Copies everything, as of one transaction, into `to`, which must be empty.
+  result<void> copy_to(sqlite_database& to);
+
   // Whether closing may move the write-ahead log into the file.
   void checkpoint_on_close(bool wanted);
 

@@ -1,45 +1,10 @@
 #include "store/sqlite_file.hpp"
 
-#include <array>
-
 namespace paddler {
 namespace {
 
 constexpr std::string_view restore_hint =
     "restore it from a backup; to begin with empty state, move it and the files beside it away";
-
-// The steps from each version to the next; the first makes version 1 out of nothing.
-constexpr std::array<char const*, state_schema_version> migrations{
-    // The log itself; where it ends, as rows that go missing there would not show otherwise; and what makes this
-    // database itself, in a table and so a page of its own that no change rewrites: a foreign write-ahead log cannot
-    // bring another's along. Last the epoch of the newest opening.
-    R"(CREATE TABLE event_log (
-         revision    INTEGER PRIMARY KEY,
-         at          TEXT NOT NULL,
-         source_kind TEXT NOT NULL,
-         source_name TEXT NOT NULL,
-         actor       TEXT NOT NULL,
-         origin      TEXT NOT NULL,
-         document    TEXT NOT NULL,
-         digest      BLOB NOT NULL
-       ) STRICT;
-       CREATE TABLE event_log_end (
-         only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-         revision INTEGER NOT NULL,
-         digest   BLOB NOT NULL
-       ) STRICT;
-       INSERT INTO event_log_end VALUES (1, 0, x'');
-       CREATE TABLE identity (
-         only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-         id       BLOB NOT NULL
-       ) STRICT;
-       INSERT INTO identity VALUES (1, randomblob(16));
-       CREATE TABLE leadership (
-         only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-         epoch    INTEGER NOT NULL,
-         digest   BLOB NOT NULL
-       ) STRICT;
-       INSERT INTO leadership VALUES (1, 0, x'');)"};
 
 std::unexpected<error> refused(std::string const& path, std::string const& why) {
   return fail(error_code::storage, "the state database " + path + " " + why, std::string(restore_hint));
@@ -62,13 +27,19 @@ std::uint32_t big_endian(std::string_view header, std::size_t at) {
   return value;
 }
 
-result<void> check_version(std::string const& path, std::int64_t version) {
+std::string older_copy(std::string const& path, std::uint32_t version) {
+  return path + ".schema-" + std::to_string(version);
+}
+
+result<void> check_version(store_files& files, std::string const& path, std::int64_t version) {
   if (version >= 1 && version <= std::int64_t{state_schema_version}) return {};
   if (version < 1) return refused(path, "has no version, so it is not ours or it is damaged");
+  auto const copy = older_copy(path, state_schema_version);
   return fail(error_code::storage,
               "the state database " + path + " was written by a newer paddler (schema " + std::to_string(version) +
                   ", this one knows " + std::to_string(state_schema_version) + ")",
-              "run the newer paddler, or restore a backup from before the upgrade");
+              "run the newer paddler, or restore a backup from before the upgrade" +
+                  (files.blocking_exists(copy) ? ": it left one at " + copy : ""));
 }
 
 result<std::string> read_header(store_files& files, std::string const& path) {
@@ -79,14 +50,14 @@ result<std::string> read_header(store_files& files, std::string const& path) {
   return std::move(start->bytes);
 }
 
-result<void> check_header(std::string const& path, std::string_view header) {
+result<void> check_header(store_files& files, std::string const& path, std::string_view header) {
   if (header.size() < header_size || !header.starts_with(header_magic))
     return refused(path, "is not a database: it is another program's file, or damaged");
   if (big_endian(header, application_id_at) != state_application_id)
     return refused(path, "is another program's database, or damaged");
   for (auto const at : {write_format_at, read_format_at})
     if (header[at] < 0 || header[at] > known_format) return refused(path, "has a damaged header");
-  return check_version(path, big_endian(header, user_version_at));
+  return check_version(files, path, big_endian(header, user_version_at));
 }
 
 // The power may go while the log is moved into the file: what is half written there then stands whole in the log.
@@ -97,21 +68,17 @@ bool has_log(store_files& files, std::string const& path) {
 
 // --- a new one ---
 
-result<void> migrate(sqlite_database& db, std::uint32_t from) {
-  for (std::uint32_t version = from; version < state_schema_version; ++version) {
-    std::string const done = "PRAGMA user_version = " + std::to_string(version + 1) + ";";
-    if (auto ran = db.execute("BEGIN IMMEDIATE;" + std::string(migrations[version]) + done + "COMMIT;"); !ran)
-      return ran;
-  }
-  return {};
-}
-
 result<void> fill(std::string const& path, std::string const& layer) {
   auto db = sqlite_database::blocking_open(path, layer);
   if (!db) return std::unexpected(std::move(db).error());
   std::string const id = std::to_string(state_application_id);
   if (auto ran = db->execute("PRAGMA synchronous = EXTRA; PRAGMA application_id = " + id + ";"); !ran) return ran;
-  return migrate(*db, 0);
+  return blocking_migrate(*db, 0);
+}
+
+result<void> make_empty(store_files& files, std::string const& path) {
+  for (auto const* rest : {"", "-wal", "-shm", "-journal"}) files.blocking_remove(path + rest);
+  return files.blocking_create(path);
 }
 
 // Under another name until it is whole: after a crash there is either no database or a complete one.
@@ -120,16 +87,17 @@ result<void> create(store_files& files, std::string const& path) {
     if (files.blocking_exists(path + rest)) return refused(path, "is missing, but " + path + rest + " is still there");
   }
   std::string const temporary = path + ".new";
-  for (auto const* rest : {"", "-wal", "-shm", "-journal"}) files.blocking_remove(temporary + rest);
-  if (auto created = files.blocking_create(temporary); !created) return created;
+  if (auto created = make_empty(files, temporary); !created) return created;
   if (auto filled = fill(temporary, files.sqlite_layer()); !filled) return filled;
   return files.blocking_rename(temporary, path);
 }
 
 // --- in use ---
 
-result<void> check_content(sqlite_database& db, std::string const& path) {
-  if (auto ran = db.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"); !ran) return ran;
+// The version of its schema.
+result<std::uint32_t> check_content(store_files& files, sqlite_database& db, std::string const& path) {
+  if (auto ran = db.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"); !ran)
+    return std::unexpected(std::move(ran).error());
   auto const verdict = db.ask_text("PRAGMA quick_check(1)");
   if (!verdict) return std::unexpected(verdict.error());
   if (*verdict != "ok") return refused(path, "is damaged (" + *verdict + ")");
@@ -138,8 +106,8 @@ result<void> check_content(sqlite_database& db, std::string const& path) {
   if (*owner != state_application_id) return refused(path, "is another program's database, or damaged");
   auto const version = db.ask_integer("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
-  if (auto checked = check_version(path, *version); !checked) return checked;
-  return migrate(db, static_cast<std::uint32_t>(*version));
+  if (auto checked = check_version(files, path, *version); !checked) return std::unexpected(std::move(checked).error());
+  return static_cast<std::uint32_t>(*version);
 }
 
 result<void> configure(sqlite_database& db, std::string const& path, std::string const& synchronous) {
@@ -151,25 +119,45 @@ result<void> configure(sqlite_database& db, std::string const& path, std::string
                     "; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0;");
 }
 
+// Under another name until it is whole. It takes the place of one that an upgrade left which went no further.
+result<void> keep_copy(store_files& files, sqlite_database& db, std::string const& path) {
+  std::string const temporary = path + ".new";
+  if (auto created = make_empty(files, temporary); !created) return created;
+  {
+    auto copy = sqlite_database::blocking_open(temporary, files.sqlite_layer());
+    if (!copy) return std::unexpected(std::move(copy).error());
+    if (auto set = copy->execute("PRAGMA synchronous = EXTRA"); !set) return set;
+    if (auto copied = db.copy_to(*copy); !copied) return copied;
+  }
+  return files.blocking_rename(temporary, path);
+}
+
 } // namespace
 
-result<sqlite_database> blocking_open_state_file(store_files& files, std::string const& path,
-                                                 std::string const& synchronous) {
+result<state_file> blocking_open_state_file(store_files& files, std::string const& path,
+                                            std::string const& synchronous) {
   if (!files.blocking_exists(path)) {
     if (auto created = create(files, path); !created) return std::unexpected(std::move(created).error());
   }
   auto const start = read_header(files, path);
   if (!start) return std::unexpected(start.error());
-  auto const header = check_header(path, *start);
+  auto const header = check_header(files, path, *start);
   if (!header && !has_log(files, path)) return std::unexpected(header.error());
   auto db = sqlite_database::blocking_open(path, files.sqlite_layer());
-  if (!db) return db;
+  if (!db) return std::unexpected(std::move(db).error());
   db->checkpoint_on_close(false);
-  auto const content = check_content(*db, path);
-  if (!content) return std::unexpected(header ? content.error() : header.error());
+  auto const version = check_content(files, *db, path);
+  if (!version) return std::unexpected(header ? version.error() : header.error());
   if (auto configured = configure(*db, path, synchronous); !configured)
     return std::unexpected(std::move(configured).error());
-  return db;
+  return state_file{*std::move(db), *version};
+}
+
+result<void> blocking_renew_state_file(store_files& files, sqlite_database& db, std::string const& path,
+                                       std::uint32_t version) {
+  if (version >= state_schema_version) return {};
+  if (auto kept = keep_copy(files, db, older_copy(path, version)); !kept) return kept;
+  return blocking_migrate(db, version);
 }
 
 } // namespace paddler

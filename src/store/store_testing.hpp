@@ -1,6 +1,7 @@
 // What the tests of the store share: records, and a folder that goes when the test does.
 #pragma once
 #include "model/record.hpp"
+#include "ports/state_store.hpp"
 
 #include <gtest/gtest.h>
 
@@ -66,6 +67,33 @@ inline std::vector<log_record> sample_records(std::uint64_t count, std::uint64_t
   std::vector<log_record> records;
   for (std::uint64_t i = 0; i < count; ++i) records.push_back(sample_record(first + i));
   return records;
+}
+
+// A fold that remembers every record: fold(fold(a), b) == fold(a, b).
+inline state_snapshot sample_fold(state_snapshot const& base, std::span<log_record const> records) {
+  state_snapshot out = base;
+  if (out.sources.empty()) out.sources.resize(1);
+  auto& said = out.sources.front();
+  for (auto const& record : records) {
+    out.at = record.number;
+    out.taken = record.at;
+    said.source = record.source;
+    said.document = record.document;
+    said.since.push_back({"agents/" + record.document.agents.front().id.value, record.number});
+  }
+  return out;
+}
+
+// What is wrong with a state that should hold the sample records 1 to some number; empty: nothing.
+inline std::string judge_samples(stored_state const& state) {
+  auto const base = state.base.value_or(state_snapshot{});
+  if (state.base && base != sample_fold({}, sample_records(base.at.value))) return "a wrong snapshot";
+  if (state.log != sample_records(state.log.size(), base.at.value + 1)) return "wrong records";
+  return {};
+}
+
+inline std::uint64_t last_revision(stored_state const& state) {
+  return state.base.value_or(state_snapshot{}).at.value + state.log.size();
 }
 
 } // namespace paddler
