@@ -1,8 +1,7 @@
 #include "agent/agent.hpp"
 
-#include "agent/engine_keeper.hpp"
+#include "agent/engine_reconciler.hpp"
 #include "agent/link_session.hpp"
-#include "agent/slot_service.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
 #include "runtime/machine.hpp"
@@ -16,7 +15,6 @@ namespace {
 
 constexpr std::size_t blocking_threads = 2;
 constexpr std::size_t blocking_queue = 64;
-constexpr auto time_to_notice_death = std::chrono::milliseconds(100);
 
 // Grows from start to start, and fits into a JSON number's 53 bits.
 incarnation new_process() {
@@ -66,10 +64,7 @@ struct agent::parts {
   task<> shut_down();
   task<> wait_until_idle();
   task<> patience_over();
-  [[nodiscard]] engine_report report() const;
-  void observe();
-  void suspect_engine(ready_engine const& which);
-  task<> trust_again(std::string socket);
+  void tell_balancer();
   void serve_slots();
 
   asio::any_io_executor const executor;
@@ -80,12 +75,9 @@ struct agent::parts {
   std::optional<host_and_port> balancer; // that knows this agent
   std::optional<std::string> refusal;
   bool link_over = false;
-  std::shared_ptr<slot_target const> target;
-  std::string suspect; // socket of an engine that failed a request a moment ago
 
   blocking_executor blocking{"agent", blocking_threads, blocking_queue};
-  std::optional<engine_keeper> engine; // these three from prepare() on
-  std::optional<slot_service> slots;
+  std::optional<engine_reconciler> engines; // these two from prepare() on
   std::optional<link_session> link;
   task_group tasks;
 };
@@ -107,17 +99,11 @@ task<result<void>> agent::parts::prepare() {
 }
 
 void agent::parts::make_services(machine_facts facts, std::vector<host_and_port> balancers) {
+  engines.emplace(executor, blocking, config, facts, [this] { tell_balancer(); });
   identity = {config.id, new_process(), capabilities_of(std::move(facts), config.version), config.discovered};
-  engine.emplace(executor, blocking, config, [this] { observe(); });
-  slots.emplace(executor, config.slots,
-                slot_service::listeners{.busy_changed = [this] { observe(); },
-                                        .engine_failed = [this](ready_engine const& e) { suspect_engine(e); }});
   link.emplace(executor, config.link, identity, std::move(balancers),
-               link_handlers{.check = [this](applicable_state state) { return engine->check(std::move(state)); },
-                             .run =
-                                 [this](applicable_state const& state) {
-                                   if (!stop_at) engine->run(state);
-                                 },
+               link_handlers{.check = [this](applicable_state state) { return engines->check(std::move(state)); },
+                             .run = [this](applicable_state const& state) { engines->run(state); },
                              .connected =
                                  [this](std::optional<host_and_port> const& by) {
                                    balancer = by;
@@ -131,39 +117,19 @@ task<> agent::parts::keep_link() {
   changed.notify_all();
 }
 
-// --- what follows from the engine's state ---
+// --- what follows from the engines' state ---
 
-engine_report agent::parts::report() const { return engine ? engine->report(slots->busy()) : engine_report{}; }
-
-void agent::parts::observe() {
+void agent::parts::tell_balancer() {
   if (!link) return;
-  link->observe(report());
-  serve_slots();
+  auto seen = engines->report();
+  seen.actions = engines->take_log_news();
+  link->observe(std::move(seen));
 }
 
-// A request breaks before its engine's death is known. Until that is clear no slot is offered: a balancer that tries
-// again at once would meet the same dead engine.
-void agent::parts::suspect_engine(ready_engine const& which) {
-  if (suspect == which.socket_path) return;
-  suspect = which.socket_path;
-  serve_slots();
-  tasks.spawn("suspicion", trust_again(suspect));
-}
-
-task<> agent::parts::trust_again(std::string socket) {
-  co_await sleep_for(time_to_notice_death);
-  if (suspect != socket) co_return;
-  suspect.clear();
-  serve_slots();
-}
-
-// Slots are offered to the balancer that knows this agent while the engine is ready.
+// Slots are offered to the balancer that knows this agent.
 void agent::parts::serve_slots() {
-  auto const ready = engine->ready();
-  if (!ready || ready->socket_path == suspect || !balancer || stop_at) return slots->serve(target = nullptr);
-  if (target && target->engine == *ready && to_string(target->balancer) == to_string(*balancer)) return;
-  target = std::make_shared<slot_target const>(slot_target{*balancer, identity.agent, identity.process, *ready});
-  slots->serve(target);
+  if (!balancer) return engines->serve(std::nullopt);
+  engines->serve(slot_audience{*balancer, identity.agent, identity.process});
 }
 
 // --- the end ---
@@ -174,7 +140,7 @@ task<> agent::parts::wait_for_end() {
   if (!stop_at) stop_at = mono_now();
 }
 
-task<> agent::parts::wait_until_idle() { co_await slots->wait_idle(); }
+task<> agent::parts::wait_until_idle() { co_await engines->wait_idle(); }
 
 task<> agent::parts::patience_over() {
   auto const cancellation = co_await asio::this_coro::cancellation_state;
@@ -182,15 +148,13 @@ task<> agent::parts::patience_over() {
     co_await with_deadline(*stop_at - now, changed.wait());
 }
 
-// First the requests, then the engine, and the link last: without its link the balancer takes all slots for lost.
+// First the requests, then the engines, and the link last: without its link the balancer takes all slots for lost.
 task<> agent::parts::shut_down() {
-  log_info("agent.stopping", "running requests may end first", {{"requests", slots->busy()}});
-  serve_slots();
+  log_info("agent.stopping", "running requests may end first", {{"requests", engines->busy()}});
+  engines->withdraw();
   co_await run_unless(wait_until_idle(), patience_over());
-  slots->drop();
-  co_await engine->stop(duration{});
+  co_await engines->stop();
   link->stop();
-  co_await slots->join();
   tasks.cancel();
   co_await tasks.join();
 }
@@ -216,7 +180,9 @@ void agent::stop(duration polite) {
   parts_->changed.notify_all();
 }
 
-engine_report agent::engine() const { return parts_->report(); }
+engine_report agent::engine() const {
+  return parts_->engines ? parts_->engines->report().engine : engine_report{};
+}
 
 bool agent::is_connected() const { return parts_->balancer.has_value(); }
 

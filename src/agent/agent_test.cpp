@@ -2,6 +2,7 @@
 #include "agent/agent.hpp"
 #include "agent/test_support.hpp"
 #include "core/engine/hash_chain.hpp"
+#include "model/words.hpp"
 #include "runtime/event_loop.hpp"
 #include "runtime/task_group.hpp"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <map>
 #include <optional>
 
 namespace paddler {
@@ -232,7 +234,33 @@ TEST_F(AgentTest, TheSameContentKeepsTheEngine) {
   });
 }
 
-TEST_F(AgentTest, OtherContentReplacesTheEngineAfterRunningRequests) {
+TEST_F(AgentTest, ANewEngineTakesOverAndTheOldOneFinishesItsRequests) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 2));
+    auto const old = static_cast<pid_t>(t.it->engine().pid);
+    co_await begin_endless(*slots[0]);
+    auto const fresh = co_await t.serve(*link, state(8, 2, "other"));
+    EXPECT_EQ(fresh[0]->version, "8");
+    EXPECT_EQ(fresh[0]->model, "other");
+    co_await expect_answer(*fresh[0], "hello");
+    co_await in_time(slots[1]->connection->stream().wait_peer_closed()); // the idle one
+    EXPECT_NE(t.it->engine().pid, old);
+    EXPECT_EQ(::kill(old, 0), 0) << "its request still runs";
+    auto report = co_await link->next<link_report>();
+    while (!report.report.beside || report.report.beside->status != engine_status::draining)
+      report = co_await link->next<link_report>();
+    EXPECT_EQ(report.report.engine.version.value, 8U);
+    EXPECT_EQ(report.report.beside->version.value, 7U);
+    slots[0]->connection->close();
+    while (report.report.beside) report = co_await link->next<link_report>();
+    EXPECT_NE(::kill(old, 0), 0);
+    co_await expect_answer(*fresh[1], "hello");
+  });
+}
+
+TEST_F(AgentTest, WithoutKnownMemoryTheOldEngineMakesRoomFirst) {
+  config.machine = machine_facts{.hostname = "h", .cpu_cores = 1, .memory_bytes = 0, .gpus = {}};
   run([](AgentTest& t) -> task<> {
     auto const link = co_await t.greet();
     auto const slots = co_await t.serve(*link, state(7, 2));
@@ -249,6 +277,75 @@ TEST_F(AgentTest, OtherContentReplacesTheEngineAfterRunningRequests) {
     EXPECT_EQ(fresh[0]->model, "other");
     EXPECT_NE(t.it->engine().pid, pid);
     co_await expect_answer(*fresh[0], "hello");
+  });
+}
+
+TEST_F(AgentTest, ADrainHasADeadline) {
+  config.drain = 20ms;
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 1));
+    co_await begin_endless(*slots[0]);
+    auto const fresh = co_await t.serve(*link, state(8, 1, "other"));
+    co_await expect_cut_off(*slots[0]);
+    co_await expect_answer(*fresh[0], "hello");
+  });
+}
+
+TEST_F(AgentTest, REC_06_AnEngineThatDoesNotLoadNeverCostsTheOneBeforeIt) {
+  config.program.simulation.fail_model = "bad";
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const slots = co_await t.serve(*link, state(7, 1));
+    auto const pid = t.it->engine().pid;
+    link->apply(state(8, 1, "bad"));
+    auto report = co_await link->next<link_report>();
+    while (!report.report.beside || report.report.beside->status != engine_status::failed)
+      report = co_await link->next<link_report>();
+    EXPECT_EQ(report.report.beside->version.value, 8U);
+    EXPECT_NE(report.report.beside->reason, "");
+    EXPECT_EQ(report.report.engine.pid, pid);
+    co_await expect_answer(*slots[0], "still the same connection");
+  });
+}
+
+TEST_F(AgentTest, REC_06_WhatMadeRoomForAnEngineThatDoesNotLoadComesBack) {
+  config.machine = machine_facts{.hostname = "h", .cpu_cores = 1, .memory_bytes = 0, .gpus = {}};
+  config.program.simulation.fail_model = "bad";
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    co_await t.serve(*link, state(7, 1));
+    link->apply(state(8, 1, "bad"));
+    auto const back = co_await t.next_slots(1);
+    EXPECT_EQ(back[0]->version, "7");
+    co_await expect_answer(*back[0], "hello");
+    auto report = co_await link->next<link_report>();
+    while (report.report.given_up.empty()) report = co_await link->next<link_report>();
+    EXPECT_TRUE(report.report.given_up.starts_with("version 8 does not load: ")) << report.report.given_up;
+    auto const good = co_await t.serve(*link, state(9, 1, "good"));
+    EXPECT_EQ(good[0]->version, "9");
+  });
+}
+
+// What was done and why reaches the balancer once, and again when another balancer greets.
+TEST_F(AgentTest, TellsWhatItDidAndWhy) {
+  run([](AgentTest& t) -> task<> {
+    auto link = co_await t.greet();
+    link->apply(state(7, 1));
+    co_await t.next_slots(1);
+    link->apply(state(8, 1, "other"));
+    std::map<std::uint64_t, reconciliation> log;
+    while (log.size() < 5 || log[5].outcome != reconcile_outcome::done)
+      for (auto const& action : (co_await link->next<link_report>()).actions) log[action.number] = action;
+    std::string told;
+    for (auto const& [number, action] : log) {
+      told += std::string(to_string(action.action)) + " " + std::to_string(action.engine.value) + ", ";
+      EXPECT_NE(action.difference, "");
+    }
+    EXPECT_TRUE(told.starts_with("load 1, admit 1, load 2, admit 2, drain 1, ")) << told;
+    co_await t.lose(link);
+    link = co_await t.greet();
+    for (std::uint64_t n = 1; n <= 5; ++n) EXPECT_EQ(t.hello.actions.at(n - 1), log[n]);
   });
 }
 

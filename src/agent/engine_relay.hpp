@@ -1,6 +1,6 @@
 // One request from a slot connection to the engine, and its answer back, as bytes.
 #pragma once
-#include "agent/engine_keeper.hpp"
+#include "agent/slot_target.hpp"
 #include "base/time.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"

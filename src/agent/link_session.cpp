@@ -45,8 +45,6 @@ task<std::optional<std::string>> link_session::run() {
   co_return refusal_;
 }
 
-void link_session::observe(engine_report const& engine) { apply(engine_observed{engine}); }
-
 void link_session::stop() {
   apply(agent_stopped{});
   over_ = true;

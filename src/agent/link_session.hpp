@@ -36,8 +36,8 @@ public:
   // Keeps the link until stop(); a reason where no balancer will ever let this agent in.
   task<std::optional<std::string>> run();
 
-  // Tells the balancer how the engine is, now or as soon as there is one.
-  void observe(engine_report const& engine);
+  // Tells the balancer how the engines are, now or as soon as there is one.
+  void observe(engines_observed engines) { apply(std::move(engines)); }
 
   void stop();
 

@@ -28,7 +28,7 @@ protected:
 
   // "path of the first field: message"
   std::string refusal(applicable_model const& model) {
-    auto const plan = blocking_plan_engine(model, config);
+    auto const plan = blocking_check_model(model, config, machine);
     if (plan) return "";
     EXPECT_FALSE(plan.error().fields.empty()) << plan.error().message;
     for (auto const& field : plan.error().fields) EXPECT_FALSE(field.hint.empty()) << field.path;
@@ -36,6 +36,7 @@ protected:
   }
 
   agent_config config;
+  machine_facts machine{.hostname = "h", .cpu_cores = 1, .memory_bytes = 1'000'000, .gpus = {}};
 };
 
 TEST_F(ModelCheckTest, NamesWhatIsWrongWithTheFile) {
@@ -59,12 +60,22 @@ TEST_F(ModelCheckTest, ServesLocalFilesOnly) {
 TEST_F(ModelCheckTest, TheSimulatedEngineNeedsNoFile) {
   config.program.kind = engine_kind::simulated;
   config.engine_threads = 3;
-  auto const plan = blocking_plan_engine(model_at("/no/such.gguf"), config);
-  ASSERT_TRUE(plan);
-  EXPECT_EQ(plan->alias, "m");
-  EXPECT_EQ(plan->slots, 2);
-  EXPECT_EQ(plan->context_per_slot, 512);
-  EXPECT_EQ(plan->threads, 3);
+  EXPECT_EQ(blocking_check_model(model_at("/no/such.gguf"), config, machine), engine_need{0});
+  auto const spec = engine_spec_of(model_at("/no/such.gguf"), config);
+  EXPECT_EQ(spec.alias, "m");
+  EXPECT_EQ(spec.slots, 2);
+  EXPECT_EQ(spec.context_per_slot, 512);
+  EXPECT_EQ(spec.threads, 3);
+}
+
+TEST_F(ModelCheckTest, DeviceMemoryIsNotKnown) {
+  EXPECT_EQ(memory_for_engines(machine, config), 900'000U);
+  machine.gpus = {"a device"};
+  EXPECT_EQ(memory_for_engines(machine, config), std::nullopt);
+  config.engine_gpu_layers = 0;
+  EXPECT_EQ(memory_for_engines(machine, config), 900'000U);
+  machine.memory_bytes = 0;
+  EXPECT_EQ(memory_for_engines(machine, config), std::nullopt);
 }
 
 TEST_F(ModelCheckTest, SpeaksOfTheStateAndNotOfTheEngine) {

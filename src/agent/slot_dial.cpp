@@ -20,8 +20,8 @@ http_client_config client_config(host_and_port const& balancer, duration limit) 
 }
 
 task<result<void>> ask_to_reverse(http_connection& connection, slot_target const& target) {
-  auto const path = "/management/v1/agents/" + percent_encode(target.agent.value) + "/slots";
-  auto const process = std::to_string(target.process.value);
+  auto const path = "/management/v1/agents/" + percent_encode(target.from.agent.value) + "/slots";
+  auto const process = std::to_string(target.from.process.value);
   auto const version = std::to_string(target.engine.version.value);
   std::vector<header_view> const headers{{"Connection", "Upgrade"},
                                          {"Upgrade", "paddler-slot/1"},
@@ -41,9 +41,9 @@ task<error> refusal(http_connection& connection, int status) {
 } // namespace
 
 task<result<taken_connection>> dial_slot(std::shared_ptr<slot_target const> target, duration limit) {
-  auto stream = co_await connect_tcp(target->balancer.host, target->balancer.port, limit);
+  auto stream = co_await connect_tcp(target->from.balancer.host, target->from.balancer.port, limit);
   if (!stream) co_return std::unexpected(std::move(stream).error());
-  http_connection connection(std::move(*stream), {}, client_config(target->balancer, limit));
+  http_connection connection(std::move(*stream), {}, client_config(target->from.balancer, limit));
   if (auto const sent = co_await ask_to_reverse(connection, *target); !sent) co_return std::unexpected(sent.error());
   auto const head = co_await connection.read_head();
   if (!head) co_return std::unexpected(head.error());

@@ -123,7 +123,7 @@ void slot_service::count(int change) {
 
 void slot_service::note_failure(error const& why, slot_target const& target) {
   if (!dial_failures_.allow(mono_now())) return;
-  log_warn("slot.not_opened", why.message, {{"balancer", to_string(target.balancer)}, {"hint", why.hint}});
+  log_warn("slot.not_opened", why.message, {{"balancer", to_string(target.from.balancer)}, {"hint", why.hint}});
 }
 
 } // namespace paddler

@@ -33,7 +33,7 @@ public:
 
   std::shared_ptr<slot_target const> target(std::uint64_t version, int slots) const {
     return std::make_shared<slot_target const>(
-        slot_target{{"127.0.0.1", balancer.port}, {"agent 1"}, {77}, {{version}, "m", socket, slots}});
+        slot_target{{{"127.0.0.1", balancer.port}, {"agent 1"}, {77}}, {{version}, "m", socket, slots}});
   }
 
   void run(task<> (*test)(SlotServiceTest&)) { loop.run_until_done(in_time(test(*this))); }

@@ -1,15 +1,30 @@
 // What slot connections lead from and to: one balancer, and one run of one engine.
 #pragma once
-#include "agent/engine_keeper.hpp"
 #include "base/ids.hpp"
 #include "net/transport.hpp"
 
+#include <string>
+
 namespace paddler {
 
-struct slot_target {
+// An engine that serves.
+struct ready_engine {
+  generation version; // of the applicable state that it runs
+  std::string model;  // the name it serves
+  std::string socket_path;
+  int slots = 0;
+  friend bool operator==(ready_engine const&, ready_engine const&) = default;
+};
+
+// Who is offered slots, and in whose name.
+struct slot_audience {
   host_and_port balancer;
   agent_id agent;
   incarnation process;
+};
+
+struct slot_target {
+  slot_audience from;
   ready_engine engine;
 };
 

@@ -14,8 +14,9 @@
 namespace paddler {
 namespace {
 
-engine_files files_of(std::string const& directory, child_serial serial) {
-  std::string const stem = directory + "/engine-" + std::to_string(serial);
+engine_files files_of(engine_settings const& settings, child_serial serial) {
+  std::string const name = settings.name.empty() ? "" : settings.name + "-";
+  std::string const stem = settings.runtime_directory + "/engine-" + name + std::to_string(serial);
   return {stem + ".sock", stem + ".jinja"};
 }
 
@@ -128,7 +129,7 @@ void engine_service::feed(engine_event event) {
 void engine_service::carry_out(spawn_engine const& effect) {
   serial_ = effect.child;
   ended_early_ = false;
-  socket_path_ = files_of(settings_.runtime_directory, serial_).socket_path;
+  socket_path_ = files_of(settings_, serial_).socket_path;
   group_.spawn("engine.start", start_child(effect.child, effect.spec));
 }
 
@@ -167,7 +168,7 @@ void engine_service::carry_out(engine_condition const& effect) {
 }
 
 task<> engine_service::start_child(child_serial serial, engine_spec spec) {
-  auto const files = files_of(settings_.runtime_directory, serial);
+  auto const files = files_of(settings_, serial);
   running_ = spec;
   model_.reset();
   std::optional<result<preparation>> prepared;
@@ -195,7 +196,7 @@ task<> engine_service::watch_child(child_serial serial, std::shared_ptr<engine_c
   auto const exit = co_await child->wait();
   auto explained = explain_exit(exit, child->last_lines());
   child_.reset();
-  auto const files = files_of(settings_.runtime_directory, serial);
+  auto const files = files_of(settings_, serial);
   co_await run_blocking(pool_, [this, files] { settings_.host->blocking_clean(files); });
   feed(child_exited{serial, std::move(explained.reason), std::move(explained.hint)});
 }

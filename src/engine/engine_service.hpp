@@ -36,6 +36,9 @@ struct engine_settings {
   // max_runtime_directory_bytes, and no commas, quotes and spaces.
   std::string runtime_directory = {};
 
+  // Tells its files from those of another service in the same folder.
+  std::string name = {};
+
   // Looks at the model file before a child is started on it; blocking_inspect_model() of hub/local_models.hpp. Empty:
   // the engine finds out itself. Not used with the simulated engine.
   std::function<result<gguf_info>(std::string const& path)> blocking_inspect = {};
@@ -45,7 +48,7 @@ struct engine_settings {
   std::shared_ptr<engine_host> host = {}; // empty: this machine
 };
 
-// What is left of a socket's path for "/engine-SERIAL.sock".
+// What is left of a socket's path for "/engine-NAME-SERIAL.sock".
 inline constexpr std::size_t max_runtime_directory_bytes = max_socket_path_bytes - 32;
 
 // Lives on one executor, whose thread must live as long as the process (child_process says why); all functions are

@@ -118,7 +118,7 @@ result<void> simulated_engine::start() {
 
 task<bool> simulated_engine::run() {
   if (config_.simulation.load_time.count() > 0) co_await sleep_for(config_.simulation.load_time);
-  if (config_.simulation.fail_load) co_return false;
+  if (config_.simulation.fail_load || config_.simulation.fail_model == config_.alias) co_return false;
   loaded_ = !config_.simulation.refuse_health;
   while (co_await never_.wait()) {
   }

@@ -7,6 +7,7 @@
 #include <boost/describe/enum.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct engine_report {
   std::int64_t pid = 0;       // of the engine's process; 0 where there is none
   std::uint64_t restarts = 0; // since the agent started
   std::string reason;         // why it is not ready, for people
+  std::string content;        // content_digest() of what it runs
+  std::optional<std::uint64_t> memory_bytes;      // that it needs, where that is known
+  std::optional<std::uint64_t> load_milliseconds; // from its load to the first served probe
   friend bool operator==(engine_report const&, engine_report const&) = default;
 };
 
@@ -48,14 +52,17 @@ struct agent_capabilities {
 struct agent_report {
   std::uint64_t sequence = 0; // grows with every report of one process
   generation applied;         // the newest applicable state that the agent accepted
-  engine_report engine;
+  engine_report engine;       // that serves, or is to
+  std::optional<engine_report> beside; // another one: it takes over, or was taken over from
+  std::string given_up;       // why what was accepted is not what serves, where it was given up
   friend bool operator==(agent_report const&, agent_report const&) = default;
 };
 
 BOOST_DESCRIBE_ENUM(engine_status, none, loading, ready, draining, backoff, failed, unknown)
 BOOST_DESCRIBE_STRUCT(engine_report, (),
-                      (status, model, version, slots, slots_busy, max_context_length, pid, restarts, reason))
+                      (status, model, version, slots, slots_busy, max_context_length, pid, restarts, reason, content,
+                       memory_bytes, load_milliseconds))
 BOOST_DESCRIBE_STRUCT(agent_capabilities, (), (version, hostname, cpu_cores, memory_bytes, gpus))
-BOOST_DESCRIBE_STRUCT(agent_report, (), (sequence, applied, engine))
+BOOST_DESCRIBE_STRUCT(agent_report, (), (sequence, applied, engine, beside, given_up))
 
 } // namespace paddler

@@ -8,6 +8,7 @@
 #include "model/applicable.hpp"
 #include "model/current.hpp"
 #include "model/desired.hpp"
+#include "model/reconciliation.hpp"
 
 #include <boost/describe/class.hpp>
 
@@ -32,10 +33,12 @@ struct link_hello {
   std::optional<agent_spec> discovered; // what the agent was told on its command line: the discovery source
   epoch highest_epoch;                  // commands below it are refused
   agent_report report;
+  std::vector<reconciliation> actions; // all that the agent keeps of its log
 };
 
 struct link_report {
   agent_report report;
+  std::vector<reconciliation> actions; // that are new, or were closed, since the last one on this link
 };
 
 // The agent took over the state of this version, or refuses it and says why.
@@ -82,8 +85,8 @@ using agent_message = std::variant<link_hello, link_report, link_ack, link_nack,
 using balancer_message = std::variant<link_welcome, link_refuse, link_apply, link_notice, link_heartbeat>;
 
 BOOST_DESCRIBE_STRUCT(field_error, (), (path, message, hint, line))
-BOOST_DESCRIBE_STRUCT(link_hello, (), (protocol, agent, process, capabilities, discovered, highest_epoch, report))
-BOOST_DESCRIBE_STRUCT(link_report, (), (report))
+BOOST_DESCRIBE_STRUCT(link_hello, (), (protocol, agent, process, capabilities, discovered, highest_epoch, report, actions))
+BOOST_DESCRIBE_STRUCT(link_report, (), (report, actions))
 BOOST_DESCRIBE_STRUCT(link_ack, (), (version))
 BOOST_DESCRIBE_STRUCT(link_nack, (), (version, errors))
 BOOST_DESCRIBE_STRUCT(link_welcome, (), (leader, heartbeat_milliseconds))

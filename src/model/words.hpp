@@ -2,6 +2,7 @@
 #pragma once
 #include "model/current.hpp"
 #include "model/desired.hpp"
+#include "model/reconciliation.hpp"
 #include "model/request.hpp"
 
 #include <string_view>
@@ -13,5 +14,7 @@ std::string_view to_string(source_kind value);
 std::string_view to_string(engine_status value);
 std::string_view to_string(request_state value);
 std::string_view to_string(request_failure value);
+std::string_view to_string(reconcile_action value);
+std::string_view to_string(reconcile_outcome value);
 
 } // namespace paddler

@@ -15,10 +15,11 @@ using microseconds = std::chrono::microseconds;
 using time_member = microseconds engine_simulation::*;
 using count_member = std::uint32_t engine_simulation::*;
 using flag_member = bool engine_simulation::*;
+using text_member = std::string engine_simulation::*;
 
 struct setting {
   std::string_view name;
-  std::variant<time_member, count_member, flag_member> member;
+  std::variant<time_member, count_member, flag_member, text_member> member;
 };
 
 constexpr std::array settings = std::to_array<setting>({
@@ -33,6 +34,7 @@ constexpr std::array settings = std::to_array<setting>({
     {"drip-time", &engine_simulation::drip_time},
     {"fail-load", &engine_simulation::fail_load},
     {"refuse-health", &engine_simulation::refuse_health},
+    {"fail-model", &engine_simulation::fail_model},
 });
 
 constexpr std::int64_t longest_time_seconds = 24 * 60 * 60;
@@ -94,6 +96,12 @@ struct assign {
     simulation.*member = true;
     return {};
   }
+
+  std::string operator()(text_member member) const {
+    if (value.empty()) return "give the name of a model";
+    simulation.*member = std::string(value);
+    return {};
+  }
 };
 
 // `name=value` for a member that differs from its default; empty otherwise.
@@ -111,6 +119,11 @@ struct print {
   }
 
   std::string operator()(flag_member member) const { return simulation.*member ? std::string(name) : ""; }
+
+  std::string operator()(text_member member) const {
+    auto const& text = simulation.*member;
+    return text.empty() ? "" : std::string(name) + '=' + text;
+  }
 };
 
 field_error unknown_setting(std::string_view name) {

@@ -24,6 +24,7 @@ struct engine_simulation {
   microseconds drip_time{1'000'000};
   bool fail_load = false;     // the process says that the model is bad and ends with status 1
   bool refuse_health = false; // /health stays at 503 for ever
+  std::string fail_model;     // as fail_load, for the engine that serves this name alone; no commas in it
   friend bool operator==(engine_simulation const&, engine_simulation const&) = default;
 };
 

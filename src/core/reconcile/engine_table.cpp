@@ -35,6 +35,11 @@ void engine_table::want(applicable_state const& state, std::optional<std::uint64
 void engine_table::observe(engine_number number, engine_facts const& seen, instant now) {
   auto* const engine = find_mutable(number);
   if (!engine) return;
+  bool const only_busy = seen.status == engine->status && seen.restarts == engine->restarts;
+  if (only_busy && engine->admission == engine_admission::offered) {
+    engine->busy = seen.busy; // the path of each request
+    return;
+  }
   bool const restarted = seen.restarts > engine->restarts;
   engine->status = seen.status;
   engine->reason = seen.reason;
@@ -95,7 +100,7 @@ std::optional<engine_action> engine_table::step(instant now) {
   case reconcile_action::load:
   case reconcile_action::restart: break;
   }
-  return engine_action{planned->action, number, engine.content};
+  return engine_action{planned->action, number, engine.content, planned->difference};
 }
 
 engine_number engine_table::add_engine(instant now) {
@@ -132,7 +137,7 @@ void engine_table::drain(observed_engine& engine, instant now) {
 }
 
 reconcile_facts engine_table::facts() const {
-  return {.memory_bytes = policy_.memory_bytes, .last_good = last_good_, .given_up = given_up_.has_value()};
+  return {.memory_bytes = policy_.memory_bytes, .last_good = last_good_ ? &*last_good_ : nullptr, .given_up = given_up_.has_value()};
 }
 
 observed_engine* engine_table::find_mutable(engine_number number) {
@@ -168,6 +173,7 @@ void engine_table::open_entry(observed_engine const& engine, planned_action cons
              .observation = {},
              .ended_at = {},
              .ended_after = 0});
+  log_news_.insert(newest_entry_);
 }
 
 reconciliation* engine_table::open_entry_of(engine_number engine) {
@@ -185,6 +191,16 @@ void engine_table::close_entry(engine_number engine, reconcile_outcome outcome, 
   entry->observation = std::move(observation);
   entry->ended_at = now.wall;
   entry->ended_after = newest_entry_;
+  log_news_.insert(entry->number);
+}
+
+std::vector<reconciliation> engine_table::take_log_news() {
+  std::vector<reconciliation> out;
+  if (log_news_.empty()) return out;
+  for (auto const& entry : log_)
+    if (log_news_.contains(entry.number)) out.push_back(entry);
+  log_news_.clear();
+  return out;
 }
 
 } // namespace paddler

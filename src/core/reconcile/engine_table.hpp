@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct engine_action {
   reconcile_action action = reconcile_action::load;
   engine_number engine;
   applicable_model content; // of that engine
+  std::string difference;   // that caused it
 };
 
 class engine_table {
@@ -76,6 +78,9 @@ public:
   // In order of number. An entry changes once after it was made: when it is closed.
   [[nodiscard]] bounded_ring<reconciliation> const& log() const { return log_; }
 
+  // Entries that were made or closed since the last call, in order of number.
+  std::vector<reconciliation> take_log_news();
+
 private:
   observed_engine* find_mutable(engine_number engine);
   [[nodiscard]] reconcile_facts facts() const;
@@ -97,6 +102,7 @@ private:
   std::uint64_t newest_engine_ = 0;
   std::uint64_t newest_entry_ = 0;
   bounded_ring<reconciliation> log_;
+  std::set<std::uint64_t> log_news_; // numbers of entries in the log
 };
 
 } // namespace paddler

@@ -57,7 +57,7 @@ struct reconcile_goal {
 
 struct reconcile_facts {
   std::optional<std::uint64_t> memory_bytes; // of the agent, for engines
-  std::optional<reconcile_goal> last_good;   // what was admitted last
+  reconcile_goal const* last_good = nullptr; // what was admitted last
   bool given_up = false;                     // the goal does not load, and last_good is to serve in its place
 };
 

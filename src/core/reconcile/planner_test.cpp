@@ -129,7 +129,8 @@ TEST(Planner, WhatIsDrainedAndWantedAgainIsAdmittedAgain) {
 TEST(Planner, KeepsWhatServesWhereTheNewOneFails) {
   EXPECT_EQ(next("b", {serving(1, "a"), with(loading(2, "b"), engine_status::failed)}), "nothing");
   reconcile_facts facts;
-  facts.last_good = reconcile_goal{content("a"), 4};
+  reconcile_goal const before{content("a"), 4};
+  facts.last_good = &before;
   EXPECT_EQ(next("b", {with(loading(2, "b"), engine_status::failed)}, 7, facts), "unload 2 and give up");
   facts.given_up = true;
   EXPECT_EQ(next("b", {stopping(loading(2, "b"))}, 7, facts), "nothing");

@@ -31,12 +31,14 @@ struct agent_link_machine::step {
     ++m.report_.sequence;
     m.report_due_ = false;
     m.reported_at_ = now;
+    for (auto const& [number, action] : m.actions_) m.untold_.insert(number);
     send(link_hello{.agent = m.self_.agent,
                     .process = m.self_.process,
                     .capabilities = m.self_.capabilities,
                     .discovered = m.self_.discovered,
                     .highest_epoch = m.highest_epoch_,
-                    .report = m.report_});
+                    .report = m.report_,
+                    .actions = take_untold()});
   }
 
   void on(dial_ended const& event) {
@@ -165,11 +167,37 @@ struct agent_link_machine::step {
 
   // --- reports ---
 
-  void on(engine_observed const& event) {
-    if (m.report_.engine == event.engine) return;
-    m.report_.engine = event.engine;
+  void on(engines_observed const& event) {
+    keep_actions(event.actions);
+    auto& report = m.report_;
+    bool const busy_changed = report.engine.slots_busy != event.engine.slots_busy;
+    report.engine.slots_busy = event.engine.slots_busy;
+    bool const more_changed = !event.actions.empty() || report.engine != event.engine ||
+                              report.beside != event.beside || report.given_up != event.given_up;
+    if (!busy_changed && !more_changed) return;
     m.report_due_ = true;
+    if (more_changed) {
+      report.engine = event.engine;
+      report.beside = event.beside;
+      report.given_up = event.given_up;
+      m.next_report_ = now;
+    }
     report_if_due();
+  }
+
+  void keep_actions(std::vector<reconciliation> const& actions) {
+    for (auto const& action : actions) {
+      m.actions_[action.number] = action;
+      m.untold_.insert(action.number);
+    }
+    while (m.actions_.size() > m.policy_.actions_kept) m.actions_.erase(m.actions_.begin());
+  }
+
+  std::vector<reconciliation> take_untold() {
+    std::vector<reconciliation> news;
+    for (auto const number : std::exchange(m.untold_, {}))
+      if (auto const at = m.actions_.find(number); at != m.actions_.end()) news.push_back(at->second);
+    return news;
   }
 
   void report_if_due() {
@@ -178,7 +206,7 @@ struct agent_link_machine::step {
     m.next_report_ = now + m.policy_.report_spacing;
     m.reported_at_ = now;
     ++m.report_.sequence;
-    send(link_report{m.report_});
+    send(link_report{m.report_, take_untold()});
   }
 
   // --- time ---

@@ -19,7 +19,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -31,11 +33,12 @@ struct agent_link_policy {
   duration backoff_first = std::chrono::milliseconds(100);
   duration backoff_limit = std::chrono::seconds(5);
   duration greeting_deadline = std::chrono::seconds(10); // from dialling to the welcome
-  duration report_spacing = std::chrono::milliseconds(100);
+  duration report_spacing = std::chrono::milliseconds(100); // of those that tell of busy slots only
   duration report_at_least = std::chrono::seconds(10); // also where nothing changed: what was said expires
   duration recheck_refused = std::chrono::seconds(15);
   duration shortest_heartbeat = std::chrono::milliseconds(10); // whatever the balancer asks for
   duration longest_heartbeat = std::chrono::minutes(1);
+  std::size_t actions_kept = 64; // the newest, told to each balancer that greets
 };
 
 // What stays the same as long as the process lives.
@@ -69,8 +72,12 @@ struct balancer_spoke {
   balancer_message message;
 };
 
-struct engine_observed {
+// What the report is to say of the agent's engines.
+struct engines_observed {
   engine_report engine;
+  std::optional<engine_report> beside;
+  std::string given_up;
+  std::vector<reconciliation> actions; // of the log: new ones, and those that were closed
 };
 
 // No errors: the agent can run the state of this version.
@@ -83,7 +90,7 @@ struct agent_timer_fired {};
 
 struct agent_stopped {};
 
-using agent_link_event = std::variant<agent_started, dial_opened, dial_ended, balancer_spoke, engine_observed,
+using agent_link_event = std::variant<agent_started, dial_opened, dial_ended, balancer_spoke, engines_observed,
                                       state_checked, agent_timer_fired, agent_stopped>;
 
 // --- effects, to be carried out in order ---
@@ -176,6 +183,8 @@ private:
 
   // of reports
   agent_report report_;
+  std::map<std::uint64_t, reconciliation> actions_; // by number
+  std::set<std::uint64_t> untold_;                  // numbers of actions that this balancer does not know as they are
   bool report_due_ = false;
   mono_time next_report_{};
   mono_time reported_at_{};

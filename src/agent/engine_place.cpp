@@ -1,0 +1,104 @@
+#include "agent/engine_place.hpp"
+
+#include "agent/model_check.hpp"
+#include "hub/local_models.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/timer.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace paddler {
+namespace {
+
+constexpr auto time_to_notice_death = std::chrono::milliseconds(100);
+
+engine_settings settings_of(agent_config const& config, engine_number number) {
+  return {.program = config.program,
+          .runtime_directory = config.runtime_directory,
+          .name = std::to_string(number.value),
+          .blocking_inspect = blocking_inspect_model,
+          .policy = config.engine,
+          .host = config.engines};
+}
+
+std::string reason_of(engine_condition const& condition) {
+  return condition.hint.empty() ? condition.reason : condition.reason + "; " + condition.hint;
+}
+
+bool is_same(std::optional<slot_audience> const& a, slot_audience const& b) {
+  return a && to_string(a->balancer) == to_string(b.balancer) && a->agent == b.agent && a->process == b.process;
+}
+
+} // namespace
+
+engine_place::engine_place(asio::any_io_executor const& executor, blocking_executor& pool, agent_config const& config,
+                           engine_number number, applicable_model const& content, std::function<void()> on_change)
+    : content_(content),
+      on_change_(std::move(on_change)),
+      service_(executor, pool, settings_of(config, number),
+               [this](engine_condition const&) {
+                 serve_slots();
+                 on_change_();
+               }),
+      slots_(executor, config.slots,
+             {.busy_changed = [this] { on_change_(); },
+              .engine_failed = [this](ready_engine const& engine) { suspect(engine); }}),
+      tasks_(executor, "place", on_escape::fail_process) {
+  service_.want(engine_spec_of(content, config), duration{});
+}
+
+void engine_place::offer(std::optional<slot_audience> const& audience, generation version) {
+  audience_ = audience;
+  version_ = version;
+  serve_slots();
+}
+
+engine_facts engine_place::facts() const {
+  auto const& condition = service_.condition();
+  return {.status = condition.status,
+          .reason = reason_of(condition),
+          .restarts = condition.restarts,
+          .busy = slots_.busy()};
+}
+
+task<> engine_place::end() {
+  audience_.reset();
+  serve_slots();
+  slots_.drop();
+  co_await service_.stop(duration{});
+  tasks_.cancel();
+  co_await tasks_.join();
+  co_await slots_.join();
+}
+
+// A request breaks before its engine's death is known. Until that is clear no slot is offered: a balancer that tries
+// again at once would meet the same dead engine.
+void engine_place::suspect(ready_engine const& which) {
+  if (suspect_ == which.socket_path) return;
+  suspect_ = which.socket_path;
+  serve_slots();
+  tasks_.spawn("suspicion", trust_again(suspect_));
+}
+
+task<> engine_place::trust_again(std::string socket) {
+  co_await sleep_for(time_to_notice_death);
+  if (suspect_ != socket) co_return;
+  suspect_.clear();
+  serve_slots();
+}
+
+std::optional<ready_engine> engine_place::ready() const {
+  if (service_.condition().status != engine_status::ready) return std::nullopt;
+  return ready_engine{version_, content_.name, service_.socket_path(), content_.slots};
+}
+
+void engine_place::serve_slots() {
+  auto const engine = ready();
+  if (!engine || engine->socket_path == suspect_ || !audience_) return slots_.serve(target_ = nullptr);
+  if (target_ && target_->engine == *engine && is_same(*audience_, target_->from)) return;
+  target_ = std::make_shared<slot_target const>(slot_target{*audience_, *engine});
+  slots_.serve(target_);
+}
+
+} // namespace paddler
