@@ -180,9 +180,7 @@ void agent::stop(duration polite) {
   parts_->changed.notify_all();
 }
 
-engine_report agent::engine() const {
-  return parts_->engines ? parts_->engines->report().engine : engine_report{};
-}
+engine_report agent::engine() const { return parts_->engines ? parts_->engines->report().engine : engine_report{}; }
 
 bool agent::is_connected() const { return parts_->balancer.has_value(); }
 

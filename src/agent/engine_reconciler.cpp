@@ -187,8 +187,8 @@ engine_report engine_reconciler::report_of(observed_engine const& engine) const 
                     .content = content_digest(engine.content),
                     .memory_bytes = engine.memory_bytes};
   if (engine.loaded_in)
-    out.load_milliseconds = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(*engine.loaded_in).count());
+    out.load_milliseconds =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(*engine.loaded_in).count());
   if (engine.stopping || (is_withdrawn(engine) && engine.status == engine_status::ready)) {
     out.status = engine_status::draining;
     out.reason = engine.stopping ? "it is being stopped" : "it finishes its requests";

@@ -6,6 +6,16 @@
 namespace paddler {
 namespace {
 
+// Why an agent does not serve what it accepted, as it says.
+std::string trouble_of(agent_report const& report) {
+  if (!report.given_up.empty()) return report.given_up;
+  auto const& beside = report.beside;
+  bool const takes_over = beside && beside->version > report.engine.version;
+  if (takes_over && (beside->status == engine_status::backoff || beside->status == engine_status::failed))
+    return "version " + std::to_string(beside->version.value) + " does not load: " + beside->reason;
+  return report.engine.reason;
+}
+
 std::string reason_of(agent_record const& agent, applicable_state const& wanted) {
   if (!agent.connected) return "not connected";
   if (wanted.version != generation{} && agent.refused == wanted.version) {
@@ -16,7 +26,7 @@ std::string reason_of(agent_record const& agent, applicable_state const& wanted)
   }
   if (agent.facts_expired) return "it has not reported for a while";
   if (!wanted.model) return "no model is desired for it";
-  return agent.report.engine.reason;
+  return trouble_of(agent.report);
 }
 
 agent_view view_of(agent_record const& agent, balancer_core const& core) {

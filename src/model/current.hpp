@@ -29,11 +29,11 @@ struct engine_report {
   generation version; // of the applicable state it runs
   int slots = 0;
   int slots_busy = 0;
-  int max_context_length = 0; // tokens per slot
-  std::int64_t pid = 0;       // of the engine's process; 0 where there is none
-  std::uint64_t restarts = 0; // since the agent started
-  std::string reason;         // why it is not ready, for people
-  std::string content;        // content_digest() of what it runs
+  int max_context_length = 0;                     // tokens per slot
+  std::int64_t pid = 0;                           // of the engine's process; 0 where there is none
+  std::uint64_t restarts = 0;                     // since the agent started
+  std::string reason;                             // why it is not ready, for people
+  std::string content;                            // content_digest() of what it runs
   std::optional<std::uint64_t> memory_bytes;      // that it needs, where that is known
   std::optional<std::uint64_t> load_milliseconds; // from its load to the first served probe
   friend bool operator==(engine_report const&, engine_report const&) = default;
@@ -50,11 +50,11 @@ struct agent_capabilities {
 };
 
 struct agent_report {
-  std::uint64_t sequence = 0; // grows with every report of one process
-  generation applied;         // the newest applicable state that the agent accepted
-  engine_report engine;       // that serves, or is to
+  std::uint64_t sequence = 0;          // grows with every report of one process
+  generation applied;                  // the newest applicable state that the agent accepted
+  engine_report engine;                // that serves, or is to
   std::optional<engine_report> beside; // another one: it takes over, or was taken over from
-  std::string given_up;       // why what was accepted is not what serves, where it was given up
+  std::string given_up;                // why what was accepted is not what serves, where it was given up
   friend bool operator==(agent_report const&, agent_report const&) = default;
 };
 

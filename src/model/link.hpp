@@ -85,7 +85,8 @@ using agent_message = std::variant<link_hello, link_report, link_ack, link_nack,
 using balancer_message = std::variant<link_welcome, link_refuse, link_apply, link_notice, link_heartbeat>;
 
 BOOST_DESCRIBE_STRUCT(field_error, (), (path, message, hint, line))
-BOOST_DESCRIBE_STRUCT(link_hello, (), (protocol, agent, process, capabilities, discovered, highest_epoch, report, actions))
+BOOST_DESCRIBE_STRUCT(link_hello, (),
+                      (protocol, agent, process, capabilities, discovered, highest_epoch, report, actions))
 BOOST_DESCRIBE_STRUCT(link_report, (), (report, actions))
 BOOST_DESCRIBE_STRUCT(link_ack, (), (version))
 BOOST_DESCRIBE_STRUCT(link_nack, (), (version, errors))

@@ -45,8 +45,10 @@ TEST(LinkCodec, EveryMessageComesBack) {
   agent_report report;
   report.sequence = 9;
   for (agent_message const& message :
-       {agent_message{sample_hello()}, agent_message{link_report{report, {{.number = 3, .difference = "why", .ended_at = wall_time{}}}}}, agent_message{link_ack{{1}}},
-        agent_message{link_nack{{2}, {{"a", "b", "c", 3}}}}, agent_message{link_heartbeat{4}}}) {
+       {agent_message{sample_hello()},
+        agent_message{link_report{report, {{.number = 3, .difference = "why", .ended_at = wall_time{}}}}},
+        agent_message{link_ack{{1}}}, agent_message{link_nack{{2}, {{"a", "b", "c", 3}}}},
+        agent_message{link_heartbeat{4}}}) {
     auto const text = encode_agent_message(message);
     auto const back = decode_agent_message(text);
     ASSERT_TRUE(back) << describe(back.error());

@@ -137,7 +137,9 @@ void engine_table::drain(observed_engine& engine, instant now) {
 }
 
 reconcile_facts engine_table::facts() const {
-  return {.memory_bytes = policy_.memory_bytes, .last_good = last_good_ ? &*last_good_ : nullptr, .given_up = given_up_.has_value()};
+  return {.memory_bytes = policy_.memory_bytes,
+          .last_good = last_good_ ? &*last_good_ : nullptr,
+          .given_up = given_up_.has_value()};
 }
 
 observed_engine* engine_table::find_mutable(engine_number number) {

@@ -32,9 +32,9 @@ namespace paddler {
 struct agent_link_policy {
   duration backoff_first = std::chrono::milliseconds(100);
   duration backoff_limit = std::chrono::seconds(5);
-  duration greeting_deadline = std::chrono::seconds(10); // from dialling to the welcome
+  duration greeting_deadline = std::chrono::seconds(10);    // from dialling to the welcome
   duration report_spacing = std::chrono::milliseconds(100); // of those that tell of busy slots only
-  duration report_at_least = std::chrono::seconds(10); // also where nothing changed: what was said expires
+  duration report_at_least = std::chrono::seconds(10);      // also where nothing changed: what was said expires
   duration recheck_refused = std::chrono::seconds(15);
   duration shortest_heartbeat = std::chrono::milliseconds(10); // whatever the balancer asks for
   duration longest_heartbeat = std::chrono::minutes(1);

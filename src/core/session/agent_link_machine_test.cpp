@@ -74,7 +74,9 @@ protected:
     ASSERT_TRUE(it.is_live());
   }
 
-  std::string observe_busy(int slots) { return apply(engines_observed{.engine = {.slots_busy = slots}, .beside = {}, .given_up = {}, .actions = {}}); }
+  std::string observe_busy(int slots) {
+    return apply(engines_observed{.engine = {.slots_busy = slots}, .beside = {}, .given_up = {}, .actions = {}});
+  }
 };
 
 TEST_F(AgentLinkMachineTest, DialsGreetsAndLives) {

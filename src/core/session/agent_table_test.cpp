@@ -93,14 +93,23 @@ TEST_F(AgentTableTest, AReportThatIsNotRenewedIsNotBelieved) {
   table.hello({1}, hello_of("a", 7), state(0), start, wall);
   auto const& agent = table.agents().at({"a"});
   EXPECT_EQ(table.next_deadline(), start + seconds(30));
-  table.heard({1}, link_report{.report = {.sequence = 1, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}}, start + seconds(10), wall);
-  table.heard({1}, link_report{.report = {.sequence = 1, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}}, start + seconds(20), wall);
+  table.heard(
+      {1},
+      link_report{.report = {.sequence = 1, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}},
+      start + seconds(10), wall);
+  table.heard(
+      {1},
+      link_report{.report = {.sequence = 1, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}},
+      start + seconds(20), wall);
   table.heard({1}, link_heartbeat{1}, start + seconds(30), wall);
   table.tick(start + seconds(39));
   EXPECT_FALSE(agent.facts_expired);
   table.tick(start + seconds(40));
   EXPECT_TRUE(agent.facts_expired) << "neither an old report nor a heartbeat renews it";
-  table.heard({1}, link_report{.report = {.sequence = 2, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}}, start + seconds(41), wall);
+  table.heard(
+      {1},
+      link_report{.report = {.sequence = 2, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}},
+      start + seconds(41), wall);
   EXPECT_FALSE(agent.facts_expired);
 }
 
