@@ -26,8 +26,8 @@ std::string reason_of(engine_condition const& condition) {
   return condition.hint.empty() ? condition.reason : condition.reason + "; " + condition.hint;
 }
 
-bool is_same(std::optional<slot_audience> const& a, slot_audience const& b) {
-  return a && to_string(a->balancer) == to_string(b.balancer) && a->agent == b.agent && a->process == b.process;
+bool is_same(slot_audience const& a, slot_audience const& b) {
+  return to_string(a.balancer) == to_string(b.balancer) && a.agent == b.agent && a.process == b.process;
 }
 
 } // namespace

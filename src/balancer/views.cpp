@@ -18,9 +18,9 @@ std::string trouble_of(agent_report const& report) {
 
 std::string reason_of(agent_record const& agent, applicable_state const& wanted) {
   if (!agent.connected) return "not connected";
-  if (wanted.version != generation{} && agent.refused == wanted.version) {
+  if (!agent.delivery.refusal().empty()) {
     std::string out = "refused version " + std::to_string(wanted.version.value);
-    for (auto const& e : agent.refusal)
+    for (auto const& e : agent.delivery.refusal())
       out += ": " + e.path + " " + e.message + (e.hint.empty() ? "" : " (" + e.hint + ")");
     return out;
   }
@@ -43,7 +43,7 @@ agent_view view_of(agent_record const& agent, balancer_core const& core) {
   out.slots_busy = static_cast<int>(core.requests().slots_of(agent.id, true));
   out.slots = static_cast<int>(core.requests().slots_of(agent.id, false)) + out.slots_busy;
   out.wanted = wanted.version;
-  out.applied = agent.acknowledged;
+  out.applied = agent.delivery.held();
   out.reason = reason_of(agent, wanted);
   out.last_seen = agent.last_seen;
   out.engine_pid = agent.connected ? engine.pid : 0;

@@ -11,13 +11,12 @@ struct balancer_core::handler {
   balancer_effects out;
 
   void operator()(link_greeted const& e) {
-    auto [effects, accepted] =
-        core.agents_.hello(e.link, e.hello, core.desired_.applicable(e.hello.agent), now.mono, now.wall);
+    auto [effects, accepted] = core.agents_.hello(e.link, e.hello, core.desired_.applicable(e.hello.agent), now);
     add(std::move(effects));
     if (accepted) discover(e.hello);
   }
 
-  void operator()(link_spoke const& e) { add(core.agents_.heard(e.link, e.message, now.mono, now.wall)); }
+  void operator()(link_spoke const& e) { add(core.agents_.heard(e.link, e.message, now)); }
 
   void operator()(link_closed const& e) { add(core.agents_.closed(e.link, now.mono)); }
 
@@ -82,7 +81,7 @@ struct balancer_core::handler {
       auto const names = core.desired_.served_names();
       add(core.dispatch_.set_models({names.begin(), names.end()}, now.mono, now.wall));
     }
-    for (auto const& agent : news.agents) add(core.agents_.push(agent, core.desired_.applicable(agent)));
+    for (auto const& agent : news.agents) deliver(agent);
     for (auto const& loss : news.losses) tell(loss);
   }
 
@@ -94,6 +93,8 @@ struct balancer_core::handler {
       out.emplace_back(tell_loser{loss});
   }
 
+  void deliver(agent_id const& agent) { add(core.agents_.deliver(agent, core.desired_.applicable(agent), now)); }
+
   void add(link_effects effects) {
     for (auto& effect : effects) {
       if (auto* send = std::get_if<send_to_agent>(&effect))
@@ -102,6 +103,8 @@ struct balancer_core::handler {
         out.emplace_back(std::move(*close));
       else if (auto* lost = std::get_if<agent_lost>(&effect))
         out.emplace_back(drop_slots{lost->agent, lost->process});
+      else if (auto const* due = std::get_if<delivery_due>(&effect))
+        deliver(due->agent);
     }
   }
 

@@ -52,6 +52,7 @@ struct agent_capabilities {
 struct agent_report {
   std::uint64_t sequence = 0;          // grows with every report of one process
   generation applied;                  // the newest applicable state that the agent accepted
+  std::string applied_content;         // its content_digest()
   engine_report engine;                // that serves, or is to
   std::optional<engine_report> beside; // another one: it takes over, or was taken over from
   std::string given_up;                // why what was accepted is not what serves, where it was given up
@@ -63,6 +64,6 @@ BOOST_DESCRIBE_STRUCT(engine_report, (),
                       (status, model, version, slots, slots_busy, max_context_length, pid, restarts, reason, content,
                        memory_bytes, load_milliseconds))
 BOOST_DESCRIBE_STRUCT(agent_capabilities, (), (version, hostname, cpu_cores, memory_bytes, gpus))
-BOOST_DESCRIBE_STRUCT(agent_report, (), (sequence, applied, engine, beside, given_up))
+BOOST_DESCRIBE_STRUCT(agent_report, (), (sequence, applied, applied_content, engine, beside, given_up))
 
 } // namespace paddler

@@ -21,6 +21,7 @@ enum class reconcile_action {
   drain,   // let its requests end, until a deadline
   unload,  // end its process
   restart, // its process ended; the engine's supervisor started another one
+  deliver, // the balancer's only one: send the applicable state to its agent
 };
 
 enum class reconcile_outcome {
@@ -31,11 +32,11 @@ enum class reconcile_outcome {
 };
 
 struct reconciliation {
-  std::uint64_t number = 0; // counted from 1 in each agent process
+  std::uint64_t number = 0; // counted from 1 in each process, of an agent or of the balancer
   reconcile_action action = reconcile_action::load;
-  engine_number engine;
+  engine_number engine;     // none for deliver
   std::string model;        // the name that it serves
-  std::string content;      // content_digest() of what the engine runs
+  std::string content;      // content_digest() of what the engine runs, or of what is delivered
   generation goal;          // the version that was wanted
   std::string goal_content; // its content_digest()
   bool gives_up = false;    // of the goal: it does not load, and what served before comes back
@@ -48,7 +49,7 @@ struct reconciliation {
   friend bool operator==(reconciliation const&, reconciliation const&) = default;
 };
 
-BOOST_DESCRIBE_ENUM(reconcile_action, load, admit, drain, unload, restart)
+BOOST_DESCRIBE_ENUM(reconcile_action, load, admit, drain, unload, restart, deliver)
 BOOST_DESCRIBE_ENUM(reconcile_outcome, open, done, failed, superseded)
 BOOST_DESCRIBE_STRUCT(reconciliation, (),
                       (number, action, engine, model, content, goal, goal_content, gives_up, difference, started_at,

@@ -98,7 +98,8 @@ std::optional<engine_action> engine_table::step(instant now) {
   case reconcile_action::drain: drain(engine, now); break;
   case reconcile_action::unload: engine.stopping = true; break;
   case reconcile_action::load:
-  case reconcile_action::restart: break;
+  case reconcile_action::restart:
+  case reconcile_action::deliver: break;
   }
   return engine_action{planned->action, number, engine.content, planned->difference};
 }

@@ -32,6 +32,7 @@ public:
     case reconcile_action::restart:
       if (auto* const engine = known(entry)) engine->last = entry;
       return;
+    case reconcile_action::deliver: return complain("it is a balancer's action");
     }
   }
 

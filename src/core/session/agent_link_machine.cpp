@@ -1,6 +1,7 @@
 #include "core/session/agent_link_machine.hpp"
 
 #include "base/backoff.hpp"
+#include "core/reconcile/content_digest.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -114,13 +115,20 @@ struct agent_link_machine::step {
   void hear(link_apply const& message) {
     if (m.phase_ != phase::live) return hang_up("the balancer sent a state before its welcome");
     if (message.leader < m.highest_epoch_) return hang_up(obeys_newer(message.leader));
+    if (is_older(message)) return send(link_ack{m.accepted_->version});
     m.highest_epoch_ = message.leader;
+    m.state_from_ = message.leader;
     m.refused_.reset();
     m.pending_.reset();
     bool const same_content = m.accepted_ && m.accepted_->model == message.state.model;
     if (same_content || !message.state.model) return accept(message.state);
     m.pending_ = message.state;
     out.push_back(check_state{message.state});
+  }
+
+  // One balancer's versions only ever grow: a message that was held up or repeated takes nothing back.
+  bool is_older(link_apply const& message) const {
+    return message.leader == m.state_from_ && m.accepted_ && message.state.version < m.accepted_->version;
   }
 
   std::string obeys_newer(epoch leader) const {
@@ -147,6 +155,7 @@ struct agent_link_machine::step {
     bool const changed = m.accepted_ != state;
     m.accepted_ = std::move(state);
     m.report_.applied = version;
+    m.report_.applied_content = content_digest(m.accepted_->model);
     if (changed) out.push_back(run_state{*m.accepted_});
     if (m.phase_ == phase::live) send(link_ack{version});
   }

@@ -160,6 +160,7 @@ private:
 
   phase phase_ = phase::idle;
   epoch highest_epoch_;
+  epoch state_from_; // of the balancer that sent the newest state
 
   // of dialling
   dial_serial dial_ = 0;

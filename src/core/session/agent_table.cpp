@@ -1,6 +1,11 @@
 #include "core/session/agent_table.hpp"
 
+#include "core/reconcile/content_digest.hpp"
+
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <utility>
 
 namespace paddler {
 namespace {
@@ -14,68 +19,99 @@ void append(link_effects& out, link_effects more) {
   out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+link_refuse second_process(agent_id const& agent) {
+  return {"an agent with the id '" + agent.value +
+              "' is connected already. If this is another machine, start it with --name and an id of its own; "
+              "if it is the same one restarted, it is let in as soon as the old connection is dead.",
+          true};
+}
+
+// Many agents connect at once: their first turns are spread over the period.
+duration stagger(duration period, double random) {
+  return duration(static_cast<duration::rep>(static_cast<double>(period.count()) * random));
+}
+
+std::string words(std::vector<field_error> const& errors) {
+  std::string out;
+  for (auto const& each : errors) out += (out.empty() ? "" : "; ") + each.path + ": " + each.message;
+  return out;
+}
+
 } // namespace
 
 std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const& message,
-                                                 applicable_state const& wanted, mono_time now, wall_time wall_now) {
-  if (links_.contains(link)) return {refuse_protocol(link, "a second hello on one link", now), false};
+                                                 applicable_state const& wanted, instant now) {
+  if (links_.contains(link)) return {refuse_protocol(link, "a second hello on one link", now.mono), false};
   if (auto refusal = refusal_of(message)) return {refuse(link, std::move(*refusal)), false};
-
-  link_effects out;
-  auto const old = link_of(message.agent);
-  if (old && links_.at(*old).process != message.process && now - links_.at(*old).heard_at < patience())
-    return {
-        refuse(link,
-               {"an agent with the id '" + message.agent.value +
-                    "' is connected already. If this is another machine, start it with --name and an id of its own; "
-                    "if it is the same one restarted, it is let in as soon as the old connection is dead.",
-                true}),
-        false};
   auto& agent = agents_[message.agent];
-  if (old) {
-    links_.erase(*old);
-    out.push_back(close_link{*old, "replaced by a newer link of this agent"});
-  }
-  if (agent.process != message.process) append(out, lose(agent));
-  links_[link] = {message.agent, message.process, now, now + policy_.heartbeat, 0};
+  if (agent.connected && agent.process != message.process && now.mono - links_.at(agent.link).heard_at < patience())
+    return {refuse(link, second_process(message.agent)), false};
+
+  auto out = replace_link(agent, message);
+  auto& opened = links_[link] = {message.agent, now.mono, now.mono + policy_.heartbeat, 0};
   agent = {.id = message.agent,
            .connected = true,
+           .link = link,
            .process = message.process,
            .capabilities = message.capabilities,
            .report = message.report,
-           .facts_until = now + policy_.facts_lifetime,
-           .acknowledged = message.report.applied,
-           .last_seen = wall_now};
+           .facts_until = now.mono + policy_.facts_lifetime,
+           .reported_at = now.wall,
+           .delivery = {policy_.delivery, {message.report.applied, message.report.applied_content}},
+           .full_sync_at = now.mono + stagger(policy_.full_sync, random_.unit()),
+           .last_seen = now.wall};
+  log_actions(agent, message.actions);
+  watch(link, opened);
+  watch(agent);
   auto const beat = std::chrono::duration_cast<std::chrono::milliseconds>(policy_.heartbeat).count();
   out.push_back(send_to_agent{link, link_welcome{leader_, static_cast<std::uint64_t>(beat)}});
-  append(out, push(message.agent, wanted));
+  append(out, deliver(message.agent, wanted, now));
   return {std::move(out), true};
 }
 
-link_effects agent_table::heard(link_id link, agent_message const& message, mono_time now, wall_time wall_now) {
+// The new link of an agent takes the place of an older one; another process takes that of one that is gone.
+link_effects agent_table::replace_link(agent_record& agent, link_hello const& message) {
+  link_effects out;
+  if (agent.connected) {
+    links_.erase(agent.link);
+    link_deadlines_.erase(agent.link);
+    out.push_back(close_link{agent.link, "replaced by a newer link of this agent"});
+  }
+  if (agent.process != message.process) append(out, lose(agent));
+  return out;
+}
+
+link_effects agent_table::heard(link_id link, agent_message const& message, instant now) {
   auto const at = links_.find(link);
   if (at == links_.end()) return {close_link{link, "the first message must be hello"}};
-  if (std::holds_alternative<link_hello>(message)) return refuse_protocol(link, "a second hello on one link", now);
-  at->second.heard_at = now;
+  if (std::holds_alternative<link_hello>(message)) return refuse_protocol(link, "a second hello on one link", now.mono);
+  at->second.heard_at = now.mono;
   auto& agent = agents_.at(at->second.agent);
-  agent.last_seen = wall_now;
+  agent.last_seen = now.wall;
   if (auto const* report = std::get_if<link_report>(&message)) {
-    if (report->report.sequence > agent.report.sequence) {
-      agent.report = report->report;
-      agent.facts_until = now + policy_.facts_lifetime;
-      agent.facts_expired = false;
-    }
+    take_report(agent, *report, now);
   } else if (auto const* ack = std::get_if<link_ack>(&message)) {
-    agent.acknowledged = std::max(agent.acknowledged, ack->version);
-    if (agent.refused == ack->version) { // what it lacked has come
-      agent.refused = {};
-      agent.refusal.clear();
-    }
+    agent.delivery.acknowledge(ack->version);
+    if (agent.delivery.held() == agent.delivery.wanted().version)
+      close_delivery(agent, reconcile_outcome::done, "the agent accepted it", now.wall);
   } else if (auto const* nack = std::get_if<link_nack>(&message)) {
-    agent.refused = std::max(agent.refused, nack->version);
-    agent.refusal = nack->errors;
+    agent.delivery.refuse(nack->version, nack->errors);
+    if (agent.delivery.phase(now.mono) == delivery_phase::refused)
+      close_delivery(agent, reconcile_outcome::failed, "the agent refused it: " + words(nack->errors), now.wall);
   }
+  watch(agent);
   return {};
+}
+
+// Sequence numbers grow within one process, whatever the network does to messages.
+void agent_table::take_report(agent_record& agent, link_report const& message, instant now) {
+  log_actions(agent, message.actions);
+  if (message.report.sequence <= agent.report.sequence) return;
+  agent.report = message.report;
+  agent.facts_until = now.mono + policy_.facts_lifetime;
+  agent.facts_expired = false;
+  agent.reported_at = now.wall;
+  agent.delivery.report({message.report.applied, message.report.applied_content});
 }
 
 link_effects agent_table::closed(link_id link, mono_time now) {
@@ -83,66 +119,152 @@ link_effects agent_table::closed(link_id link, mono_time now) {
   return {};
 }
 
-link_effects agent_table::push(agent_id const& agent, applicable_state const& wanted) {
-  auto const link = link_of(agent);
-  if (!link || wanted.version == generation{}) return {};
-  auto& record = agents_.at(agent);
-  if (record.sent == wanted.version || record.refused == wanted.version) return {};
-  record.sent = wanted.version;
-  return {send_to_agent{*link, link_apply{leader_, wanted}}};
+link_effects agent_table::deliver(agent_id const& id, applicable_state const& wanted, instant now) {
+  auto const known = agents_.find(id);
+  if (known == agents_.end() || !known->second.connected) return {};
+  auto& agent = known->second;
+  agent.delivery.want({wanted.version, content_digest(wanted.model)});
+  link_effects out;
+  if (agent.delivery.phase(now.mono) == delivery_phase::due) {
+    log_delivery(agent, wanted, now.wall);
+    agent.delivery.note_sent(now.mono, random_.unit());
+    out.push_back(send_to_agent{agent.link, link_apply{leader_, wanted}});
+  }
+  watch(agent);
+  return out;
 }
 
 link_effects agent_table::notify(agent_id const& agent, std::string text) {
-  auto const link = link_of(agent);
-  return link ? link_effects{send_to_agent{*link, link_notice{std::move(text)}}} : link_effects{};
+  auto const known = agents_.find(agent);
+  if (known == agents_.end() || !known->second.connected) return {};
+  return {send_to_agent{known->second.link, link_notice{std::move(text)}}};
 }
+
+// --- time ---
 
 link_effects agent_table::tick(mono_time now) {
   link_effects out;
-  std::vector<link_id> dead;
-  for (auto& [id, link] : links_) {
+  for (auto const id : link_deadlines_.take_due(now)) {
+    auto& link = links_.at(id);
     if (now - link.heard_at >= patience()) {
-      dead.push_back(id);
-    } else if (now >= link.next_heartbeat) {
+      auto& agent = agents_.at(link.agent);
+      unlink(id, now);
+      out.push_back(close_link{id, "nothing was heard of the agent for three heartbeats"});
+      append(out, lose(agent));
+      watch(agent);
+      continue;
+    }
+    if (now >= link.next_heartbeat) {
       link.next_heartbeat = now + policy_.heartbeat;
       out.push_back(send_to_agent{id, link_heartbeat{++link.heartbeats}});
     }
+    watch(id, link);
   }
-  for (auto id : dead) {
-    auto& agent = agents_.at(links_.at(id).agent);
-    unlink(id, now);
-    out.push_back(close_link{id, "nothing was heard of the agent for three heartbeats"});
-    append(out, lose(agent));
-  }
-  for (auto& [id, agent] : agents_) {
-    if (agent.lost_at && *agent.lost_at <= now) append(out, lose(agent));
-    agent.facts_expired = agent.facts_expired || agent.facts_until <= now;
-  }
+  for (auto const& id : agent_deadlines_.take_due(now)) append(out, look_at(agents_.at(id), now));
+  return out;
+}
+
+link_effects agent_table::look_at(agent_record& agent, mono_time now) {
+  link_effects out;
+  if (agent.lost_at && *agent.lost_at <= now) append(out, lose(agent));
+  agent.facts_expired = agent.facts_expired || agent.facts_until <= now;
+  bool const sync = agent.connected && agent.full_sync_at <= now;
+  if (sync) agent.full_sync_at = now + policy_.full_sync;
+  if (sync || (agent.connected && agent.delivery.phase(now) == delivery_phase::due))
+    out.push_back(delivery_due{agent.id});
+  watch(agent);
   return out;
 }
 
 std::optional<mono_time> agent_table::next_deadline() const {
-  std::optional<mono_time> earliest;
-  for (auto const& [id, link] : links_) {
-    auto const due = std::min(link.next_heartbeat, link.heard_at + patience());
-    if (!earliest || due < *earliest) earliest = due;
-  }
-  auto const consider = [&earliest](mono_time due) { earliest = std::min(earliest.value_or(due), due); };
-  for (auto const& [id, agent] : agents_) {
-    if (agent.lost_at) consider(*agent.lost_at);
-    if (!agent.facts_expired) consider(agent.facts_until);
-  }
-  return earliest;
+  auto const a = link_deadlines_.next();
+  auto const b = agent_deadlines_.next();
+  if (a && b) return std::min(*a, *b);
+  return a ? a : b;
 }
+
+// When something is to be done about the agent though nobody speaks.
+void agent_table::watch(agent_record const& agent) {
+  std::optional<mono_time> next;
+  auto const consider = [&next](mono_time due) { next = std::min(next.value_or(due), due); };
+  if (agent.lost_at) consider(*agent.lost_at);
+  if (!agent.facts_expired) consider(agent.facts_until);
+  if (agent.connected) {
+    consider(agent.full_sync_at);
+    if (auto const due = agent.delivery.next_due()) consider(*due);
+  }
+  if (next)
+    agent_deadlines_.set(agent.id, *next);
+  else
+    agent_deadlines_.erase(agent.id);
+}
+
+void agent_table::watch(link_id id, link_state const& link) {
+  link_deadlines_.set(id, std::min(link.next_heartbeat, link.heard_at + patience()));
+}
+
+// --- the log ---
+
+void agent_table::log_delivery(agent_record& agent, applicable_state const& wanted, wall_time now) {
+  close_delivery(agent, reconcile_outcome::superseded, "it was not answered before the next one was sent", now);
+  auto const held = agent.delivery.held();
+  auto const difference =
+      held == generation{} ? std::string("it holds nothing") : "it holds version " + std::to_string(held.value);
+  reconciliation entry{.number = ++deliveries_,
+                       .action = reconcile_action::deliver,
+                       .engine = {},
+                       .model = wanted.model ? wanted.model->name : "",
+                       .content = agent.delivery.wanted().content,
+                       .goal = wanted.version,
+                       .goal_content = agent.delivery.wanted().content,
+                       .gives_up = false,
+                       .difference =
+                           difference + ", and version " + std::to_string(wanted.version.value) + " is wanted",
+                       .started_at = now,
+                       .outcome = reconcile_outcome::open,
+                       .observation = {},
+                       .ended_at = {},
+                       .ended_after = 0};
+  log({agent.id, agent.process, true, std::move(entry)});
+  agent.open_delivery = logged_;
+}
+
+void agent_table::close_delivery(agent_record& agent, reconcile_outcome outcome, std::string observation,
+                                 wall_time now) {
+  auto const serial = std::exchange(agent.open_delivery, 0);
+  auto const fallen_out = logged_ - log_.size();
+  if (serial <= fallen_out) return;
+  auto const at = log_.begin() + static_cast<std::ptrdiff_t>(serial - fallen_out - 1);
+  at->action.outcome = outcome;
+  at->action.observation = std::move(observation);
+  at->action.ended_at = now;
+  at->action.ended_after = deliveries_;
+}
+
+void agent_table::log(logged_action entry) {
+  log_.push(std::move(entry));
+  ++logged_;
+}
+
+// Entries come once when they are made and once more when they are closed; a new link brings all again.
+void agent_table::log_actions(agent_record const& agent, std::vector<reconciliation> const& actions) {
+  for (auto const& action : actions) {
+    auto const at = std::ranges::find_if(log_, [&](logged_action const& logged) {
+      return !logged.by_balancer && logged.agent == agent.id && logged.process == agent.process &&
+             logged.action.number == action.number;
+    });
+    if (at == log_.end())
+      log({agent.id, agent.process, false, action});
+    else
+      at->action = action;
+  }
+}
+
+// --- small ---
 
 bool agent_table::is_connected(agent_id const& agent, incarnation process) const {
   auto const at = agents_.find(agent);
   return at != agents_.end() && at->second.connected && at->second.process == process;
-}
-
-std::optional<link_id> agent_table::link_of(agent_id const& agent) const {
-  auto const at = std::ranges::find_if(links_, [&](auto const& entry) { return entry.second.agent == agent; });
-  return at == links_.end() ? std::nullopt : std::optional(at->first);
 }
 
 std::optional<link_refuse> agent_table::refusal_of(link_hello const& message) const {
@@ -174,18 +296,20 @@ link_effects agent_table::refuse_protocol(link_id link, std::string reason, mono
 void agent_table::unlink(link_id link, mono_time now) {
   auto const at = links_.find(link);
   if (at == links_.end()) return;
-  auto const ended = at->second;
+  auto& agent = agents_.at(at->second.agent);
   links_.erase(at);
-  auto& agent = agents_.at(ended.agent);
-  if (agent.process != ended.process || !agent.connected) return;
+  link_deadlines_.erase(link);
   agent.connected = false;
+  agent.link = {};
   agent.lost_at = now + patience();
+  watch(agent);
 }
 
 // The agent's process is gone for good, if it was not already.
 link_effects agent_table::lose(agent_record& agent) {
   bool const was_there = agent.connected || agent.lost_at;
   agent.connected = false;
+  agent.link = {};
   agent.lost_at.reset();
   agent.facts_expired = true;
   return was_there ? link_effects{agent_lost{agent.id, agent.process}} : link_effects{};

@@ -10,6 +10,7 @@ using std::chrono::seconds;
 
 mono_time const start{seconds(100)};
 wall_time const wall{seconds(1)};
+instant const begin{start, wall};
 
 link_hello hello_of(std::string agent, std::uint64_t process) {
   link_hello out;
@@ -28,6 +29,8 @@ std::string text(link_effects const& effects) {
       out += std::string(names[send->message.index()]) + "@" + std::to_string(send->link.value) + ";";
     } else if (auto const* close = std::get_if<close_link>(&effect)) {
       out += "close@" + std::to_string(close->link.value) + ";";
+    } else if (auto const* due = std::get_if<delivery_due>(&effect)) {
+      out += "look at " + due->agent.value + ";";
     } else {
       auto const& lost = std::get<agent_lost>(effect);
       out += "lost " + lost.agent.value + "/" + std::to_string(lost.process.value) + ";";
@@ -41,12 +44,12 @@ protected:
   agent_table it{{}, epoch{1}};
 
   std::string hello(std::uint64_t link, link_hello const& message, mono_time now = start) {
-    return text(it.hello({link}, message, state(0), now, wall).first);
+    return text(it.hello({link}, message, state(0), {now, wall}).first);
   }
 };
 
 TEST_F(AgentTableTest, WelcomesAnAgentAndSendsItsState) {
-  EXPECT_EQ(text(it.hello({1}, hello_of("a", 7), state(3), start, wall).first), "welcome@1;apply@1;");
+  EXPECT_EQ(text(it.hello({1}, hello_of("a", 7), state(3), begin).first), "welcome@1;apply@1;");
   EXPECT_TRUE(it.is_connected({"a"}, {7}));
 }
 
@@ -81,7 +84,7 @@ TEST_F(AgentTableTest, SilenceOfThreeHeartbeatsIsDeath) {
   hello(1, hello_of("a", 7));
   EXPECT_EQ(it.next_deadline(), start + seconds(1));
   EXPECT_EQ(text(it.tick(start + seconds(1))), "heartbeat@1;");
-  it.heard({1}, link_heartbeat{1}, start + milliseconds(1500), wall);
+  it.heard({1}, link_heartbeat{1}, {start + milliseconds(1500), wall});
   EXPECT_EQ(text(it.tick(start + milliseconds(4499))), "heartbeat@1;");
   EXPECT_EQ(text(it.tick(start + milliseconds(4500))), "close@1;lost a/7;");
   EXPECT_EQ(it.next_deadline(), std::nullopt);
@@ -90,18 +93,18 @@ TEST_F(AgentTableTest, SilenceOfThreeHeartbeatsIsDeath) {
 TEST_F(AgentTableTest, AReportThatIsNotRenewedIsNotBelieved) {
   link_policy const patient{.heartbeat = seconds(60)};
   agent_table table(patient, epoch{1});
-  table.hello({1}, hello_of("a", 7), state(0), start, wall);
+  table.hello({1}, hello_of("a", 7), state(0), begin);
   auto const& agent = table.agents().at({"a"});
   EXPECT_EQ(table.next_deadline(), start + seconds(30));
   table.heard(
       {1},
       link_report{.report = {.sequence = 1, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}},
-      start + seconds(10), wall);
+      {start + seconds(10), wall});
   table.heard(
       {1},
       link_report{.report = {.sequence = 1, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}},
-      start + seconds(20), wall);
-  table.heard({1}, link_heartbeat{1}, start + seconds(30), wall);
+      {start + seconds(20), wall});
+  table.heard({1}, link_heartbeat{1}, {start + seconds(30), wall});
   table.tick(start + seconds(39));
   EXPECT_FALSE(agent.facts_expired);
   table.tick(start + seconds(40));
@@ -109,7 +112,7 @@ TEST_F(AgentTableTest, AReportThatIsNotRenewedIsNotBelieved) {
   table.heard(
       {1},
       link_report{.report = {.sequence = 2, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}},
-      start + seconds(41), wall);
+      {start + seconds(41), wall});
   EXPECT_FALSE(agent.facts_expired);
 }
 
@@ -117,34 +120,34 @@ TEST_F(AgentTableTest, OlderReportsAreDropped) {
   hello(1, hello_of("a", 7));
   agent_report newer{.sequence = 5, .applied = {}, .engine = {.slots = 4}};
   agent_report older{.sequence = 4, .applied = {}, .engine = {.slots = 2}};
-  it.heard({1}, link_report{newer, {}}, start, wall);
-  it.heard({1}, link_report{older, {}}, start, wall);
+  it.heard({1}, link_report{newer, {}}, begin);
+  it.heard({1}, link_report{older, {}}, begin);
   EXPECT_EQ(it.agents().at({"a"}).report.engine.slots, 4);
 }
 
 TEST_F(AgentTableTest, ARefusedStateIsNotSentAgainUntilItChanges) {
   hello(1, hello_of("a", 7));
-  EXPECT_EQ(text(it.push({"a"}, state(3))), "apply@1;");
-  EXPECT_EQ(text(it.push({"a"}, state(3))), "");
-  it.heard({1}, link_nack{{3}, {{"model", "no", "", 0}}}, start, wall);
-  EXPECT_EQ(text(it.push({"a"}, state(3))), "");
-  EXPECT_EQ(text(it.push({"a"}, state(4))), "apply@1;");
+  EXPECT_EQ(text(it.deliver({"a"}, state(3), begin)), "apply@1;");
+  EXPECT_EQ(text(it.deliver({"a"}, state(3), begin)), "");
+  it.heard({1}, link_nack{{3}, {{"model", "no", "", 0}}}, begin);
+  EXPECT_EQ(text(it.deliver({"a"}, state(3), begin)), "");
+  EXPECT_EQ(text(it.deliver({"a"}, state(4), begin)), "apply@1;");
 }
 
 TEST_F(AgentTableTest, ARefusedStateMayBeAcceptedLater) {
   hello(1, hello_of("a", 7));
-  it.push({"a"}, state(3));
-  it.heard({1}, link_nack{{3}, {{"model", "no", "", 0}}}, start, wall);
-  it.heard({1}, link_ack{{3}}, start, wall);
+  it.deliver({"a"}, state(3), begin);
+  it.heard({1}, link_nack{{3}, {{"model", "no", "", 0}}}, begin);
+  it.heard({1}, link_ack{{3}}, begin);
   auto const& agent = it.agents().at({"a"});
-  EXPECT_TRUE(agent.refusal.empty());
-  EXPECT_EQ(agent.acknowledged.value, 3U);
+  EXPECT_TRUE(agent.delivery.refusal().empty());
+  EXPECT_EQ(agent.delivery.held().value, 3U);
 }
 
 TEST_F(AgentTableTest, TheFirstMessageMustBeHello) {
-  EXPECT_EQ(text(it.heard({1}, link_heartbeat{1}, start, wall)), "close@1;");
+  EXPECT_EQ(text(it.heard({1}, link_heartbeat{1}, begin)), "close@1;");
   hello(2, hello_of("a", 7));
-  EXPECT_EQ(text(it.heard({2}, hello_of("a", 7), start, wall)), "close@2;");
+  EXPECT_EQ(text(it.heard({2}, hello_of("a", 7), begin)), "close@2;");
 }
 
 TEST_F(AgentTableTest, AProcessThatDialsAgainSoonNeverWasLost) {
