@@ -5,12 +5,18 @@
 #include "runtime/race.hpp"
 #include "runtime/timer.hpp"
 
+#include <utility>
+
 namespace paddler {
 namespace {
 
 constexpr auto clock_resolution = std::chrono::milliseconds(20);
 constexpr std::size_t max_records_a_commit = 256;
 constexpr auto durable_wait_limit = std::chrono::seconds(5);
+constexpr auto table_interval = std::chrono::milliseconds(50);
+constexpr std::size_t table_rows_a_commit = 512; // of each kind
+constexpr int table_intervals_a_look_at_desired = 20;
+constexpr int last_table_commits = 8;                 // when it stops
 constexpr auto write_retry = std::chrono::seconds(1); // while the disk is full
 
 instant now() { return {mono_now(), wall_now()}; }
@@ -25,6 +31,7 @@ core_service::core_service(asio::any_io_executor executor, balancer_core core, s
       durable_(core_.desired().current()),
       lane_changed_(executor),
       durable_changed_(executor),
+      tables_changed_(executor),
       answered_(executor) {}
 
 void core_service::apply(balancer_event event) {
@@ -34,9 +41,13 @@ void core_service::apply(balancer_event event) {
   while (!events_.empty()) {
     auto const next = std::move(events_.front());
     events_.pop_front();
-    for (auto& effect : core_.apply(next, now())) carry_out(std::move(effect));
+    auto const at = now();
+    auto effects = core_.apply(next, at);
+    if (store_.keeps_tables()) tables_.saw(next, effects, core_, at.wall);
+    for (auto& effect : effects) carry_out(std::move(effect));
   }
   applying_ = false;
+  if (store_.keeps_tables() && !tables_.empty()) tables_changed_.notify_all();
 }
 
 void core_service::carry_out(balancer_effect effect) {
@@ -111,6 +122,7 @@ task<bool> core_service::durable_at(revision wanted) {
 void core_service::spawn_into(task_group& group) {
   group.spawn("state writer", write_records());
   group.spawn("clock", keep_time());
+  if (store_.keeps_tables()) group.spawn("table writer", write_tables());
 }
 
 // Persists what stands first in the control lane together with the records behind it (group commit), then releases
@@ -131,11 +143,7 @@ task<> core_service::write_records() {
       continue;
     }
     if (!written) {
-      // Nothing is acknowledged any more (promise P12): what was not persisted must not be believed by anybody.
-      storage_failed_ = true;
-      durable_changed_.notify_all();
-      log_error("state.write_failed", written.error().message, {{"hint", written.error().hint}});
-      handlers.storage_failed(written.error());
+      storage_broke(written.error());
       continue;
     }
     durable_ = records.back().number;
@@ -148,6 +156,57 @@ task<> core_service::write_records() {
     });
     release_until_next_record();
   }
+}
+
+// Group commit: what changes within an interval is one transaction. Desired state as a whole is looked at less often.
+task<> core_service::write_tables() {
+  int until_desired = 0;
+  for (;;) {
+    while (tables_.empty() || storage_failed_)
+      if (!co_await tables_changed_.wait()) co_return;
+    if (!co_await sleep_for(table_interval)) break;
+    auto changes = tables_.take(core_, table_rows_a_commit, until_desired == 0);
+    until_desired = until_desired == 0 ? table_intervals_a_look_at_desired : until_desired - 1;
+    if (changes.size() == 0 && !changes.is_first) continue;
+    if (!co_await write_table_rows(std::move(changes))) break;
+  }
+  // How it ended.
+  for (int i = 0; i < last_table_commits && !tables_.empty() && !storage_failed_; ++i)
+    co_await write_table_rows(tables_.take(core_, table_rows_a_commit, true));
+}
+
+// False when cancelled. Where it cannot be written now, what happens in the meantime waits in the projector, which is
+// bounded, and no change of desired state waits for it.
+task<bool> core_service::write_table_rows(table_changes changes) {
+  for (;;) {
+    auto const written =
+        co_await run_blocking(writer_, [this, &changes] { return store_.blocking_write_tables(changes); });
+    if (auto const lost = tables_.lost(); lost > std::exchange(table_changes_lost_, lost))
+      log_warn("tables.rows_lost", "more requests than the tables could follow", {{"changes", lost}});
+    if (written && written->made_anew) {
+      log_warn("tables.made_anew", "somebody had changed the tables of the state database: they are filled again");
+      tables_.start_over(core_);
+    }
+    if (written) co_return true;
+    auto const& why = written.error();
+    if (why.code == error_code::storage) {
+      storage_broke(why);
+      co_return true;
+    }
+    log_warn("tables.not_written", why.message, {{"hint", why.hint}, {"rows", changes.size()}});
+    if (!co_await sleep_for(write_retry)) co_return false;
+    if (why.code == error_code::unavailable) continue;
+    tables_.start_over(core_);
+    co_return true;
+  }
+}
+
+// Nothing is acknowledged any more (promise P12): what was not persisted must not be believed by anybody.
+void core_service::storage_broke(error const& why) {
+  if (std::exchange(storage_failed_, true)) return;
+  durable_changed_.notify_all();
+  log_error("state.write_failed", why.message, {{"hint", why.hint}});
+  handlers.storage_failed(why);
 }
 
 task<> core_service::keep_time() {

@@ -4,6 +4,7 @@
 // strictly in order, and nothing of it before every earlier record is durable. The data lane (run, fail, drop) leaves
 // at once: it rests on observed facts, and a request must not wait for a disk.
 #pragma once
+#include "balancer/table_projector.hpp"
 #include "core/balancer_core.hpp"
 #include "ports/state_store.hpp"
 #include "runtime/blocking.hpp"
@@ -65,6 +66,9 @@ private:
   void release(control_effect const& effect);
   void release_until_next_record();
   task<> write_records();
+  task<> write_tables();
+  task<bool> write_table_rows(table_changes changes);
+  void storage_broke(error const& why);
   task<> keep_time();
 
   balancer_core core_;
@@ -77,6 +81,9 @@ private:
   revision durable_; // up to here everything is on disk
   wakeup lane_changed_;
   wakeup durable_changed_;
+  table_projector tables_;
+  wakeup tables_changed_;
+  std::uint64_t table_changes_lost_ = 0; // as told last
   std::uint64_t commands_ = 0;
   std::map<command_id, waiting_command> waiting_;
   wakeup answered_;

@@ -23,6 +23,24 @@ public:
 
   void blocking_close() override {}
 
+  [[nodiscard]] bool keeps_tables() const override { return tables; }
+
+  // Nothing, as often as it is told, then what it is given.
+  result<tables_written> blocking_write_tables(table_changes const& changes) override {
+    if (table_errors > 0) {
+      --table_errors;
+      return fail(error_code::unavailable, "somebody holds the database");
+    }
+    batches.push_back(changes);
+    if (batches.size() <= 2) twice.count_down();
+    return tables_written{.made_anew = batches.size() == 1};
+  }
+
+  bool tables = false;
+  int table_errors = 0;
+  std::latch twice{2};
+  std::vector<table_changes> batches; // read after the writer has been joined
+
   std::latch started{1}, released{1};
   bool broken = false;
   std::vector<log_record> stored; // read after the writer has been joined
@@ -94,6 +112,33 @@ task<> nothing_passes_a_write(CoreServiceTest* t) {
 TEST_F(CoreServiceTest, AnAnswerWaitsForTheDiskAndARequestDoesNot) {
   loop.run_until_done(nothing_passes_a_write(this));
   EXPECT_EQ(store.stored.size(), 1U);
+}
+
+// Who holds the database delays the tables, never a change; what was made anew is filled again.
+task<> tables_follow(CoreServiceTest* t) {
+  t->submits.spawn("submit", t->submit_and_note());
+  t->store.released.count_down();
+  co_await t->submits.join();
+  EXPECT_TRUE(t->outcome->has_value());
+  blocking_executor watcher("watcher", 1, 1);
+  co_await run_blocking(watcher, [t] { t->store.twice.wait(); });
+  co_await t->finish();
+}
+
+struct CoreServiceTables : CoreServiceTest {
+  CoreServiceTables() {
+    store.tables = true;
+    store.table_errors = 1;
+  }
+};
+
+TEST_F(CoreServiceTables, FollowWhatIsDurableAndHoldNothingUp) {
+  loop.run_until_done(tables_follow(this));
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(store.batches[i].is_first) << i;
+    ASSERT_EQ(store.batches[i].agents.size(), 1U) << i;
+    EXPECT_EQ(store.batches[i].agents[0].id.value, "a") << i;
+  }
 }
 
 // What is read must not be taken back by a crash.

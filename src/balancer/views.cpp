@@ -29,7 +29,9 @@ std::string reason_of(agent_record const& agent, applicable_state const& wanted)
   return trouble_of(agent.report);
 }
 
-agent_view view_of(agent_record const& agent, balancer_core const& core) {
+} // namespace
+
+agent_view view_agent(agent_record const& agent, balancer_core const& core) {
   auto const wanted = core.desired().applicable(agent.id);
   auto const& engine = agent.report.engine;
   agent_view out;
@@ -52,11 +54,9 @@ agent_view view_of(agent_record const& agent, balancer_core const& core) {
   return out;
 }
 
-} // namespace
-
 std::vector<agent_view> view_agents(balancer_core const& core) {
   std::map<agent_id, agent_view> out;
-  for (auto const& [id, agent] : core.agents().agents()) out[id] = view_of(agent, core);
+  for (auto const& [id, agent] : core.agents().agents()) out[id] = view_agent(agent, core);
   for (auto const& [id, spec] : core.desired().agents()) {
     if (out.contains(id)) continue;
     auto const wanted = core.desired().applicable(id);

@@ -7,6 +7,7 @@
 
 namespace paddler {
 
+agent_view view_agent(agent_record const& agent, balancer_core const& core);
 std::vector<agent_view> view_agents(balancer_core const& core);
 std::vector<model_view> view_models(balancer_core const& core);
 std::vector<slot_view> view_slots(balancer_core const& core);

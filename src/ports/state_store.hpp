@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "model/record.hpp"
 #include "model/snapshot.hpp"
+#include "model/tables.hpp"
 
 #include <functional>
 #include <optional>
@@ -17,6 +18,11 @@ struct stored_state {
   epoch leader;                            // of this opening: higher than that of every opening before it, durably
   std::vector<log_record> log;             // every record after `base`, in order, without a gap
   std::optional<state_snapshot> base = {}; // what older records were folded into; none: the log begins at revision 1
+};
+
+// What became of a write to the tables that people query.
+struct tables_written {
+  bool made_anew = false; // somebody had dropped or changed them: they hold what was written with this call only
 };
 
 // Folds records into the snapshot before them (core/state/desired_state.hpp: fold_snapshot). It gives the same for the
@@ -49,6 +55,13 @@ public:
   // Folds the records up to revision `last`, which is in the log, into one snapshot that takes their place: all of it
   // or nothing; durable on return. From then on they are gone. A store that keeps every record does nothing.
   virtual result<void> blocking_compact(revision /*last*/, snapshot_fold const& /*fold*/) { return {}; }
+
+  // Whether this store has tables for people to query.
+  [[nodiscard]] virtual bool keeps_tables() const { return false; }
+
+  // All of the changes or none. Not durable on return: the last moments before a power cut may be missing. It waits for
+  // no other program; `internal` means that the rows did not fit, and breaks nothing.
+  virtual result<tables_written> blocking_write_tables(table_changes const& /*changes*/) { return {}; }
 
   virtual void blocking_close() = 0;
 };

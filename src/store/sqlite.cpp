@@ -22,6 +22,7 @@ constexpr explained_code explained_codes[] = {
     {SQLITE_LOCKED, error_code::unavailable, "another program holds the database",
      "close that program, or wait for it"},
     {SQLITE_NOMEM, error_code::unavailable, "there is not enough memory", "free some memory"},
+    {SQLITE_CONSTRAINT, error_code::internal, "a row does not fit its table", "report this: it is a bug"},
     {SQLITE_IOERR, error_code::storage, "the disk failed", "look at the kernel's log; then restart the balancer"},
     {SQLITE_CORRUPT, error_code::storage, "the database is damaged", "restore it from a backup; it was not changed"},
     {SQLITE_ERROR, error_code::storage, "the database does not hold the tables that it should",
@@ -164,10 +165,17 @@ result<std::int64_t> sqlite_database::ask_integer(std::string_view sql) { return
 
 bool sqlite_database::in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
 
+bool sqlite_database::failed_by_content() const {
+  int const code = sqlite3_errcode(db_.get()) & 0xFF;
+  return code == SQLITE_ERROR || code == SQLITE_CONSTRAINT || code == SQLITE_SCHEMA || code == SQLITE_MISMATCH;
+}
+
+void sqlite_database::wait_for_others(bool wanted) { sqlite3_busy_timeout(db_.get(), wanted ? busy_milliseconds : 0); }
+
 result<void> sqlite_database::checkpoint() {
-  sqlite3_busy_timeout(db_.get(), 0); // a reader that stays must not hold the writer up
+  wait_for_others(false); // a reader that stays must not hold the writer up
   int const code = sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-  sqlite3_busy_timeout(db_.get(), busy_milliseconds);
+  wait_for_others(true);
   int const primary = code & 0xFF;
   if (primary == SQLITE_OK || primary == SQLITE_FULL || primary == SQLITE_BUSY || primary == SQLITE_LOCKED) return {};
   return std::unexpected(explained(db_.get(), code, *path_));

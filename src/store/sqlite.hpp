@@ -67,6 +67,12 @@ public:
 
   [[nodiscard]] bool in_transaction() const;
 
+  // Whether the last call failed for what stands in the database or in the statement, not for the disk.
+  [[nodiscard]] bool failed_by_content() const;
+
+  // Whether calls wait, for a bounded time, where another program holds the database. At first they do.
+  void wait_for_others(bool wanted);
+
   // Moves what the write-ahead log holds into the file and empties the log. A full disk and readers that are in the
   // way are no errors: the log keeps what it holds.
   result<void> checkpoint();

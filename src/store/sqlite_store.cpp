@@ -4,11 +4,15 @@
 #include "store/sqlite.hpp"
 #include "store/sqlite_file.hpp"
 #include "store/sqlite_log.hpp"
+#include "store/sqlite_tables.hpp"
 
 #include <optional>
 
 namespace paddler {
 namespace {
+
+// Rows of tables between two of the moments when the write-ahead log is emptied.
+constexpr std::size_t rows_a_checkpoint = 4096;
 
 // A record that cannot be read back must never be written: no balancer could start on it again.
 result<record_row> readable_row(log_record const& record) {
@@ -57,8 +61,26 @@ public:
     return finish(log_->blocking_compact(last, fold));
   }
 
+  [[nodiscard]] bool keeps_tables() const override { return true; }
+
+  // Without a sync of its own, so that it may come often: the next record's sync takes it along.
+  result<tables_written> blocking_write_tables(table_changes const& changes) override {
+    if (broken_) return std::unexpected(*broken_);
+    if (!db_) return fail(error_code::closed, "the state store is closed");
+    if (auto set = synchronous(options_.synchronous == "FULL" ? "NORMAL" : options_.synchronous); !set)
+      return abandon(std::move(set).error());
+    auto written = tables_->blocking_write(changes);
+    if (!written) written = abandon(std::move(written).error());
+    if (auto back = synchronous(options_.synchronous); !back) return abandon(std::move(back).error());
+    rows_since_checkpoint_ += changes.size();
+    if (!written || rows_since_checkpoint_ < rows_a_checkpoint) return written;
+    if (auto finished = finish({}); !finished) return std::unexpected(std::move(finished).error());
+    return written;
+  }
+
   void blocking_close() override {
     broken_.reset();
+    tables_.reset();
     log_.reset();
     db_.reset();
     lock_.reset();
@@ -73,6 +95,7 @@ private:
     if (!file) return std::unexpected(std::move(file).error());
     db_ = std::move(file->db);
     log_.emplace(*db_);
+    tables_.emplace(*db_, options_.requests_kept);
     auto state = log_->blocking_read(file->version);
     if (!state) return state;
     if (auto begun = begin(*state, file->version); !begun) return std::unexpected(std::move(begun).error());
@@ -83,6 +106,7 @@ private:
   result<void> begin(stored_state& state, std::uint32_t version) {
     db_->checkpoint_on_close(true);
     if (auto renewed = blocking_renew_state_file(*options_.files, *db_, path_, version); !renewed) return renewed;
+    if (auto mended = tables_->blocking_mend(); !mended) return mended;
     auto const leader = log_->blocking_begin_epoch();
     if (!leader) return std::unexpected(leader.error());
     state.leader = *leader;
@@ -93,12 +117,16 @@ private:
   // on costs no acknowledged change.
   result<void> finish(result<void> written) {
     if (written) written = db_->checkpoint();
-    return written ? written : abandon(std::move(written).error());
+    rows_since_checkpoint_ = 0;
+    if (!written) return abandon(std::move(written).error());
+    return {};
   }
+
+  result<void> synchronous(std::string const& mode) { return db_->execute("PRAGMA synchronous = " + mode); }
 
   // After a failed write or sync nobody knows what the disk holds, and trying again may report success for data that is
   // gone. Only where SQLite took everything back in good order does the store go on.
-  result<void> abandon(error reason) {
+  std::unexpected<error> abandon(error reason) {
     bool const undone = !db_->in_transaction() || db_->execute("ROLLBACK").has_value();
     bool const nothing_written = reason.code == error_code::unavailable || reason.code == error_code::internal;
     if (nothing_written && undone) return std::unexpected(std::move(reason));
@@ -113,6 +141,8 @@ private:
   std::shared_ptr<void> lock_; // released after the database is closed
   std::optional<sqlite_database> db_;
   std::optional<sqlite_log> log_;
+  std::optional<sqlite_tables> tables_;
+  std::size_t rows_since_checkpoint_ = 0;
   std::optional<error> broken_;
 };
 

@@ -11,7 +11,8 @@ namespace paddler {
 // What tests set otherwise.
 struct sqlite_store_options {
   std::shared_ptr<store_files> files = posix_store_files();
-  std::string synchronous = "FULL"; // SQLite's pragma; with anything less, a power cut costs acknowledged changes
+  std::string synchronous = "FULL";    // SQLite's pragma; with anything less, a power cut costs acknowledged changes
+  std::size_t requests_kept = 100'000; // rows of the table of requests: the newest
 };
 
 // Opening takes the lock beside the file at `path`, opens the file (sqlite_file.hpp says what is refused) and proves
