@@ -27,7 +27,7 @@ public:
     if (broken_) return broken();
     if (sim_.likely(disk_->faults.full)) {
       sim_.count("disk.full");
-      return fail(error_code::unavailable, "the disk is full");
+      return fail(error_code::full, "the disk is full");
     }
     if (sim_.likely(disk_->faults.broken)) {
       sim_.count("disk.broken");

@@ -2,9 +2,9 @@
 
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
-#include "runtime/race.hpp"
 #include "runtime/timer.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace paddler {
@@ -12,12 +12,11 @@ namespace {
 
 constexpr auto clock_resolution = std::chrono::milliseconds(20);
 constexpr std::size_t max_records_a_commit = 256;
-constexpr auto durable_wait_limit = std::chrono::seconds(5);
 constexpr auto table_interval = std::chrono::milliseconds(50);
 constexpr std::size_t table_rows_a_commit = 512; // of each kind
 constexpr int table_intervals_a_look_at_desired = 20;
 constexpr int last_table_commits = 8;                 // when it stops
-constexpr auto write_retry = std::chrono::seconds(1); // while the disk is full
+constexpr auto table_retry = std::chrono::seconds(1); // while the disk is full, or somebody holds the database
 
 instant now() { return {mono_now(), wall_now()}; }
 
@@ -28,9 +27,7 @@ core_service::core_service(asio::any_io_executor executor, balancer_core core, s
     : core_(std::move(core)),
       store_(store),
       writer_(writer),
-      durable_(core_.desired().current()),
-      lane_changed_(executor),
-      durable_changed_(executor),
+      records_changed_(executor),
       tables_changed_(executor),
       answered_(executor) {}
 
@@ -56,38 +53,17 @@ void core_service::carry_out(balancer_effect effect) {
   if (auto* drop = std::get_if<drop_slots>(&effect)) return handlers.drop_slots_of(*drop);
   if (auto* drop = std::get_if<drop_slot>(&effect)) return handlers.drop_one_slot(*drop);
 
-  if (auto* record = std::get_if<persist_record>(&effect))
-    control_lane_.emplace_back(std::move(*record));
-  else if (auto* send = std::get_if<send_to_agent>(&effect))
-    control_lane_.emplace_back(std::move(*send));
-  else if (auto* close = std::get_if<close_link>(&effect))
-    control_lane_.emplace_back(std::move(*close));
-  else if (auto* tell = std::get_if<tell_loser>(&effect))
-    control_lane_.emplace_back(std::move(*tell));
-  else
-    control_lane_.emplace_back(std::move(std::get<answer_command>(effect)));
-  release_until_next_record();
+  if (auto* send = std::get_if<send_to_agent>(&effect)) return handlers.send(send->link, send->message);
+  if (auto* close = std::get_if<close_link>(&effect)) return handlers.close_link(close->link, close->reason);
+  if (auto* tell = std::get_if<tell_loser>(&effect)) return handlers.tell_loser(tell->loss);
+  if (auto* settled = std::get_if<answer_command>(&effect)) return answer(*settled);
+  records_.push_back(std::move(std::get<persist_record>(effect).record));
+  records_changed_.notify_all();
 }
 
-void core_service::release_until_next_record() {
-  while (!control_lane_.empty() && !std::holds_alternative<persist_record>(control_lane_.front())) {
-    release(control_lane_.front());
-    control_lane_.pop_front();
-  }
-  if (!control_lane_.empty()) lane_changed_.notify_all();
-}
-
-void core_service::release(control_effect const& effect) {
-  if (auto const* send = std::get_if<send_to_agent>(&effect))
-    handlers.send(send->link, send->message);
-  else if (auto const* close = std::get_if<close_link>(&effect))
-    handlers.close_link(close->link, close->reason);
-  else if (auto const* tell = std::get_if<tell_loser>(&effect))
-    handlers.tell_loser(tell->loss);
-  else if (auto const* answer = std::get_if<answer_command>(&effect)) {
-    if (auto const at = waiting_.find(answer->command); at != waiting_.end()) at->second.outcome = answer->outcome;
-    answered_.notify_all();
-  }
+void core_service::answer(answer_command const& effect) {
+  if (auto const at = waiting_.find(effect.command); at != waiting_.end()) at->second.outcome = effect.outcome;
+  answered_.notify_all();
 }
 
 task<result<revision>> core_service::submit(desired_change change) {
@@ -106,17 +82,10 @@ task<result<revision>> core_service::submit(desired_change change) {
 }
 
 task<result<void>> core_service::wait_durable() {
-  auto const wanted = core_.desired().current();
-  auto const reached = co_await with_deadline(durable_wait_limit, durable_at(wanted));
-  if (reached.value_or(false)) co_return result<void>();
-  co_return fail(error_code::unavailable, "The last change of desired state is not on disk yet.",
-                 "Ask again; if it lasts, the balancer's log says what is wrong with its disk.");
-}
-
-task<bool> core_service::durable_at(revision wanted) {
-  while (durable_ < wanted)
-    if (storage_failed_ || !co_await durable_changed_.wait()) co_return false;
-  co_return true;
+  if (!storage_failed_) co_return result<void>();
+  co_return fail(error_code::unavailable,
+                 "The disk failed: whether the last change of desired state is on it is not known.",
+                 "Ask again when the balancer runs anew; its log says what is wrong with its disk.");
 }
 
 void core_service::spawn_into(task_group& group) {
@@ -125,37 +94,34 @@ void core_service::spawn_into(task_group& group) {
   if (store_.keeps_tables()) group.spawn("table writer", write_tables());
 }
 
-// Persists what stands first in the control lane together with the records behind it (group commit), then releases
-// everything up to the next record.
+// Group commit: what was decided while the last write was under way is one write.
 task<> core_service::write_records() {
   for (;;) {
-    while (control_lane_.empty() || storage_failed_)
-      if (!co_await lane_changed_.wait()) co_return;
-    std::vector<log_record> records;
-    for (auto const& effect : control_lane_)
-      if (auto const* persist = std::get_if<persist_record>(&effect); persist && records.size() < max_records_a_commit)
-        records.push_back(persist->record);
-    auto const written = co_await run_blocking(writer_, [this, &records] { return store_.blocking_append(records); });
-    if (!written && written.error().code == error_code::unavailable) {
-      // Nothing was written: what waits goes on waiting, and is tried again.
-      log_warn("state.write_delayed", written.error().message, {{"hint", written.error().hint}});
-      if (!co_await sleep_for(write_retry)) co_return;
-      continue;
-    }
+    while (records_.empty() || storage_failed_)
+      if (!co_await records_changed_.wait()) co_return;
+    auto const count = static_cast<std::ptrdiff_t>(std::min(records_.size(), max_records_a_commit));
+    std::vector<log_record> const batch(records_.begin(), records_.begin() + count);
+    auto const written = co_await run_blocking(writer_, [this, &batch] { return store_.blocking_append(batch); });
     if (!written) {
-      storage_broke(written.error());
+      refuse_records(written.error());
       continue;
     }
-    durable_ = records.back().number;
-    durable_changed_.notify_all();
-    auto left = records.size();
-    std::erase_if(control_lane_, [&left](control_effect const& effect) {
-      if (left == 0 || !std::holds_alternative<persist_record>(effect)) return false;
-      --left;
-      return true;
-    });
-    release_until_next_record();
+    if (std::exchange(writes_refused_, false))
+      log_info("state.writes_resumed", "changes of desired state are taken again",
+               {{"revision", batch.back().number.value}});
+    records_.erase(records_.begin(), records_.begin() + count);
+    apply(records_stored{batch.back().number});
   }
+}
+
+// Where nothing was written the balancer goes on with what is durable, and says so to whoever asked for more.
+void core_service::refuse_records(error const& why) {
+  if (why.code == error_code::storage || why.code == error_code::closed) return storage_broke(why);
+  writes_refused_ = true;
+  log_warn("state.write_refused", why.message,
+           {{"reason", to_string(why.code)}, {"hint", why.hint}, {"records", records_.size()}});
+  records_.clear();
+  apply(records_refused{why});
 }
 
 // Group commit: what changes within an interval is one transaction. Desired state as a whole is looked at less often.
@@ -194,8 +160,8 @@ task<bool> core_service::write_table_rows(table_changes changes) {
       co_return true;
     }
     log_warn("tables.not_written", why.message, {{"hint", why.hint}, {"rows", changes.size()}});
-    if (!co_await sleep_for(write_retry)) co_return false;
-    if (why.code == error_code::unavailable) continue;
+    if (!co_await sleep_for(table_retry)) co_return false;
+    if (why.code == error_code::unavailable || why.code == error_code::full) continue;
     tables_.start_over(core_);
     co_return true;
   }
@@ -204,7 +170,6 @@ task<bool> core_service::write_table_rows(table_changes changes) {
 // Nothing is acknowledged any more (promise P12): what was not persisted must not be believed by anybody.
 void core_service::storage_broke(error const& why) {
   if (std::exchange(storage_failed_, true)) return;
-  durable_changed_.notify_all();
   log_error("state.write_failed", why.message, {{"hint", why.hint}});
   handlers.storage_failed(why);
 }

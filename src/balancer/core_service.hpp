@@ -1,8 +1,8 @@
 // Runs the balancer core: feeds it events, carries its effects out, keeps its time.
 //
-// This is the one place where effects are ordered. The control lane (persist → send, close, answer, tell) leaves
-// strictly in order, and nothing of it before every earlier record is durable. The data lane (run, fail, drop) leaves
-// at once: it rests on observed facts, and a request must not wait for a disk.
+// Records leave for the disk in the order in which they were decided, many in one write; the core hears what became of
+// them, and only then decides what follows from them. Every other effect is carried out at once: it rests on what is
+// durable, or on observed facts, and a request must not wait for a disk.
 #pragma once
 #include "balancer/table_projector.hpp"
 #include "core/balancer_core.hpp"
@@ -26,7 +26,7 @@ struct core_effect_handlers {
   std::function<void(fail_request const&)> fail;
   std::function<void(drop_slots const&)> drop_slots_of;
   std::function<void(drop_slot const&)> drop_one_slot;
-  std::function<void(error)> storage_failed; // the control lane stands still from then on
+  std::function<void(error)> storage_failed; // no record is written from then on
 };
 
 // Lives on one executor. `store` and `writer` must outlive the group in which `run` was spawned.
@@ -43,11 +43,11 @@ public:
   // cancelled.
   task<result<revision>> submit(desired_change change);
 
-  // Ends once every change decided so far is durable: who has read desired state waits for it before showing it, as a
-  // crash would take back what is not. Fails with `unavailable` after a while, and where the storage failed.
+  // Before desired state is shown: what the core says is durable. Fails with `unavailable` where the storage failed, as
+  // nobody knows then whether more is on the disk.
   task<result<void>> wait_durable();
 
-  // The tasks behind it, until cancelled: the writer of the control lane, and the clock.
+  // The tasks behind it, until cancelled: the writers, and the clock.
   void spawn_into(task_group& group);
 
   [[nodiscard]] balancer_core const& core() const { return core_; }
@@ -55,17 +55,14 @@ public:
   [[nodiscard]] bool storage_failed() const { return storage_failed_; }
 
 private:
-  using control_effect = std::variant<persist_record, send_to_agent, close_link, answer_command, tell_loser>;
-
   struct waiting_command {
     std::optional<result<revision>> outcome;
   };
 
   void carry_out(balancer_effect effect);
-  task<bool> durable_at(revision wanted);
-  void release(control_effect const& effect);
-  void release_until_next_record();
+  void answer(answer_command const& effect);
   task<> write_records();
+  void refuse_records(error const& why);
   task<> write_tables();
   task<bool> write_table_rows(table_changes changes);
   void storage_broke(error const& why);
@@ -76,11 +73,10 @@ private:
   blocking_executor& writer_;
   std::deque<balancer_event> events_;
   bool applying_ = false;
-  std::deque<control_effect> control_lane_;
+  std::deque<log_record> records_; // to be written
+  wakeup records_changed_;
+  bool writes_refused_ = false; // the newest write, for want of room or of the database
   bool storage_failed_ = false;
-  revision durable_; // up to here everything is on disk
-  wakeup lane_changed_;
-  wakeup durable_changed_;
   table_projector tables_;
   wakeup tables_changed_;
   std::uint64_t table_changes_lost_ = 0; // as told last

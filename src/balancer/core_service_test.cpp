@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <latch>
 
 namespace paddler {
@@ -14,9 +15,10 @@ public:
   result<stored_state> blocking_open() override { return stored_state{{1}, {}}; }
 
   result<void> blocking_append(std::span<log_record const> records) override {
-    started.count_down();
+    if (!started.try_wait()) started.count_down();
     released.wait();
     if (broken) return fail(error_code::storage, "the disk is gone");
+    if (full) return fail(error_code::full, "the disk is full", "free some space");
     stored.insert(stored.end(), records.begin(), records.end());
     return {};
   }
@@ -43,6 +45,7 @@ public:
 
   std::latch started{1}, released{1};
   bool broken = false;
+  std::atomic<bool> full = false;
   std::vector<log_record> stored; // read after the writer has been joined
 };
 
@@ -142,25 +145,39 @@ TEST_F(CoreServiceTables, FollowWhatIsDurableAndHoldNothingUp) {
 }
 
 // What is read must not be taken back by a crash.
-task<> a_read_waits_for_the_disk(CoreServiceTest* t) {
-  EXPECT_TRUE((co_await t->service.wait_durable()).has_value()) << "nothing is under way";
+task<> a_read_shows_what_is_durable(CoreServiceTest* t) {
   t->submits.spawn("submit", t->submit_and_note());
   co_await t->write_is_under_way();
-  EXPECT_EQ(t->service.core().desired().current(), revision{1}) << "decided, but not yet on disk";
-  std::optional<result<void>> read;
-  auto const reading = [](core_service& service, std::optional<result<void>>* out) -> task<> {
-    out->emplace(co_await service.wait_durable());
-  };
-  t->submits.spawn("read", reading(t->service, &read));
-  t->service.apply(time_passed{});
-  EXPECT_FALSE(read);
+  EXPECT_EQ(t->service.core().desired().current(), revision{}) << "decided, but not yet on disk";
+  EXPECT_TRUE((co_await t->service.wait_durable()).has_value()) << "nobody waits for the disk";
   t->store.released.count_down();
   co_await t->submits.join();
-  EXPECT_TRUE(read && read->has_value());
+  EXPECT_EQ(t->service.core().desired().current(), revision{1});
   co_await t->finish();
 }
 
-TEST_F(CoreServiceTest, AReadOfDesiredStateWaitsForTheDisk) { loop.run_until_done(a_read_waits_for_the_disk(this)); }
+TEST_F(CoreServiceTest, AReadShowsWhatIsDurable) { loop.run_until_done(a_read_shows_what_is_durable(this)); }
+
+task<> a_full_disk_refuses_at_once(CoreServiceTest* t) {
+  t->store.released.count_down();
+  t->store.full = true;
+  co_await t->submit_and_note();
+  EXPECT_EQ(t->outcome->error().code, error_code::full);
+  EXPECT_EQ(t->outcome->error().message, "The change was not made: the disk is full");
+  EXPECT_EQ(t->outcome->error().hint, "free some space");
+  EXPECT_FALSE(t->service.storage_failed());
+  EXPECT_TRUE((co_await t->service.wait_durable()).has_value()) << "what is durable is shown";
+  EXPECT_EQ(t->service.core().desired().current(), revision{});
+  t->store.full = false;
+  co_await t->submit_and_note();
+  EXPECT_EQ(t->outcome->value(), revision{1}) << "and takes changes again when there is room";
+  co_await t->finish();
+}
+
+TEST_F(CoreServiceTest, DUR_05_AFullDiskRefusesAtOnceAndGoesOn) {
+  loop.run_until_done(a_full_disk_refuses_at_once(this));
+  EXPECT_EQ(store.stored.size(), 1U);
+}
 
 task<> a_failed_write_acknowledges_nothing(CoreServiceTest* t) {
   t->store.broken = true;

@@ -2,6 +2,7 @@
 
 #include "runtime/files.hpp"
 #include "runtime/log.hpp"
+#include "runtime/timer.hpp"
 #include "wire/desired_codec.hpp"
 
 namespace paddler {
@@ -12,6 +13,11 @@ result<desired_document> blocking_load(std::string const& path, std::size_t max_
   if (!text) return std::unexpected(text.error());
   return parse_desired(*text, path.ends_with(".json") ? document_format::json : document_format::yaml);
 }
+
+constexpr auto retry = std::chrono::seconds(2); // where the state database could not take it
+
+// Nothing is wrong with the file.
+bool may_work_later(error const& why) { return why.code == error_code::full || why.code == error_code::unavailable; }
 
 } // namespace
 
@@ -32,7 +38,12 @@ task<result<revision>> file_source::load() {
 task<> file_source::watch() {
   co_await watcher_.start();
   do {
-    auto const loaded = co_await load();
+    auto loaded = co_await load();
+    while (!loaded && may_work_later(loaded.error())) {
+      log_warn("desired.file_waits", path_ + " is tried again: " + describe(loaded.error()), {{"path", path_}});
+      if (!co_await sleep_for(retry)) co_return;
+      loaded = co_await load();
+    }
     if (loaded) {
       log_info("desired.file_loaded", "the configuration file is in force",
                {{"path", path_}, {"revision", loaded->value}});

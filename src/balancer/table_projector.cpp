@@ -148,7 +148,7 @@ struct table_projector::note {
     to.touch(e.id);
   }
 
-  void operator()(persist_record const&) const { to.desired_changed_ = true; }
+  void operator()(records_stored const&) const { to.desired_changed_ = true; }
 
   void operator()(run_request const& e) const {
     to.running_[e.id] = {e.number, e.slot.serial};

@@ -20,6 +20,8 @@ struct TableProjector : testing::Test {
   void apply(balancer_event const& event) {
     auto const effects = core.apply(event, now);
     tables.saw(event, effects, core, now.wall);
+    for (auto const& effect : effects)
+      if (auto const* persist = std::get_if<persist_record>(&effect)) apply(records_stored{persist->record.number});
   }
 
   void want(int slots, source_id const& source = {}) {

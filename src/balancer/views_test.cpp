@@ -1,4 +1,5 @@
 #include "balancer/views.hpp"
+#include "core/core_testing.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,19 +17,19 @@ desired_document wanted() {
 
 balancer_core core_with_agent() {
   balancer_core core({}, {1});
-  core.apply(desired_submitted{{1}, {{source_kind::api, ""}, wanted(), std::nullopt, {}}}, now);
+  apply_durably(core, desired_submitted{{1}, {{source_kind::api, ""}, wanted(), std::nullopt, {}}}, now);
   link_greeted greeting;
   greeting.link = {1};
   greeting.hello.agent.value = "a";
   greeting.hello.process.value = 7;
   greeting.hello.report.engine = {.status = engine_status::ready, .model = "m", .slots = 2, .pid = 99};
-  core.apply(greeting, now);
+  apply_durably(core, greeting, now);
   return core;
 }
 
 TEST(Views, AnAgentThatNeverConnectedIsShownWithTheReason) {
   balancer_core core({}, {1});
-  core.apply(desired_submitted{{1}, {{source_kind::api, ""}, wanted(), std::nullopt, {}}}, now);
+  apply_durably(core, desired_submitted{{1}, {{source_kind::api, ""}, wanted(), std::nullopt, {}}}, now);
   auto const rows = view_agents(core);
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_FALSE(rows[0].connected);
@@ -38,9 +39,9 @@ TEST(Views, AnAgentThatNeverConnectedIsShownWithTheReason) {
 
 TEST(Views, SlotsAreCountedFromTheirConnections) {
   auto core = core_with_agent();
-  core.apply(slot_arrived{{{1}, {"a"}, {7}, {1}, "m"}}, now);
-  core.apply(slot_arrived{{{2}, {"a"}, {7}, {1}, "m"}}, now);
-  core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
+  apply_durably(core, slot_arrived{{{1}, {"a"}, {7}, {1}, "m"}}, now);
+  apply_durably(core, slot_arrived{{{2}, {"a"}, {7}, {1}, "m"}}, now);
+  apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
   auto const agents = view_agents(core);
   EXPECT_EQ(agents[0].slots, 2);
   EXPECT_EQ(agents[0].slots_busy, 1);
@@ -58,15 +59,16 @@ TEST(Views, SlotsAreCountedFromTheirConnections) {
 
 TEST(Views, ARefusedStateShowsWhy) {
   auto core = core_with_agent();
-  core.apply(link_spoke{{1}, link_nack{{1}, {{"model.reference.path", "does not exist", "copy it there", 0}}}}, now);
+  apply_durably(core, link_spoke{{1}, link_nack{{1}, {{"model.reference.path", "does not exist", "copy it there", 0}}}},
+                now);
   EXPECT_EQ(view_agents(core)[0].reason, "refused version 1: model.reference.path does not exist (copy it there)");
 }
 
 TEST(Views, ARequestShowsItsEndOnlyOnceItHasOne) {
   auto core = core_with_agent();
-  core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
+  apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
   EXPECT_FALSE(view_requests(core)[0].completed_at);
-  core.apply(request_left{{"r"}}, now);
+  apply_durably(core, request_left{{"r"}}, now);
   auto const rows = view_requests(core);
   EXPECT_EQ(rows[0].status, request_state::failed);
   EXPECT_EQ(rows[0].failure, request_failure::client_gone);

@@ -19,6 +19,7 @@ error_code code_of_status(int status) {
   case 429:
   case 503: return error_code::unavailable;
   case 504: return error_code::timeout;
+  case 507: return error_code::full;
   default: return error_code::internal;
   }
 }

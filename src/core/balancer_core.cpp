@@ -2,6 +2,8 @@
 
 #include "core/state/field_map.hpp"
 
+#include <utility>
+
 namespace paddler {
 
 // One call of `apply`: an overload for each event, which appends to `out`.
@@ -13,7 +15,7 @@ struct balancer_core::handler {
   void operator()(link_greeted const& e) {
     auto [effects, accepted] = core.agents_.hello(e.link, e.hello, core.desired_.applicable(e.hello.agent), now);
     add(std::move(effects));
-    if (accepted) discover(e.hello);
+    if (accepted) discover(e.hello.agent, e.hello.discovered);
   }
 
   void operator()(link_spoke const& e) { add(core.agents_.heard(e.link, e.message, now)); }
@@ -21,13 +23,28 @@ struct balancer_core::handler {
   void operator()(link_closed const& e) { add(core.agents_.closed(e.link, now.mono)); }
 
   void operator()(desired_submitted const& e) {
-    auto record = core.desired_.check(e.change, now.wall);
-    if (!record) {
-      out.emplace_back(answer_command{e.command, std::unexpected(record.error())});
-      return;
+    auto record = core.decided_.check(e.change, now.wall);
+    waiting_decision decision;
+    decision.command = e.command;
+    if (record)
+      decision.record = *std::move(record);
+    else
+      decision.refused = std::move(record).error();
+    decide(std::move(decision));
+  }
+
+  void operator()(records_stored const& e) { settle(e.last); }
+
+  void operator()(records_refused const& e) {
+    core.decided_ = core.desired_;
+    auto why = e.why;
+    why.message.insert(0, "The change was not made: ");
+    for (auto& decision : std::exchange(core.waiting_, {})) {
+      if (decision.command) out.emplace_back(answer_command{*decision.command, std::unexpected(why)});
+      if (decision.agent.empty()) continue;
+      core.undiscovered_[decision.agent] = std::move(decision.discovered);
+      core.discover_at_ = now.mono + core.discovery_retry_;
     }
-    if (*record) change(**record);
-    out.emplace_back(answer_command{e.command, core.desired_.current()});
   }
 
   void operator()(request_arrived const& e) { add(core.dispatch_.arrived(e.request, now.mono, now.wall)); }
@@ -52,30 +69,60 @@ struct balancer_core::handler {
   void operator()(time_passed const&) {
     add(core.agents_.tick(now.mono));
     add(core.dispatch_.expire(now.mono, now.wall));
+    if (!core.discover_at_ || *core.discover_at_ > now.mono) return;
+    core.discover_at_.reset();
+    for (auto const& [agent, said] : std::exchange(core.undiscovered_, {})) discover(agent, said);
   }
 
   void operator()(stop_requested const&) { add(core.dispatch_.shut_down(now.wall)); }
 
   // What an agent says of itself is a source of desired state like any other, of the lowest priority. An agent that
   // says nothing releases what it said before.
-  void discover(link_hello const& hello) {
-    desired_change wanted{.source = {source_kind::discovery, hello.agent.value},
+  void discover(agent_id const& agent, std::optional<agent_spec> const& said) {
+    core.undiscovered_.erase(agent);
+    desired_change wanted{.source = {source_kind::discovery, agent.value},
                           .document = {},
                           .if_match = {},
-                          .origin = {hello.agent.value, "link"}};
-    if (hello.discovered) {
-      wanted.document.agents.push_back(*hello.discovered);
-      wanted.document.agents.back().id = hello.agent;
+                          .origin = {agent.value, "link"}};
+    if (said) {
+      wanted.document.agents.push_back(*said);
+      wanted.document.agents.back().id = agent;
     }
-    auto record = core.desired_.check(wanted, now.wall);
-    if (!record)
-      add(core.agents_.notify(hello.agent, describe(record.error())));
-    else if (*record)
-      change(**record);
+    auto record = core.decided_.check(wanted, now.wall);
+    if (!record) return add(core.agents_.notify(agent, describe(record.error())));
+    if (!*record) return;
+    waiting_decision decision;
+    decision.record = *std::move(record);
+    decision.agent = agent;
+    decision.discovered = said;
+    decide(std::move(decision));
+  }
+
+  // What was decided before it may still be refused, and this one rests on it: it waits its turn.
+  void decide(waiting_decision decision) {
+    if (decision.record) {
+      core.decided_.apply(*decision.record);
+      out.emplace_back(persist_record{*decision.record});
+    }
+    decision.after = core.decided_.current();
+    core.waiting_.push_back(std::move(decision));
+    settle(core.desired_.current());
+  }
+
+  void settle(revision stored) {
+    while (!core.waiting_.empty() && core.waiting_.front().after <= stored) {
+      auto const decision = std::move(core.waiting_.front());
+      core.waiting_.pop_front();
+      if (decision.record) change(*decision.record);
+      if (!decision.command) continue;
+      if (decision.refused)
+        out.emplace_back(answer_command{*decision.command, std::unexpected(*decision.refused)});
+      else
+        out.emplace_back(answer_command{*decision.command, decision.after});
+    }
   }
 
   void change(log_record const& record) {
-    out.emplace_back(persist_record{record});
     auto const news = core.desired_.apply(record);
     if (news.names_changed) {
       auto const names = core.desired_.served_names();
@@ -120,6 +167,7 @@ struct balancer_core::handler {
 
 void balancer_core::restore(std::span<log_record const> log) {
   for (auto const& record : log) desired_.apply(record);
+  decided_ = desired_;
   auto const names = desired_.served_names();
   dispatch_.set_models({names.begin(), names.end()}, {}, {});
 }
@@ -133,8 +181,10 @@ balancer_effects balancer_core::apply(balancer_event const& event, instant now) 
 std::optional<mono_time> balancer_core::next_deadline() const {
   auto const a = agents_.next_deadline();
   auto const b = dispatch_.next_deadline();
-  if (a && b) return std::min(*a, *b);
-  return a ? a : b;
+  std::optional<mono_time> first;
+  for (auto const& each : {a, b, discover_at_})
+    if (each && (!first || *each < *first)) first = each;
+  return first;
 }
 
 } // namespace paddler

@@ -1,14 +1,18 @@
 // Everything a balancer decides, behind one door: an event goes in, a batch of effects comes out (design.md section 2).
 //
-// The shell carries effects out in two lanes, each in order:
-//   control: persist → send → close → answer. Nothing of this lane leaves before every earlier record is durable.
-//   data:    run, fail, drop. These depend on observed facts only, never on a record that is still being written.
+// A change of desired state is decided, persisted, and only then made: the shell stores the records that it is told to
+// persist, in order, and says so (`records_stored`, `records_refused`). Everything that is shown, sent, answered or
+// routed by follows from what is durable; what waits is known to nobody but the next decision. So a disk that is full
+// takes nothing back.
+//
 // The core owns no clock and no timer: call `apply(time_passed{}, now)` when `next_deadline()` has come.
 #pragma once
 #include "core/dispatch/dispatcher.hpp"
 #include "core/session/agent_table.hpp"
 #include "core/state/desired_state.hpp"
 
+#include <deque>
+#include <map>
 #include <optional>
 #include <span>
 #include <variant>
@@ -70,13 +74,23 @@ struct attempt_ended {
   attempt_outcome outcome = attempt_outcome::completed;
 };
 
+// The records up to this one are durable.
+struct records_stored {
+  revision last;
+};
+
+// Of the records that wait none was stored, nor will be; the next ones take their numbers.
+struct records_refused {
+  error why;
+};
+
 struct time_passed {};
 
 struct stop_requested {};
 
-using balancer_event =
-    std::variant<link_greeted, link_spoke, link_closed, desired_submitted, request_arrived, request_left, slot_arrived,
-                 slot_left, attempt_sent, attempt_first_byte, attempt_ended, time_passed, stop_requested>;
+using balancer_event = std::variant<link_greeted, link_spoke, link_closed, desired_submitted, request_arrived,
+                                    request_left, slot_arrived, slot_left, attempt_sent, attempt_first_byte,
+                                    attempt_ended, records_stored, records_refused, time_passed, stop_requested>;
 
 // --- effects ---
 
@@ -110,6 +124,7 @@ using balancer_effect = std::variant<persist_record, send_to_agent, close_link, 
 using balancer_effects = std::vector<balancer_effect>;
 
 struct balancer_policy {
+  duration discovery_retry = std::chrono::seconds(5); // where what an agent said of itself could not be stored
   dispatch_policy dispatch;
   link_policy link;
 };
@@ -117,7 +132,10 @@ struct balancer_policy {
 class balancer_core {
 public:
   balancer_core(balancer_policy const& policy, epoch leader)
-      : leader_(leader), agents_(policy.link, leader), dispatch_(policy.dispatch) {}
+      : leader_(leader),
+        discovery_retry_(policy.discovery_retry),
+        agents_(policy.link, leader),
+        dispatch_(policy.dispatch) {}
 
   // Folds the log in, before the first event.
   void restore(std::span<log_record const> log);
@@ -125,6 +143,7 @@ public:
   balancer_effects apply(balancer_event const& event, instant now);
   [[nodiscard]] std::optional<mono_time> next_deadline() const;
 
+  // As far as it is durable.
   [[nodiscard]] desired_state const& desired() const { return desired_; }
 
   [[nodiscard]] agent_table const& agents() const { return agents_; }
@@ -136,8 +155,23 @@ public:
 private:
   struct handler;
 
+  // A decision that waits for the records up to `after`.
+  struct waiting_decision {
+    revision after;
+    std::optional<log_record> record;
+    std::optional<command_id> command; // who is to be answered
+    std::optional<error> refused;      // the answer, where it was not accepted
+    std::optional<agent_spec> discovered;
+    agent_id agent; // who said that of itself; empty: nobody did
+  };
+
   epoch leader_;
+  duration discovery_retry_;
   desired_state desired_;
+  desired_state decided_; // ahead of it by the records that wait
+  std::deque<waiting_decision> waiting_;
+  std::map<agent_id, std::optional<agent_spec>> undiscovered_; // what agents said of themselves and was not stored
+  std::optional<mono_time> discover_at_;
   agent_table agents_;
   dispatcher dispatch_;
 };

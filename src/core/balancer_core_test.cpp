@@ -1,4 +1,4 @@
-#include "core/balancer_core.hpp"
+#include "core/core_testing.hpp"
 
 #include <gtest/gtest.h>
 
@@ -41,41 +41,41 @@ std::string text(balancer_effects const& effects) {
 
 TEST(BalancerCore, AChangeIsPersistedBeforeItIsSentOrAnswered) {
   balancer_core core({}, {1});
-  EXPECT_EQ(text(core.apply(greeting(1, "a"), at(1))), "send ");
-  EXPECT_EQ(text(core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(2))), "persist send answer ");
+  EXPECT_EQ(text(apply_durably(core, greeting(1, "a"), at(1))), "send ");
+  EXPECT_EQ(text(apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(2))), "persist send answer ");
 }
 
 TEST(BalancerCore, TheSameDocumentAgainOnlyGetsItsAnswer) {
   balancer_core core({}, {1});
-  core.apply(greeting(1, "a"), at(1));
-  core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(2));
-  EXPECT_EQ(text(core.apply(submission(2, {{spec("a", "/m.gguf")}, {}}), at(3))), "answer ");
+  apply_durably(core, greeting(1, "a"), at(1));
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(2));
+  EXPECT_EQ(text(apply_durably(core, submission(2, {{spec("a", "/m.gguf")}, {}}), at(3))), "answer ");
 }
 
 TEST(BalancerCore, WhatAnAgentSaysOfItselfBecomesDesiredState) {
   balancer_core core({}, {1});
-  EXPECT_EQ(text(core.apply(greeting(1, "a", spec("ignored", "/m.gguf")), at(1))), "send persist send ");
+  EXPECT_EQ(text(apply_durably(core, greeting(1, "a", spec("ignored", "/m.gguf")), at(1))), "send persist send ");
   EXPECT_EQ(core.desired().applicable({"a"}).model->name, "m");
 }
 
 TEST(BalancerCore, WhoLosesAFieldIsToldOnce) {
   balancer_core core({}, {1});
-  core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
   auto const file = [](std::string path) {
     auto out = submission(2, {{spec("a", std::move(path))}, {}});
     out.change.source = {source_kind::file, "/etc/c.yaml"};
     return out;
   };
-  auto const effects = core.apply(file("/other.gguf"), at(2));
+  auto const effects = apply_durably(core, file("/other.gguf"), at(2));
   ASSERT_EQ(text(effects), "persist tell answer ");
   EXPECT_EQ(std::get<tell_loser>(effects[1]).loss.path, "agents/a.desired_model.path");
-  EXPECT_EQ(text(core.apply(file("/m.gguf"), at(3))), "persist answer ") << "they agree now";
+  EXPECT_EQ(text(apply_durably(core, file("/m.gguf"), at(3))), "persist answer ") << "they agree now";
 }
 
 TEST(BalancerCore, AnAgentThatLosesAFieldIsToldOnItsLink) {
   balancer_core core({}, {1});
-  core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
-  auto const effects = core.apply(greeting(1, "a", spec("a", "/mine.gguf")), at(2));
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  auto const effects = apply_durably(core, greeting(1, "a", spec("a", "/mine.gguf")), at(2));
   ASSERT_EQ(text(effects), "send send persist send ");
   auto const& notice = std::get<link_notice>(std::get<send_to_agent>(effects[3]).message);
   EXPECT_EQ(notice.text, "agents/a.desired_model.path: \"/mine.gguf\" of discovery a is not in effect: api decides it "
@@ -85,42 +85,114 @@ TEST(BalancerCore, AnAgentThatLosesAFieldIsToldOnItsLink) {
 TEST(BalancerCore, ARestoredCoreSendsTheSameVersions) {
   balancer_core first({}, {1});
   std::vector<log_record> log;
-  for (auto const& effect : first.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(1)))
+  for (auto const& effect : apply_durably(first, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1)))
     if (auto const* persist = std::get_if<persist_record>(&effect)) log.push_back(persist->record);
   balancer_core second({}, {2});
   second.restore(log);
-  auto const effects = second.apply(greeting(1, "a"), at(9));
+  auto const effects = apply_durably(second, greeting(1, "a"), at(9));
   ASSERT_EQ(text(effects), "send send ");
   auto const& apply = std::get<link_apply>(std::get<send_to_agent>(effects[1]).message);
   EXPECT_EQ(apply.state, first.desired().applicable({"a"}));
   EXPECT_EQ(apply.leader, epoch{2});
 }
 
+// --- while records are written ---
+
+revision answered(balancer_effect const& effect) { return std::get<answer_command>(effect).outcome.value(); }
+
+error refusal(balancer_effect const& effect) { return std::get<answer_command>(effect).outcome.error(); }
+
+error full() { return {error_code::full, "the disk is full", "free some space", {}}; }
+
+TEST(BalancerCore, NothingFollowsFromWhatIsNotDurable) {
+  balancer_core core({}, {1});
+  core.apply(greeting(1, "a"), at(1));
+  EXPECT_EQ(text(core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(2))), "persist ");
+  EXPECT_EQ(core.desired().current(), revision{});
+  EXPECT_EQ(text(core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(2))), "fail ") << "no such model";
+  EXPECT_EQ(text(core.apply(records_stored{{1}}, at(2))), "send answer ");
+  EXPECT_EQ(core.desired().current(), revision{1});
+  EXPECT_EQ(text(core.apply(request_arrived{{{"r2"}, "m", "/v1/completions", 10}}, at(2))), "");
+}
+
+TEST(BalancerCore, DecisionsAreMadeOnTopOfThoseThatWait) {
+  balancer_core core({}, {1});
+  core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  EXPECT_EQ(text(core.apply(submission(2, {{spec("a", "/m.gguf")}, {}}), at(1))), "") << "the same again waits for it";
+  auto late = submission(3, {{spec("a", "/n.gguf")}, {}});
+  late.change.if_match = revision{0};
+  EXPECT_EQ(text(core.apply(late, at(1))), "") << "lost a race against what may still be refused";
+  EXPECT_EQ(text(core.apply(submission(4, {{spec("a", "/n.gguf")}, {}}), at(1))), "persist ");
+  auto const first = core.apply(records_stored{{1}}, at(2));
+  ASSERT_EQ(text(first), "answer answer answer ");
+  EXPECT_EQ(answered(first[0]), revision{1});
+  EXPECT_EQ(answered(first[1]), revision{1});
+  EXPECT_EQ(refusal(first[2]).code, error_code::conflict);
+  auto const second = core.apply(records_stored{{2}}, at(2));
+  ASSERT_EQ(text(second), "answer ");
+  EXPECT_EQ(answered(second[0]), revision{2});
+}
+
+TEST(BalancerCore, DUR_05_WhatCouldNotBeStoredWasNeverMade) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  auto const before = core.desired().snapshot({});
+  core.apply(submission(2, {{spec("b", "/m.gguf")}, {}}), at(2));
+  core.apply(submission(3, {{spec("c", "/m.gguf")}, {}}), at(2));
+  auto const effects = core.apply(records_refused{full()}, at(2));
+  ASSERT_EQ(text(effects), "answer answer ");
+  for (auto const& effect : effects) {
+    EXPECT_EQ(refusal(effect).code, error_code::full);
+    EXPECT_EQ(refusal(effect).message, "The change was not made: the disk is full");
+    EXPECT_EQ(refusal(effect).hint, "free some space");
+  }
+  EXPECT_EQ(core.desired().snapshot({}), before);
+  EXPECT_EQ(text(core.apply(submission(4, {{spec("a", "/m.gguf")}, {}}), at(3))), "answer ") << "the same again";
+  auto const next = apply_durably(core, submission(5, {{spec("b", "/m.gguf")}, {}}), at(3));
+  ASSERT_EQ(text(next), "persist answer ");
+  EXPECT_EQ(answered(next[1]), revision{2}) << "revisions have no gap";
+}
+
+TEST(BalancerCore, DUR_05_WhatAnAgentSaidOfItselfIsStoredWhenThereIsRoom) {
+  balancer_core core({}, {1});
+  EXPECT_EQ(text(core.apply(greeting(1, "a", spec("a", "/m.gguf")), at(1))), "send persist ");
+  EXPECT_EQ(text(core.apply(records_refused{full()}, at(1))), "");
+  core.apply(link_closed{{1}}, at(1));
+  EXPECT_EQ(text(core.apply(time_passed{}, at(5))), "drop_slots ");
+  EXPECT_EQ(core.next_deadline(), at(6).mono);
+  EXPECT_EQ(text(core.apply(time_passed{}, at(6))), "persist ");
+  EXPECT_EQ(text(core.apply(records_refused{full()}, at(6))), "") << "still none";
+  EXPECT_EQ(text(core.apply(greeting(2, "a", spec("a", "/n.gguf")), at(7))), "send persist ");
+  EXPECT_EQ(text(core.apply(records_stored{{1}}, at(7))), "send ") << "what it says now, not what it said then";
+  EXPECT_EQ(core.desired().applicable({"a"}).model->name, "n");
+  EXPECT_EQ(text(core.apply(time_passed{}, at(7))), "");
+}
+
 TEST(BalancerCore, ASlotOfAStrangerIsDropped) {
   balancer_core core({}, {1});
-  EXPECT_EQ(text(core.apply(slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(1))), "drop_slot ");
+  EXPECT_EQ(text(apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(1))), "drop_slot ");
 }
 
 TEST(BalancerCore, ARequestWaitsForAnAgentAndRunsOnItsSlot) {
   balancer_core core({}, {1});
-  core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
-  EXPECT_EQ(text(core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(2))), "");
-  core.apply(greeting(1, "a"), at(3));
-  EXPECT_EQ(text(core.apply(slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(4))), "run ");
-  EXPECT_EQ(text(core.apply(attempt_ended{{"r"}, {1}, attempt_outcome::completed}, at(5))), "");
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  EXPECT_EQ(text(apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(2))), "");
+  apply_durably(core, greeting(1, "a"), at(3));
+  EXPECT_EQ(text(apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(4))), "run ");
+  EXPECT_EQ(text(apply_durably(core, attempt_ended{{"r"}, {1}, attempt_outcome::completed}, at(5))), "");
   EXPECT_EQ(core.requests().count().completed, 1U);
 }
 
 TEST(BalancerCore, ASilentAgentLosesItsSlots) {
   balancer_core core({}, {1});
-  core.apply(greeting(1, "a"), at(1));
+  apply_durably(core, greeting(1, "a"), at(1));
   ASSERT_EQ(core.next_deadline(), at(2).mono);
-  EXPECT_EQ(text(core.apply(time_passed{}, at(4))), "close drop_slots ");
+  EXPECT_EQ(text(apply_durably(core, time_passed{}, at(4))), "close drop_slots ");
 }
 
 TEST(BalancerCore, AnInvalidDocumentIsAnsweredWithItsErrorsAndNothingElse) {
   balancer_core core({}, {1});
-  auto const effects = core.apply(submission(1, {{spec("a", "relative")}, {}}), at(1));
+  auto const effects = apply_durably(core, submission(1, {{spec("a", "relative")}, {}}), at(1));
   ASSERT_EQ(text(effects), "answer ");
   EXPECT_EQ(std::get<answer_command>(effects[0]).outcome.error().fields.size(), 1U);
   EXPECT_EQ(core.desired().current(), revision{});

@@ -33,8 +33,8 @@ using snapshot_fold = std::function<state_snapshot(state_snapshot const& base, s
 //   storage      the medium failed, or the content is damaged, of a newer version, or foreign. After one of a write
 //                the store is broken: what was written may be there or not, and it refuses everything until it is
 //                opened anew (promise P12)
-//   unavailable  the disk is full, or another program holds the file just now: nothing was written, and the same may
-//                be tried again
+//   full         the disk is full: nothing was written, and the same may be tried again
+//   unavailable  another program holds the file just now, or there is no memory: as before
 //   conflict     another process has the state open
 //   internal     what was handed in does not continue the log, or would not come back as it is: nothing was written
 //   closed       it is not open

@@ -51,6 +51,9 @@ struct crash_layer {
   static int write(sqlite3_file* f, void const* data, int size, sqlite3_int64 at) {
     auto& disk = *of(f).disk;
     if (!disk.begin_operation()) return SQLITE_IOERR_WRITE;
+    auto const end = static_cast<std::uint64_t>(at) + static_cast<std::uint64_t>(size);
+    auto const now = bytes_of(f).size();
+    if (end > now && disk.used() + (end - now) > disk.room) return SQLITE_FULL;
     std::string bytes(static_cast<char const*>(data), static_cast<std::size_t>(size));
     disk.change_now({crash_disk::change_kind::write, of(f).node, static_cast<std::uint64_t>(at), std::move(bytes)});
     return SQLITE_OK;

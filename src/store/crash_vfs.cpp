@@ -184,6 +184,12 @@ void crash_disk::set_content(std::string const& path, std::string bytes) {
   durable_.names[path] = id;
 }
 
+std::uint64_t crash_disk::used() const {
+  std::uint64_t sum = 0;
+  for (auto const& [path, id] : names_) sum += nodes_.at(id).bytes.size();
+  return sum;
+}
+
 bool crash_disk::begin_operation() {
   ++operations_;
   return fault.first == 0 || operations_ < fault.first || operations_ - fault.first >= fault.count;

@@ -13,8 +13,10 @@
 #include "store/store_files.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -65,6 +67,12 @@ public:
 
   disk_fault fault;
   bool ignores_syncs = false; // a disk that says that it synced and did not
+
+  // Bytes of all files together: a write of SQLite that needs more fails for want of room. May be set by another
+  // thread.
+  std::atomic<std::uint64_t> room = std::numeric_limits<std::uint64_t>::max();
+
+  [[nodiscard]] std::uint64_t used() const;
 
   // What is found when the power is cut at this instant and comes back. The same arguments give the same bytes.
   [[nodiscard]] std::shared_ptr<crash_disk> after_power_cut(power_cut_damage damage, std::uint64_t seed) const;

@@ -17,7 +17,8 @@ struct explained_code {
 };
 
 constexpr explained_code explained_codes[] = {
-    {SQLITE_FULL, error_code::unavailable, "the disk is full", "free some space; nothing was lost"},
+    {SQLITE_FULL, error_code::full, "the disk is full",
+     "free some space on its file system, then try again; nothing was lost"},
     {SQLITE_BUSY, error_code::unavailable, "another program holds the database", "close that program, or wait for it"},
     {SQLITE_LOCKED, error_code::unavailable, "another program holds the database",
      "close that program, or wait for it"},
@@ -37,8 +38,9 @@ constexpr explained_code explained_codes[] = {
 };
 
 error explained(sqlite3* db, int code, std::string const& path) {
-  std::string const detail =
-      std::string(sqlite3_errstr(code)) + (db != nullptr ? std::string(": ") + sqlite3_errmsg(db) : std::string());
+  std::string detail = sqlite3_errstr(code);
+  std::string const more = db != nullptr ? sqlite3_errmsg(db) : "";
+  if (!more.empty() && more != detail) detail += ": " + more;
   for (auto const& known : explained_codes) {
     if (known.primary != (code & 0xFF)) continue;
     return error{known.code, std::string(known.what) + ": " + path + " (" + detail + ")", std::string(known.hint), {}};

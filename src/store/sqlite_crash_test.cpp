@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <limits>
 #include <string>
 
 namespace paddler {
@@ -97,6 +98,53 @@ TEST(SqliteCrash, DUR_03_nothing_is_acknowledged_after_an_error) {
   for (std::uint64_t const count : {std::uint64_t{1}, std::uint64_t{1'000'000}})
     for (std::uint64_t n = 1; !HasFailure() && fail_at(n, count); ++n) ++runs;
   EXPECT_GT(runs, 150U);
+}
+
+// So much room: until it is full, then once there is more.
+void fill_up(std::uint64_t room, std::uint64_t& refused) {
+  SCOPED_TRACE(std::to_string(room) + " bytes");
+  auto const disk = std::make_shared<crash_disk>(7);
+  crash_history history(disk, 7);
+  ASSERT_TRUE(history.run(3));
+  disk->room = disk->used() + room;
+  for (int i = 0; i < 3; ++i) {
+    auto const appended = history.append();
+    if (appended) continue;
+    ++refused;
+    EXPECT_EQ(appended.error().code, error_code::full) << describe(appended.error());
+  }
+  for (auto const damage : all_damages) {
+    auto const left = disk->after_power_cut(damage, room);
+    EXPECT_EQ(history.judge(*make_crash_store(left)).words, "") << to_string(damage);
+  }
+  disk->room = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_TRUE(history.append()) << "it takes writes again when there is room";
+  EXPECT_TRUE(history.compact());
+  history.close();
+  EXPECT_EQ(history.judge(*make_crash_store(disk)).words, "");
+}
+
+TEST(SqliteCrash, DUR_05_a_full_disk_refuses_and_loses_nothing) {
+  std::uint64_t refused = 0;
+  for (std::uint64_t room = 0; room < 40'000 && !HasFailure(); room += 500) fill_up(room, refused);
+  EXPECT_GT(refused, 40U);
+}
+
+// Tables that do not fit cost no record, and a compaction that does not fit costs nothing.
+TEST(SqliteCrash, DUR_05_a_full_disk_breaks_neither_tables_nor_compaction) {
+  auto const disk = std::make_shared<crash_disk>(8);
+  auto const store = make_crash_store(disk);
+  ASSERT_TRUE(store->blocking_open());
+  ASSERT_TRUE(store->blocking_append(sample_records(20)));
+  disk->room = disk->used();
+  table_changes changes;
+  for (int i = 0; i < 50; ++i) changes.models.push_back({"m" + std::to_string(i), "local", "/m.gguf", "{}", {}});
+  EXPECT_EQ(store->blocking_write_tables(changes).error().code, error_code::full);
+  EXPECT_EQ(store->blocking_compact({10}, sample_fold).error().code, error_code::full);
+  disk->room = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_TRUE(store->blocking_write_tables(changes));
+  EXPECT_TRUE(store->blocking_compact({10}, sample_fold));
+  EXPECT_TRUE(store->blocking_append(sample_records(1, 21)));
 }
 
 } // namespace

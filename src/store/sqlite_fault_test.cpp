@@ -150,7 +150,7 @@ TEST_F(SqliteFault, NothingIsAcknowledgedAfterAFailedWriteOrSync) {
   }
 }
 
-TEST_F(SqliteFault, AFullDiskIsNamedAndWaitedFor) {
+TEST_F(SqliteFault, DUR_05_AFullDiskIsNamedAndTakesTheSameAgain) {
   int refused = 0;
   bool reached_end = false;
   for (int n = 1; !reached_end; ++n) {
@@ -161,7 +161,7 @@ TEST_F(SqliteFault, AFullDiskIsNamedAndWaitedFor) {
     plan = {};
     if (!appended) {
       ++refused;
-      EXPECT_EQ(appended.error().code, error_code::unavailable) << n;
+      EXPECT_EQ(appended.error().code, error_code::full) << n;
       EXPECT_TRUE(appended.error().message.starts_with("the disk is full")) << n;
       ASSERT_TRUE(store->blocking_append(sample_records(1, 3))) << n;
     }

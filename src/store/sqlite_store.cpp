@@ -128,7 +128,8 @@ private:
   // gone. Only where SQLite took everything back in good order does the store go on.
   std::unexpected<error> abandon(error reason) {
     bool const undone = !db_->in_transaction() || db_->execute("ROLLBACK").has_value();
-    bool const nothing_written = reason.code == error_code::unavailable || reason.code == error_code::internal;
+    bool const nothing_written = reason.code == error_code::full || reason.code == error_code::unavailable ||
+                                 reason.code == error_code::internal;
     if (nothing_written && undone) return std::unexpected(std::move(reason));
     reason.code = error_code::storage;
     broken_ = reason;

@@ -2,7 +2,9 @@
 
 #include "base/text.hpp"
 #include "harness/system_test.hpp"
+#include "runtime/log.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 namespace paddler_test {
@@ -40,6 +42,13 @@ void expect_words(std::string_view said, words const& wanted) {
   auto const lower = to_lower(said);
   for (auto const& word : wanted)
     EXPECT_NE(lower.find(to_lower(word)), std::string::npos) << "'" << word << "' is not in: " << said;
+}
+
+bool was_logged(std::string_view event, std::string_view part) {
+  auto const lines = log_recent();
+  return std::ranges::any_of(lines, [&](std::string const& line) {
+    return line.find(event) != std::string::npos && line.find(part) != std::string::npos;
+  });
 }
 
 task<> expect_unharmed(cluster_api api, desired_answer before, std::size_t slots) {

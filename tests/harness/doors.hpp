@@ -21,6 +21,9 @@ struct bad_input {
 // Fails where one of the words is missing in what was said; case does not matter.
 void expect_words(std::string_view said, words const& wanted);
 
+// Whether a recent log line of this kind has the words.
+bool was_logged(std::string_view event, std::string_view part);
+
 // That nothing was lost by a bad input: desired state as `before`, the process alive, `slots` idle and serving.
 task<> expect_unharmed(cluster_api api, desired_answer before, std::size_t slots);
 

@@ -3,9 +3,7 @@
 #include "harness/doors.hpp"
 #include "harness/local_cluster.hpp"
 #include "harness/system_test.hpp"
-#include "runtime/log.hpp"
 
-#include <algorithm>
 #include <filesystem>
 
 namespace paddler_test {
@@ -164,14 +162,6 @@ SYSTEM_TEST(doors, bad_conditions_and_queries, local_cluster) {
     expect_words(ready.body, {"slots", "whole number"});
   }
   co_await expect_unharmed(cluster.api(), before, 0);
-}
-
-// Whether the newest log line of this kind has the words.
-bool was_logged(std::string_view event, std::string_view part) {
-  auto const lines = log_recent();
-  return std::ranges::any_of(lines, [&](std::string const& line) {
-    return line.find(event) != std::string::npos && line.find(part) != std::string::npos;
-  });
 }
 
 struct bad_file {

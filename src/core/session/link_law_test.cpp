@@ -2,7 +2,7 @@
 // loses, repeats, delays and mixes up single messages without breaking the connection (which no TCP does: what bugs
 // do).
 #include "base/random.hpp"
-#include "core/balancer_core.hpp"
+#include "core/core_testing.hpp"
 #include "core/session/agent_link_machine.hpp"
 
 #include <gtest/gtest.h>
@@ -50,7 +50,8 @@ public:
 
   void want(int slots) {
     wanted_ = slots;
-    carry_out(core_.apply(desired_submitted{{++commands_}, {{source_kind::api, ""}, wants(slots), {}, {}}}, clock()));
+    carry_out(apply_durably(core_, desired_submitted{{++commands_}, {{source_kind::api, ""}, wants(slots), {}, {}}},
+                            clock()));
   }
 
   void run(duration time) {
@@ -92,7 +93,7 @@ private:
       in_flight_.erase(arrives);
       arrive(what);
     } else if (next == core_due) {
-      carry_out(core_.apply(time_passed{}, clock()));
+      carry_out(apply_durably(core_, time_passed{}, clock()));
     } else {
       carry_out(agent_.apply(agent_timer_fired{}, now_, 0.5));
     }
@@ -103,9 +104,9 @@ private:
     if (what.link != link_) return; // of a connection that is gone
     if (auto const* said = std::get_if<agent_message>(&what.body)) {
       if (auto const* hello = std::get_if<link_hello>(said))
-        carry_out(core_.apply(link_greeted{what.link, *hello}, clock()));
+        carry_out(apply_durably(core_, link_greeted{what.link, *hello}, clock()));
       else
-        carry_out(core_.apply(link_spoke{what.link, *said}, clock()));
+        carry_out(apply_durably(core_, link_spoke{what.link, *said}, clock()));
     } else {
       carry_out(agent_.apply(balancer_spoke{what.dial, std::get<balancer_message>(what.body)}, now_, 0.5));
     }
@@ -141,7 +142,7 @@ private:
       } else if (auto const* end = std::get_if<end_dial>(&effect); end && end->dial == dial_) {
         auto const gone = link_;
         link_ = {};
-        carry_out(core_.apply(link_closed{gone}, clock()));
+        carry_out(apply_durably(core_, link_closed{gone}, clock()));
       }
     }
   }
