@@ -1,7 +1,7 @@
-// paddler_sim [--seeds N] [--from SEED] [--seconds S] [--twice] [--print]
+// paddler_sim [--seeds N] [--from SEED] [--seconds S] [--world NAME] [--twice] [--print] [--keep-going] [--probes]
 //
 // Runs seeds one after the other and says what was seen. Ends with 1 at the first violation, whose seed and command
-// line it prints.
+// line it prints. Worlds: swarm (everything, the default), operators, restarts, pairs (LIN-01, -02, -09).
 #include "runtime/clock.hpp"
 #include "sim/probes.hpp"
 #include "sim/run.hpp"
@@ -17,7 +17,9 @@ namespace {
 using namespace paddler_sim;
 
 struct options {
-  std::uint64_t seeds = 1, from = 1, seconds = 120;
+  std::uint64_t seeds = 1, from = 1;
+  std::uint64_t seconds = 0; // 0: what the world says
+  std::string_view world = "swarm";
   bool twice = false, print = false, keep_going = false, probes = false;
   std::uint64_t canary = 0; // of broken_promise
 };
@@ -36,6 +38,7 @@ options read_options(std::span<char*> arguments) {
     if (word == "--seeds") out.seeds = value();
     if (word == "--from") out.from = value();
     if (word == "--seconds") out.seconds = value();
+    if (word == "--world" && i + 1 < arguments.size()) out.world = arguments[++i];
     if (word == "--twice") out.twice = true;
     if (word == "--print") out.print = true;
     if (word == "--keep-going") out.keep_going = true;
@@ -45,10 +48,19 @@ options read_options(std::span<char*> arguments) {
   return out;
 }
 
+scenario draw(options const& told, std::uint64_t seed) {
+  auto out = told.world == "operators"  ? draw_operators(seed, false, false)
+             : told.world == "restarts" ? draw_operators(seed, true, false)
+             : told.world == "pairs"    ? draw_operators(seed, false, true)
+                                        : draw_scenario(seed);
+  if (told.seconds > 0) out.length = std::chrono::seconds(told.seconds);
+  return out;
+}
+
 int failed(run_report const& report, options const& told, std::string const& words) {
-  std::printf("FAILED: %s\n  %s\n  again: paddler_sim --from %llu --seconds %llu --print\n", words.c_str(),
-              describe(report.what).c_str(), static_cast<unsigned long long>(report.what.seed),
-              static_cast<unsigned long long>(told.seconds));
+  std::printf("FAILED: %s\n  %s\n  again: paddler_sim --world %s --from %llu --print\n", words.c_str(),
+              describe(report.what).c_str(), std::string(told.world).c_str(),
+              static_cast<unsigned long long>(report.what.seed));
   return 1;
 }
 
@@ -57,12 +69,11 @@ int failed(run_report const& report, options const& told, std::string const& wor
 int main(int argc, char** argv) {
   auto const told = read_options({argv, static_cast<std::size_t>(argc)});
   std::map<std::string, std::uint64_t, std::less<>> seen;
-  std::uint64_t events = 0, asked = 0, answered = 0, writes = 0, failures = 0;
+  std::uint64_t events = 0, asked = 0, answered = 0, writes = 0, failures = 0, judged = 0, pairs = 0;
   duration simulated{};
   auto const began = mono_now();
   for (auto seed = told.from; seed < told.from + told.seeds; ++seed) {
-    auto what = draw_scenario(seed);
-    what.length = std::chrono::seconds(told.seconds);
+    auto what = draw(told, seed);
     what.broken = static_cast<broken_promise>(told.canary);
     auto const report = run_scenario(what, told.print);
     if (report.violation) {
@@ -77,6 +88,8 @@ int main(int argc, char** argv) {
     asked += report.asked;
     answered += report.answered;
     writes += report.writes_acknowledged;
+    judged += report.operations_judged;
+    pairs += report.pairs_raced;
     simulated += report.simulated;
   }
   auto const took = std::chrono::duration<double>(mono_now() - began).count();
@@ -84,10 +97,11 @@ int main(int argc, char** argv) {
   for (auto const& [name, count] : seen)
     std::printf("%10llu  %s\n", static_cast<unsigned long long>(count), name.c_str());
   std::printf("%llu seeds, %.0f s simulated in %.1f s: %.0f x real time; %llu events, %llu requests (%llu whole), %llu "
-              "writes, %llu failures\n",
+              "writes, %llu operations judged, %llu pairs raced, %llu failures\n",
               static_cast<unsigned long long>(told.seeds), lived, took, lived / took,
               static_cast<unsigned long long>(events), static_cast<unsigned long long>(asked),
               static_cast<unsigned long long>(answered), static_cast<unsigned long long>(writes),
+              static_cast<unsigned long long>(judged), static_cast<unsigned long long>(pairs),
               static_cast<unsigned long long>(failures));
   std::size_t missed = 0;
   for (auto const probe : probes) {

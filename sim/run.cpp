@@ -51,6 +51,7 @@ public:
     expect("P1: requests live on though nobody asks", quiet_limit, [this] { return quiet(); });
     expect("P6: the cluster did not stay converged", {}, [this] { return converged(); });
     check_writes();
+    check_history();
     looking_ = false;
     if (!cluster_.end()) violated("a process never ended");
     return report();
@@ -304,6 +305,13 @@ private:
     }
   }
 
+  // Operators' reads and writes are linearizable (P3).
+  void check_history() {
+    if (violation_) return;
+    auto const wrong = judge_history(book_, what_.discovery);
+    if (!wrong.empty()) violated("P3, LIN: " + wrong);
+  }
+
   run_report report() {
     run_report out;
     out.what = what_;
@@ -319,6 +327,8 @@ private:
     out.refused = book_.refused;
     out.writes_acknowledged = book_.writes_acknowledged;
     out.writes_unknown = book_.writes_unknown;
+    out.operations_judged = book_.history.size();
+    out.pairs_raced = book_.pairs_raced;
     return out;
   }
 

@@ -18,6 +18,7 @@ struct run_report {
   std::map<std::string, std::uint64_t, std::less<>> seen; // how often what happened: probes
   std::uint64_t asked = 0, answered = 0, cut_off = 0, told_error = 0, refused = 0;
   std::uint64_t writes_acknowledged = 0, writes_unknown = 0;
+  std::uint64_t operations_judged = 0, pairs_raced = 0; // of operators, by the checker of linearizability
 };
 
 run_report run_scenario(scenario const& what, bool print);

@@ -65,6 +65,23 @@ scenario draw_scenario(std::uint64_t seed) {
   return out;
 }
 
+scenario draw_operators(std::uint64_t seed, bool restarts, bool pairs) {
+  dice roll(seed * 0x9e3779b97f4a7c15ULL + 2);
+  scenario out;
+  out.seed = seed;
+  out.length = 15s;
+  out.agents = 2;
+  out.clients = 0;
+  out.operators = pairs ? 1 : 8;
+  out.operator_pause = pairs ? 50ms : 150ms;
+  out.racing_operators = pairs;
+  out.most_delay = roll.time(1ms, 20ms);
+  out.load_time = 100ms;
+  out.token_time = 1ms;
+  if (restarts) out.faults.kill_balancer = roll.time(1s, 3s);
+  return out;
+}
+
 std::string describe(scenario const& what) {
   auto out = "seed=" + std::to_string(what.seed) + " agents=" + std::to_string(what.agents) +
              " clients=" + std::to_string(what.clients) + " operators=" + std::to_string(what.operators) +

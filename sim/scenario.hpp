@@ -29,7 +29,8 @@ struct scenario {
   std::size_t agents = 3;                      // 0..12
   std::size_t clients = 4;                     // 1..40
   std::size_t operators = 1;
-  duration client_pause{}; // mean, between two requests of one client
+  bool racing_operators = false; // each sends two changes of one revision at once, again and again
+  duration client_pause{};       // mean, between two requests of one client
   duration operator_pause{};
   double loss = 0; // of network segments
   duration most_delay{};
@@ -45,6 +46,11 @@ struct scenario {
 
 // The swarm: which kinds of trouble there are differs from seed to seed (Groce et al. 2012, "Swarm Testing").
 scenario draw_scenario(std::uint64_t seed);
+
+// Eight operators who do nothing but read and change desired state, a history of at most 2,000 operations. With
+// `restarts` the balancer is killed every one to three seconds. With `pairs` it is one who sends two changes of one
+// revision at once, again and again.
+scenario draw_operators(std::uint64_t seed, bool restarts, bool pairs);
 
 std::string describe(scenario const& what);
 

@@ -65,6 +65,37 @@ TEST(simulation, SIM_06_most_rare_events_are_met_in_a_few_seeds) {
   EXPECT_GE(hit, probes.size() * 3 / 4) << "the seeds no longer come across what they should";
 }
 
+struct histories {
+  std::uint64_t operations = 0, unknown = 0, pairs = 0;
+};
+
+histories judge(std::uint64_t seeds, bool restarts, bool pairs) {
+  histories out;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    auto const report = run_scenario(draw_operators(seed, restarts, pairs), false);
+    EXPECT_FALSE(report.violation.has_value()) << *report.violation << "\n" << describe(report.what);
+    if (report.violation) break;
+    out.operations += report.operations_judged;
+    out.unknown += report.writes_unknown;
+    out.pairs += report.pairs_raced;
+  }
+  return out;
+}
+
+TEST(simulation, LIN_01_eight_operators_at_once_see_one_register) {
+  EXPECT_GE(judge(5, false, false).operations, 3'000U);
+}
+
+TEST(simulation, LIN_02_and_through_deaths_of_the_balancer) {
+  auto const seen = judge(10, true, false);
+  EXPECT_GE(seen.operations, 2'000U);
+  EXPECT_GE(seen.unknown, 5U) << "no change was under way when the balancer died";
+}
+
+TEST(simulation, LIN_09_one_of_two_changes_of_one_revision_is_taken) {
+  EXPECT_GE(judge(12, false, true).pairs, 1'000U);
+}
+
 // A checker that never speaks up proves nothing: each of these worlds is broken, and has to be found out.
 class canary : public testing::TestWithParam<broken_promise> {};
 

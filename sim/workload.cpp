@@ -3,7 +3,9 @@
 #include "core/engine/hash_chain.hpp"
 #include "net/http_client.hpp"
 #include "runtime/race.hpp"
+#include "runtime/task_group.hpp"
 #include "sim/cluster.hpp"
+#include "wire/desired_codec.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -80,11 +82,29 @@ struct stream_reader {
   }
 };
 
+struct asked {
+  char const* place = inference_place;
+  std::string method = "GET";
+  std::string target;
+  std::string body;
+  std::string_view type = "application/json";
+  std::optional<revision> if_match;
+  std::function<void(std::string_view)> on_piece; // sees the body as it comes
+};
+
 struct outcome {
-  int status = 0; // 0: no answer came
+  bool sent = false; // false: it cannot have had an effect
+  int status = 0;    // 0: no answer came
   bool whole = false;
+  revision etag;
   std::string body;
 };
+
+revision revision_of_etag(std::string_view text) {
+  revision out;
+  if (text.size() > 2) std::from_chars(text.data() + 1, text.data() + text.size() - 1, out.value);
+  return out;
+}
 
 http_client_config client_config() {
   http_client_config out;
@@ -93,20 +113,24 @@ http_client_config client_config() {
   return out;
 }
 
-// One request on a connection of its own. `on_piece` sees the body as it comes.
-task<outcome> call(char const* place, std::string method, std::string target, std::string body,
-                   std::function<void(std::string_view)> on_piece, std::string_view type) {
+// One request on a connection of its own.
+task<outcome> call(asked what) {
   outcome out;
-  auto const port = static_cast<std::uint16_t>(std::string_view(place) == inference_place ? 8061 : 8060);
+  auto const port = static_cast<std::uint16_t>(std::string_view(what.place) == inference_place ? 8061 : 8060);
   auto stream = co_await connect_tcp("127.0.0.1", port, 5s);
   if (!stream) co_return out;
   http_connection connection(std::move(*stream), {}, client_config());
-  std::vector<header_view> const headers{{"Content-Type", type}};
-  auto const sent = co_await connection.send(method, target, headers, body);
+  std::vector<header_view> headers;
+  if (!what.body.empty()) headers.push_back({"Content-Type", what.type});
+  auto const condition = what.if_match ? "\"" + std::to_string(what.if_match->value) + "\"" : std::string();
+  if (what.if_match) headers.push_back({"If-Match", condition});
+  out.sent = true;
+  auto const sent = co_await connection.send(what.method, what.target, headers, what.body);
   if (!sent) co_return out;
   auto const head = co_await connection.read_head();
   if (!head) co_return out;
   out.status = (*head)->status;
+  out.etag = revision_of_etag((*head)->header("etag"));
   for (;;) {
     auto const piece = co_await connection.read_body_some();
     if (!piece) break;
@@ -115,8 +139,8 @@ task<outcome> call(char const* place, std::string method, std::string target, st
       break;
     }
     std::string_view const bytes(piece->data(), piece->size());
-    if (on_piece)
-      on_piece(bytes);
+    if (what.on_piece)
+      what.on_piece(bytes);
     else if (out.body.size() < answer_limit)
       out.body += bytes;
   }
@@ -129,6 +153,13 @@ revision revision_in(std::string const& body) {
   auto const value = json::parse(body, ec);
   auto const* number = ec ? nullptr : value.find_pointer("/revision", ec);
   return {number != nullptr ? number->to_number<std::uint64_t>(ec) : 0};
+}
+
+// The number under which the ledger keeps the document: the seed that it names.
+std::size_t number_of_document(desired_document const& document) {
+  for (auto const& model : document.models)
+    if (model.parameters && model.parameters->seed) return static_cast<std::size_t>(*model.parameters->seed);
+  return 0;
 }
 
 } // namespace
@@ -148,9 +179,12 @@ task<> client_life::run() {
 task<> client_life::ask(std::string text, std::size_t tokens) {
   ++book_.asked;
   stream_reader reader;
-  auto const answer = co_await call(
-      inference_place, "POST", "/v1/chat/completions", chat_body(text, tokens),
-      [&reader](std::string_view bytes) { reader.take(bytes); }, "application/json");
+  asked question;
+  question.method = "POST";
+  question.target = "/v1/chat/completions";
+  question.body = chat_body(text, tokens);
+  question.on_piece = [&reader](std::string_view bytes) { reader.take(bytes); };
+  auto const answer = co_await call(std::move(question));
   if (killed()) co_return;
   auto const expected = chain_of(text, tokens);
   if (!expected.starts_with(reader.text))
@@ -180,19 +214,75 @@ task<> client_life::ask(std::string text, std::size_t tokens) {
 
 // --- operators ---
 
+std::size_t ledger::called(register_operation::kind what, std::uint64_t value, std::optional<revision> wanted) {
+  register_operation each{.what = what, .value = value, .wanted = {}, .revision = {}};
+  if (wanted) each.wanted = wanted->value;
+  history.push_back({++moments, never_returned, each});
+  return history.size() - 1;
+}
+
+void ledger::returned(std::size_t which, register_operation::kind what, revision at, std::uint64_t value) {
+  history[which].returned = ++moments;
+  history[which].what.what = what;
+  history[which].what.revision = at.value;
+  history[which].what.value = value;
+}
+
+namespace {
+
+std::string describe_operation(timed_operation<register_operation> const& each) {
+  static constexpr std::array<char const*, 3> names = {"read", "write", "refused write"};
+  auto out = std::string(names.at(static_cast<std::size_t>(each.what.what))) + " of " + std::to_string(each.what.value);
+  if (each.what.wanted) out += " if at " + std::to_string(*each.what.wanted);
+  if (each.what.revision) out += ", revision " + std::to_string(*each.what.revision);
+  return out + " [" + std::to_string(each.called) + ", " + std::to_string(each.returned) + "]";
+}
+
+template <class Model> std::string verdict_of(std::vector<timed_operation<register_operation>> const& history) {
+  auto const verdict = check_linearizable<Model>(history);
+  if (verdict.outcome == linearizability::holds) return {};
+  if (verdict.outcome == linearizability::too_hard) return "the history is too hard to judge";
+  return "nothing explains the " + describe_operation(history[verdict.cannot_follow.value_or(0)]) + "; " +
+         std::to_string(verdict.longest_order.size()) + " of " + std::to_string(history.size()) +
+         " operations go together";
+}
+
+} // namespace
+
+std::string judge_history(ledger const& book, bool shared) {
+  auto answered = book.history; // a read without an answer says nothing, nor does what never left
+  std::erase_if(answered, [](auto const& each) {
+    bool const is_write = each.what.what == register_operation::kind::write;
+    return each.returned == never_returned && !is_write;
+  });
+  return shared ? verdict_of<versioned_register<true>>(answered) : verdict_of<versioned_register<false>>(answered);
+}
+
 task<> operator_life::run() {
-  auto document = draw_document();
-  co_await put(document);
+  co_await put(std::nullopt);
   while (!ending()) {
     auto const pause = pause_of(sim_, what_.operator_pause);
     if (co_await with_deadline(pause, changed().wait())) continue;
-    document = draw_document();
-    co_await put(document);
+    co_await act();
   }
 }
 
-// Unique by its token limits; not every agent is always wanted.
-std::string operator_life::draw_document() {
+task<> operator_life::act() {
+  if (what_.racing_operators) co_return co_await race();
+  auto const dice = sim_.chance().below(10);
+  if (dice < 4) {
+    co_await put(std::nullopt);
+    co_return;
+  }
+  auto const at = co_await read();
+  if (!at || dice < 7) co_return;
+  // Another operator may come in between.
+  if (sim_.likely(0.3)) co_await with_deadline(pause_of(sim_, what_.operator_pause), changed().wait());
+  co_await put(at);
+}
+
+// Unique by the seed that it names; not every agent is always wanted.
+std::size_t operator_life::draw_document() {
   auto document = "agents:\n" + std::string();
   bool any = false;
   for (std::size_t i = 0; i < what_.agents; ++i) {
@@ -203,31 +293,89 @@ std::string operator_life::draw_document() {
                 ".gguf}\n    slots: " + std::to_string(1 + sim_.chance().below(4)) + "\n    max_context_length: 4096\n";
   }
   if (!any) document = "agents: []\n";
-  document +=
-      "models:\n  - id: sim\n    parameters: {seed: " + std::to_string(sim_.chance().below(1'000'000'000)) + "}\n";
-  return document;
+  auto const number = book_.documents.size();
+  document += "models:\n  - id: sim\n    parameters: {seed: " + std::to_string(number) + "}\n";
+  book_.documents.push_back(std::move(document));
+  return number;
 }
 
-task<> operator_life::put(std::string document) {
+task<std::optional<revision>> operator_life::read() {
+  auto const which = book_.called(register_operation::kind::read, 0, {});
   auto const before = book_.newest_seen;
-  auto const answer =
-      co_await call(management_place, "PUT", "/management/v1/desired", document, {}, "application/yaml");
-  if (killed()) co_return;
+  asked question;
+  question.place = management_place;
+  question.target = "/management/v1/desired?source=api";
+  auto const answer = co_await call(std::move(question));
+  if (killed() || answer.status != 200 || !answer.whole) co_return std::nullopt;
+  auto const said = parse_desired(answer.body, document_format::json);
+  auto const number = said ? number_of_document(*said) : 0;
+  auto written = parse_desired(book_.documents.at(number), document_format::yaml);
+  if (written) std::ranges::sort(written->agents, {}, [](agent_spec const& each) { return each.id.value; });
+  if (!said || (number > 0 && (!written || *written != *said)))
+    book_.violation("P3: what was read is no document that was written: " + answer.body);
+  if (answer.etag < before)
+    book_.violation("P3: revision " + std::to_string(answer.etag.value) + " was read after " +
+                    std::to_string(before.value) + " had been seen");
+  book_.newest_seen = std::max(book_.newest_seen, answer.etag);
+  book_.returned(which, register_operation::kind::read, answer.etag, number);
+  sim_.count("operator.read");
+  co_return answer.etag;
+}
+
+task<int> operator_life::put(std::optional<revision> if_match) {
+  auto const before = book_.newest_seen;
+  auto const number = draw_document();
+  auto const which = book_.called(register_operation::kind::write, number, if_match);
+  asked question;
+  question.place = management_place;
+  question.method = "PUT";
+  question.target = "/management/v1/desired";
+  question.body = book_.documents.at(number);
+  question.type = "application/yaml";
+  question.if_match = if_match;
+  auto const answer = co_await call(std::move(question));
+  if (killed()) co_return 0;
   if (answer.status == 200 && answer.whole) {
-    auto const number = revision_in(answer.body);
-    if (number < before)
-      book_.violation("P3: a write was given revision " + std::to_string(number.value) + " after " +
+    auto const given = revision_in(answer.body);
+    if (given < before)
+      book_.violation("P3: a write was given revision " + std::to_string(given.value) + " after " +
                       std::to_string(before.value) + " had been seen");
-    book_.newest_seen = std::max(book_.newest_seen, number);
-    book_.acknowledged[number] = std::move(document);
+    book_.newest_seen = std::max(book_.newest_seen, given);
+    book_.returned(which, register_operation::kind::write, given, number);
+    book_.acknowledged[given] = book_.documents.at(number);
     ++book_.writes_acknowledged;
-  } else if (answer.status >= 400 && answer.status < 500) {
+    if (if_match) sim_.count("operator.conditional_write");
+  } else if (answer.status == 412 && if_match) {
+    book_.returned(which, register_operation::kind::refused, {}, number);
     ++book_.writes_refused;
+    sim_.count("operator.write_refused");
+  } else if (answer.status >= 400 && answer.status < 500) {
     book_.violation("a good document was answered " + std::to_string(answer.status) + ": " + answer.body);
+  } else if (!answer.sent) {
+    book_.history[which].what.what = register_operation::kind::refused;
+    sim_.count("operator.not_sent");
   } else {
     ++book_.writes_unknown;
     sim_.count("operator.unknown_outcome");
   }
+  co_return answer.status;
+}
+
+task<> operator_life::race_with(revision at, int& status) { status = co_await put(at); }
+
+// Only one of two may win (LIN-09). Without an answer nobody can say.
+task<> operator_life::race() {
+  auto const at = co_await read();
+  if (!at) co_return;
+  std::array<int, 2> statuses{};
+  task_group both(where().executor(), "two operators");
+  for (auto& status : statuses) both.spawn("one of two", race_with(*at, status));
+  co_await both.join();
+  auto const won = std::ranges::count(statuses, 200);
+  if (won > 1) book_.violation("LIN-09: two changes of revision " + std::to_string(at->value) + " were both taken");
+  if (std::ranges::count(statuses, 412) == 2)
+    book_.violation("LIN-09: two changes of revision " + std::to_string(at->value) + " were both refused");
+  if (won == 1 && std::ranges::count(statuses, 412) == 1) ++book_.pairs_raced;
 }
 
 } // namespace paddler_sim

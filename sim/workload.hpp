@@ -2,12 +2,15 @@
 // desired state and remember what they were told.
 #pragma once
 #include "base/ids.hpp"
+#include "linearizability/checker.hpp"
+#include "linearizability/versioned_register.hpp"
 #include "sim/life.hpp"
 #include "sim/scenario.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +24,20 @@ struct ledger {
   std::uint64_t writes_acknowledged = 0, writes_unknown = 0, writes_refused = 0;
   std::map<revision, std::string> acknowledged; // desired documents of the API, by revision
   revision newest_seen;
+
+  // What operators did to the API's layer of desired state, for the checker of linearizability: each operation stands
+  // here from its call on. `moments` counts calls and returns; a value is the number of the document that was written.
+  std::vector<timed_operation<register_operation>> history;
+  std::uint64_t moments = 0;
+  std::vector<std::string> documents = {""};
+  std::uint64_t pairs_raced = 0;
+
+  std::size_t called(register_operation::kind what, std::uint64_t value, std::optional<revision> wanted);
+  void returned(std::size_t which, register_operation::kind what, revision at, std::uint64_t value);
 };
+
+// Empty where the history is linearizable. `shared`: others than the history's operators change desired state too.
+std::string judge_history(ledger const& book, bool shared);
 
 class client_life final : public life {
 public:
@@ -51,8 +67,13 @@ public:
 
 private:
   task<> run() override;
-  task<> put(std::string document);
-  std::string draw_document();
+  task<> act();
+  // The revision at which desired state was read.
+  task<std::optional<revision>> read();
+  task<int> put(std::optional<revision> if_match); // the answer's status
+  task<> race();                                   // two conditional changes of one revision at once
+  task<> race_with(revision at, int& status);
+  std::size_t draw_document(); // its number
 
   scenario const& what_;
   ledger& book_;

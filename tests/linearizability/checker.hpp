@@ -132,7 +132,8 @@ private:
 //   static state initial()
 //   static std::optional<state> step(state const&, operation const&)
 //                                              the state after it; nothing where the answer could not have been given
-// An operation that never returned is stepped too; its answer, then unknown, must never be a reason to refuse it.
+// An operation that never returned is stepped too. Its answer is unknown and no reason to refuse it; where it would
+// leave the state as it is, it may be refused, for then it need not have happened at all.
 template <class Model>
 linearizability_verdict check_linearizable(std::span<timed_operation<typename Model::operation> const> history,
                                            typename Model::state initial = Model::initial(),

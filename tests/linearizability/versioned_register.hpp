@@ -56,7 +56,8 @@ private:
   static std::optional<state> write(state const& now, operation const& each) {
     bool const fits = !each.wanted || could_be(now, *each.wanted);
     auto const before = each.wanted ? std::max(*each.wanted, now.revision) : now.revision;
-    if (!each.revision) return fits ? state{before + 1, each.value} : now; // it changes nothing where it is refused
+    // Where it would be refused it changes nothing, which is as if it had never happened: another order has that.
+    if (!each.revision) return fits ? std::optional(state{before + 1, each.value}) : std::nullopt;
     bool const next = SharedRevisions && !each.wanted ? *each.revision > before : *each.revision == before + 1;
     if (!fits || !next) return std::nullopt;
     return state{*each.revision, each.value};
