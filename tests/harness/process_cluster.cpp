@@ -34,11 +34,16 @@ task<> process_cluster::start_front(std::string name, std::vector<std::string> f
                                         "--management-addr",
                                         again ? api_.management() : "127.0.0.1:0"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  auto const& started = start(name, std::move(arguments));
+  auto& started = start(name, std::move(arguments));
   bool const listens = co_await eventually(patience, [&started] {
     return started.has_ended() || !started.logged("balancer.listening", "management").empty();
   });
-  require(listens && !started.has_ended(), name + " did not start: " + started.output());
+  std::string how;
+  if (started.has_ended()) {
+    auto const exit = co_await started.wait_end(patience); // all of its words
+    how = (exit.by_signal ? ", signal " : ", exit code ") + std::to_string(exit.number);
+  }
+  require(listens && !started.has_ended(), name + " did not start" + how + ": " + started.output());
   api_ = cluster_api(started.logged("balancer.listening", "inference"),
                      started.logged("balancer.listening", "management"));
 }

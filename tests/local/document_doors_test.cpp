@@ -3,6 +3,7 @@
 #include "harness/doors.hpp"
 #include "harness/local_cluster.hpp"
 #include "harness/system_test.hpp"
+#include "runtime/clock.hpp"
 
 #include <filesystem>
 
@@ -207,6 +208,37 @@ SYSTEM_TEST(doors, DUR_09_a_watched_file_that_becomes_bad_changes_nothing, local
   write_whole_file(path, want_agents(1, 2));
   co_await cluster.api().until_idle(2);
   co_await cluster.api().expect_serving();
+}
+
+// Written over in place, in two halves, again and again: whatever the reader finds, it takes all of a document or none.
+SYSTEM_TEST(doors, DUR_09_a_file_that_is_written_while_it_is_read_is_taken_whole_or_not_at_all, local_cluster) {
+  std::string const one =
+      R"({"agents":[{"id":"a1","slots":1},{"id":"a2","slots":1},{"id":"a3","slots":1}],"models":[]})";
+  std::string const two =
+      R"({"agents":[{"id":"a1","slots":2},{"id":"a2","slots":2},{"id":"a3","slots":2}],"models":[]})";
+  auto const path = cluster.directory("desired.json");
+  write_whole_file(path, one);
+  cluster.config.desired_file = path;
+  co_await cluster.start();
+  co_await cluster.api().until("agents", "are there", [](auto const& agents) { return agents.size() == 3; });
+  for (int round = 0; round < 60; ++round) {
+    auto const& next = round % 2 == 0 ? two : one;
+    write_whole_file(path, next.substr(0, next.size() / 2));
+    co_await pause_between_looks();
+    write_whole_file(path, next);
+    auto const shown = co_await cluster.api().desired();
+    EXPECT_TRUE(shown.document == one || shown.document == two) << shown.document;
+  }
+  write_whole_file(path, two);
+  bool const followed = co_await eventually(patience, [&] { return was_logged("desired.file_loaded", path); });
+  EXPECT_TRUE(followed);
+  auto const& last = two;
+  for (auto const deadline = mono_now() + patience; mono_now() < deadline;) {
+    auto const shown = co_await cluster.api().desired();
+    if (shown.document == last) co_return;
+    co_await pause_between_looks();
+  }
+  ADD_FAILURE() << "the last document is not in force";
 }
 
 // Replaced as editors and configuration tools do it: by rename, and through a link.

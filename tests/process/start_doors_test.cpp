@@ -245,6 +245,27 @@ SYSTEM_TEST(doors, DUR_08_databases_that_cannot_be_are_refused_and_left_as_they_
   EXPECT_EQ(after, before);
 }
 
+SYSTEM_TEST(doors, DUR_14_a_second_balancer_is_turned_away_and_the_first_unharmed, process_cluster) {
+  co_await cluster.start_balancer();
+  co_await cluster.api().apply(want_agents(1, 2));
+  cluster.start_agent("a1");
+  co_await cluster.api().until_slots(2);
+  for (int round = 1; round <= 3; ++round) {
+    auto const before = co_await cluster.api().desired();
+    std::vector<bad_command> const second = {
+        {.what = "a second balancer",
+         .line = balancer_with(cluster.state_directory()),
+         .code = failure,
+         .said = {"state.db.lock", "is in use by", std::to_string(cluster.balancer().pid())}}};
+    co_await run_bad_commands(cluster, second);
+    co_await expect_unharmed(cluster.api(), before, 2);
+    co_await cluster.api().apply(desired_yaml({{.id = "a1", .slots = 2}, {.id = "elsewhere", .slots = round}}));
+  }
+  co_await cluster.balancer().kill(); // its lock goes with it, however it ends
+  co_await cluster.start_balancer();
+  co_await cluster.api().until_slots(2);
+}
+
 // --- desired state in a file ---
 
 // The program starts with it, says so, and keeps what was in force; the mend is taken without a start.
@@ -297,10 +318,21 @@ SYSTEM_TEST(doors, a_desired_file_that_is_bad_at_the_start_changes_nothing, proc
 std::vector<bad_desired_file> const missing_desired_files = {
     {"nowhere.yaml", "", {"there is no file", "nowhere.yaml"}},
     {"folder", "", {"is a folder"}},
+    {"dangling.yaml", "", {"there is no file", "dangling.yaml"}},
+    {"secret.yaml", "", {"secret.yaml", "permission"}},
+    {"huge.yaml", "", {"huge.yaml", "larger"}},
 };
 
-SYSTEM_TEST(doors, a_desired_file_that_is_not_there_is_said_and_taken_when_it_comes, process_cluster) {
-  fs::create_directory(cluster.directory().path("folder"));
+void write_missing_desired_files(temporary_directory const& into) {
+  fs::create_directory(into.path("folder"));
+  fs::create_symlink("nowhere", into.path("dangling.yaml"));
+  fs::permissions(into.write("secret.yaml", want_agents(1, 1)), fs::perms::none);
+  fs::resize_file(into.write("huge.yaml", "#"), 100'000'000);
+}
+
+SYSTEM_TEST(doors, DUR_09_a_desired_file_that_is_not_there_is_said_and_taken_when_it_comes, process_cluster) {
+  require(make_children_obey_file_rights(), "root can give up its rights on files");
+  write_missing_desired_files(cluster.directory());
   for (auto const& row : missing_desired_files) {
     SCOPED_TRACE(row.what);
     auto const file = cluster.directory().path(row.what);
@@ -309,7 +341,7 @@ SYSTEM_TEST(doors, a_desired_file_that_is_not_there_is_said_and_taken_when_it_co
     auto& balancer = cluster.balancer();
     bool const told = co_await eventually(patience, [&] { return has_said(balancer.output(), row.said); });
     EXPECT_TRUE(told) << balancer.output();
-    if (fs::is_directory(file)) fs::remove(file);
+    fs::remove(file);
     write_whole_file(file, want_agents(1, 1));
     co_await cluster.api().until("agents", "are those of the file",
                                  [](boost::json::array const& agents) { return agents.size() == 1; });
