@@ -125,7 +125,7 @@ std::string outcome_of(std::string const& path) {
   return state->log == sample_records(3) ? "whole" : std::to_string(state->log.size()) + " wrong records";
 }
 
-TEST(SqliteDamage, AllOfTheStateOrAClearRefusal) {
+TEST(SqliteDamage, DUR_08_AllOfTheStateOrAClearRefusal) {
   std::string const sound = sound_database();
   ASSERT_EQ(sound.size(), 19 * page);
   int refused = 0;
@@ -147,7 +147,7 @@ TEST(SqliteDamage, AllOfTheStateOrAClearRefusal) {
   EXPECT_GE(refused, 40);
 }
 
-TEST(SqliteDamage, NoFlippedBitGoesUnnoticed) {
+TEST(SqliteDamage, DUR_08_NoFlippedBitGoesUnnoticed) {
   std::string const sound = sound_database();
   temporary_folder const folder;
   auto const path = folder.file("state.db");
@@ -161,7 +161,7 @@ TEST(SqliteDamage, NoFlippedBitGoesUnnoticed) {
   }
 }
 
-TEST(SqliteDamage, TheWordsSayWhatIsWrong) {
+TEST(SqliteDamage, DUR_08_TheWordsSayWhatIsWrong) {
   std::string const sound = sound_database();
 
   struct row {
@@ -189,7 +189,7 @@ TEST(SqliteDamage, TheWordsSayWhatIsWrong) {
 }
 
 // Changes by hand, through SQL, which leave a sound file behind.
-TEST(SqliteDamage, TheLogTellsWhatWasDoneToIt) {
+TEST(SqliteDamage, DUR_08_TheLogTellsWhatWasDoneToIt) {
   struct row {
     std::string sql;
     std::string wanted;
@@ -219,7 +219,7 @@ TEST(SqliteDamage, TheLogTellsWhatWasDoneToIt) {
   }
 }
 
-TEST(SqliteDamage, RefusesWhatIsNoFileOfOurs) {
+TEST(SqliteDamage, DUR_08_RefusesWhatIsNoFileOfOurs) {
   temporary_folder const folder;
   std::filesystem::create_directory(folder.file("folder"));
   EXPECT_NE(outcome_of(folder.file("folder")).find("is not a regular file"), std::string::npos);
@@ -264,7 +264,7 @@ std::string outcome_of(crash_image const& image, std::string const& shared_memor
   return state->log == sample_records(count) ? std::to_string(count) + " records" : "wrong records";
 }
 
-TEST(SqliteDamage, ACrashCostsNothingThatWasAcknowledged) {
+TEST(SqliteDamage, DUR_08_ACrashCostsNothingThatWasAcknowledged) {
   auto const image = image_with_log();
   ASSERT_GT(image.log.size(), page);
   EXPECT_EQ(outcome_of(image), "3 records");
@@ -273,7 +273,7 @@ TEST(SqliteDamage, ACrashCostsNothingThatWasAcknowledged) {
 
 // What a power cut does to the last change looks the same as damage to it, so that one may go, whole; but none before
 // it.
-TEST(SqliteDamage, ADamagedWriteAheadLogTakesNothingElseAlong) {
+TEST(SqliteDamage, DUR_08_ADamagedWriteAheadLogTakesNothingElseAlong) {
   auto const image = image_with_log();
   for (std::size_t at = 0; at < image.log.size(); at += 61) {
     crash_image damaged = image;
@@ -287,7 +287,7 @@ TEST(SqliteDamage, ADamagedWriteAheadLogTakesNothingElseAlong) {
   }
 }
 
-TEST(SqliteDamage, TheLogOfAnotherDatabaseIsNotTaken) {
+TEST(SqliteDamage, DUR_08_TheLogOfAnotherDatabaseIsNotTaken) {
   auto const ours = image_with_log();
   auto const other = image_with_log();
   EXPECT_EQ(outcome_of(crash_image{ours.main, other.log}), "refused");
