@@ -62,8 +62,12 @@ task<> child_process::read_output() {
 }
 
 task<process_exit> child_process::wait() {
-  co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
-                             asio::bind_cancellation_slot(asio::cancellation_slot{}, as_result));
+  // Asio may wake a new descriptor for an event of one that was closed just before: only the kernel knows.
+  do {
+    auto const [ec] = co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                                                 asio::bind_cancellation_slot(asio::cancellation_slot{}, as_result));
+    if (ec) break;
+  } while (is_running());
   // It is a zombie now, so its number and its group's are still its own: what is left of the group can be ended.
   kill();
   auto const exit = blocking_reap();
@@ -84,6 +88,11 @@ void child_process::drain_output() {
     lines_.write({buffer.data(), static_cast<std::size_t>(n)});
     drained += static_cast<std::size_t>(n);
   }
+}
+
+bool child_process::is_running() const {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
 }
 
 process_exit child_process::blocking_reap() {

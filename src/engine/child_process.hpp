@@ -44,6 +44,7 @@ public:
 private:
   child_process(asio::any_io_executor const& executor, int pid, int pidfd, int output, output_lines::handler on_line);
   void drain_output();
+  [[nodiscard]] bool is_running() const;
   process_exit blocking_reap();
 
   int pid_;
