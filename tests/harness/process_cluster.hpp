@@ -35,6 +35,10 @@ public:
   // first. `flags` come after those that say where ports and state are.
   task<> start_balancer(std::vector<std::string> flags = {});
 
+  // The next balancer takes free ports: for tests where nobody waits for the first one's. While a balancer is away any
+  // client of the machine may get its port.
+  void forget_ports() { api_ = {}; }
+
   // The same for `paddler up`, which is then up(). Its flags must name a model, or --simulate.
   task<> start_up(std::vector<std::string> flags);
 
