@@ -1,6 +1,7 @@
 #include "balancer/balancer.hpp"
 
 #include "balancer/core_service.hpp"
+#include "balancer/event_service.hpp"
 #include "balancer/file_source.hpp"
 #include "balancer/inference_service.hpp"
 #include "balancer/link_registry.hpp"
@@ -96,6 +97,7 @@ struct balancer::parts {
   std::optional<link_registry> links;
   std::optional<inference_service> inference;
   std::optional<management_service> management;
+  std::optional<event_service> events;
   std::optional<file_source> file;
   std::optional<http_server> inference_server, management_server;
   task_group background{executor, "balancer", on_escape::fail_process};
@@ -141,6 +143,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   links.emplace(*core);
   inference.emplace(*core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
   management.emplace(*core, *links, *slots, files, config.max_document_bytes);
+  events.emplace(executor, *core);
   core->handlers = {
       .send = [this](link_id link, balancer_message const& message) { links->send(link, message); },
       .close_link = [this](link_id link, std::string const& reason) { links->close(link, reason); },
@@ -150,6 +153,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
       .fail = [this](fail_request const& decision) { inference->fail(decision); },
       .drop_slots_of = [this](drop_slots const& which) { slots->drop(which); },
       .drop_one_slot = [this](drop_slot const& which) { slots->drop(which); },
+      .published = [this] { events->notify(); },
       .storage_failed =
           [&owner](error why) {
             if (owner.on_fatal) owner.on_fatal(std::move(why));
@@ -163,9 +167,9 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   inference_server.emplace(
       executor, http_server_config{.name = "inference", .errors = inference_shape},
       guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
-  management_server.emplace(
-      executor, http_server_config{.name = "management"},
-      guarded(host_guard({}), routed(router(joined(management->routes(), health_routes(*core)), about_management))));
+  auto management_routes = joined(joined(management->routes(), events->routes()), health_routes(*core));
+  management_server.emplace(executor, http_server_config{.name = "management"},
+                            guarded(host_guard({}), routed(router(std::move(management_routes), about_management))));
 }
 
 void balancer::parts::listen(front_doors doors) {
@@ -188,6 +192,7 @@ task<> balancer::stop() {
                               [&p] { p.inference->abort_all(); });
   p.slots->drop_all();
   p.links->close_all("the balancer is stopping");
+  p.events->stop();
   co_await p.management_server->stop(last_words);
   p.background.cancel();
   co_await p.background.join();

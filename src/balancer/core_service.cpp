@@ -35,6 +35,7 @@ void core_service::apply(balancer_event event) {
   events_.push_back(std::move(event));
   if (applying_) return; // a handler called: its event comes after the effects that are being carried out
   applying_ = true;
+  auto const published = core_.events().newest();
   while (!events_.empty()) {
     auto const next = std::move(events_.front());
     events_.pop_front();
@@ -44,6 +45,7 @@ void core_service::apply(balancer_event event) {
     for (auto& effect : effects) carry_out(std::move(effect));
   }
   applying_ = false;
+  if (handlers.published && core_.events().newest() != published) handlers.published();
   if (store_.keeps_tables() && !tables_.empty()) tables_changed_.notify_all();
 }
 

@@ -26,6 +26,7 @@ struct core_effect_handlers {
   std::function<void(fail_request const&)> fail;
   std::function<void(drop_slots const&)> drop_slots_of;
   std::function<void(drop_slot const&)> drop_one_slot;
+  std::function<void()> published;           // events, for those who watch
   std::function<void(error)> storage_failed; // no record is written from then on
 };
 

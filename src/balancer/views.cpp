@@ -1,20 +1,12 @@
 #include "balancer/views.hpp"
 
+#include "core/session/agent_trouble.hpp"
+
 #include <map>
 #include <set>
 
 namespace paddler {
 namespace {
-
-// Why an agent does not serve what it accepted, as it says.
-std::string trouble_of(agent_report const& report) {
-  if (!report.given_up.empty()) return report.given_up;
-  auto const& beside = report.beside;
-  bool const takes_over = beside && beside->version > report.engine.version;
-  if (takes_over && (beside->status == engine_status::backoff || beside->status == engine_status::failed))
-    return "version " + std::to_string(beside->version.value) + " does not load: " + beside->reason;
-  return report.engine.reason;
-}
 
 std::string reason_of(agent_record const& agent, applicable_state const& wanted) {
   if (!agent.connected) return "not connected";
@@ -37,7 +29,7 @@ agent_view view_agent(agent_record const& agent, balancer_core const& core) {
   agent_view out;
   out.id = agent.id;
   out.connected = agent.connected;
-  out.status = agent.connected && !agent.facts_expired ? engine.status : engine_status::unknown;
+  out.status = status_of(agent);
   if (wanted.model)
     out.model = wanted.model->name;
   else if (!engine.model.empty())

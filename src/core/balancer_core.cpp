@@ -124,12 +124,16 @@ struct balancer_core::handler {
 
   void change(log_record const& record) {
     auto const news = core.desired_.apply(record);
+    core.events_.changed(record, news);
     if (news.names_changed) {
       auto const names = core.desired_.served_names();
       add(core.dispatch_.set_models({names.begin(), names.end()}, now.mono, now.wall));
     }
     for (auto const& agent : news.agents) deliver(agent);
-    for (auto const& loss : news.losses) tell(loss);
+    for (auto const& loss : news.losses) {
+      core.events_.lost(loss, record.number, now.wall);
+      tell(loss);
+    }
   }
 
   // The loser of a conflict is told, once: an agent on its link, everybody else by the shell.
@@ -138,6 +142,13 @@ struct balancer_core::handler {
       add(core.agents_.notify({loss.lost.source.name}, describe(loss)));
     else
       out.emplace_back(tell_loser{loss});
+  }
+
+  void publish_news() {
+    auto const news = core.agents_.take_news();
+    auto const at = core.desired_.current();
+    for (auto const& agent : news.changed) core.events_.look_at(core.agents_.agents().at(agent), at, now.wall);
+    for (auto const& action : news.actions) core.events_.acted(action, at, now.wall);
   }
 
   void deliver(agent_id const& agent) { add(core.agents_.deliver(agent, core.desired_.applicable(agent), now)); }
@@ -168,6 +179,7 @@ struct balancer_core::handler {
 void balancer_core::restore(std::span<log_record const> log) {
   for (auto const& record : log) desired_.apply(record);
   decided_ = desired_;
+  events_.begin_at(desired_.current());
   auto const names = desired_.served_names();
   dispatch_.set_models({names.begin(), names.end()}, {}, {});
 }
@@ -175,6 +187,7 @@ void balancer_core::restore(std::span<log_record const> log) {
 balancer_effects balancer_core::apply(balancer_event const& event, instant now) {
   handler handle{*this, now, {}};
   std::visit(handle, event);
+  handle.publish_news();
   return std::move(handle.out);
 }
 

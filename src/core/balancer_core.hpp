@@ -8,6 +8,7 @@
 // The core owns no clock and no timer: call `apply(time_passed{}, now)` when `next_deadline()` has come.
 #pragma once
 #include "core/dispatch/dispatcher.hpp"
+#include "core/events/event_feed.hpp"
 #include "core/session/agent_table.hpp"
 #include "core/state/desired_state.hpp"
 
@@ -150,6 +151,9 @@ public:
 
   [[nodiscard]] dispatcher const& requests() const { return dispatch_; }
 
+  // What happened, for those who watch.
+  [[nodiscard]] event_feed const& events() const { return events_; }
+
   [[nodiscard]] epoch leader() const { return leader_; }
 
 private:
@@ -173,6 +177,7 @@ private:
   std::map<agent_id, std::optional<agent_spec>> undiscovered_; // what agents said of themselves and was not stored
   std::optional<mono_time> discover_at_;
   agent_table agents_;
+  event_feed events_;
   dispatcher dispatch_;
 };
 

@@ -49,10 +49,20 @@ struct reconciliation {
   friend bool operator==(reconciliation const&, reconciliation const&) = default;
 };
 
+// As the balancer keeps it.
+struct logged_action {
+  agent_id agent;
+  incarnation process;      // of the agent
+  bool by_balancer = false; // numbers count for each of the two
+  reconciliation action;
+  friend bool operator==(logged_action const&, logged_action const&) = default;
+};
+
 BOOST_DESCRIBE_ENUM(reconcile_action, load, admit, drain, unload, restart, deliver)
 BOOST_DESCRIBE_ENUM(reconcile_outcome, open, done, failed, superseded)
 BOOST_DESCRIBE_STRUCT(reconciliation, (),
                       (number, action, engine, model, content, goal, goal_content, gives_up, difference, started_at,
                        outcome, observation, ended_at, ended_after))
+BOOST_DESCRIBE_STRUCT(logged_action, (), (agent, process, by_balancer, action))
 
 } // namespace paddler

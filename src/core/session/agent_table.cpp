@@ -60,6 +60,7 @@ std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const&
            .delivery = {policy_.delivery, {message.report.applied, message.report.applied_content}},
            .full_sync_at = now.mono + stagger(policy_.full_sync, random_.unit()),
            .last_seen = now.wall};
+  news_.changed.insert(agent.id);
   log_actions(agent, message.actions);
   watch(link, opened);
   watch(agent);
@@ -88,6 +89,7 @@ link_effects agent_table::heard(link_id link, agent_message const& message, inst
   at->second.heard_at = now.mono;
   auto& agent = agents_.at(at->second.agent);
   agent.last_seen = now.wall;
+  if (!std::holds_alternative<link_heartbeat>(message)) news_.changed.insert(agent.id);
   if (auto const* report = std::get_if<link_report>(&message)) {
     take_report(agent, *report, now);
   } else if (auto const* ack = std::get_if<link_ack>(&message)) {
@@ -167,7 +169,10 @@ link_effects agent_table::tick(mono_time now) {
 link_effects agent_table::look_at(agent_record& agent, mono_time now) {
   link_effects out;
   if (agent.lost_at && *agent.lost_at <= now) append(out, lose(agent));
-  agent.facts_expired = agent.facts_expired || agent.facts_until <= now;
+  if (!agent.facts_expired && agent.facts_until <= now) {
+    agent.facts_expired = true;
+    news_.changed.insert(agent.id);
+  }
   bool const sync = agent.connected && agent.full_sync_at <= now;
   if (sync) agent.full_sync_at = now + policy_.full_sync;
   if (sync || (agent.connected && agent.delivery.phase(now) == delivery_phase::due))
@@ -239,9 +244,11 @@ void agent_table::close_delivery(agent_record& agent, reconcile_outcome outcome,
   at->action.observation = std::move(observation);
   at->action.ended_at = now;
   at->action.ended_after = deliveries_;
+  news_.actions.push_back(*at);
 }
 
 void agent_table::log(logged_action entry) {
+  news_.actions.push_back(entry);
   log_.push(std::move(entry));
   ++logged_;
 }
@@ -253,10 +260,12 @@ void agent_table::log_actions(agent_record const& agent, std::vector<reconciliat
       return !logged.by_balancer && logged.agent == agent.id && logged.process == agent.process &&
              logged.action.number == action.number;
     });
-    if (at == log_.end())
+    if (at == log_.end()) {
       log({agent.id, agent.process, false, action});
-    else
+    } else if (at->action != action) {
       at->action = action;
+      news_.actions.push_back(*at);
+    }
   }
 }
 
@@ -302,6 +311,7 @@ void agent_table::unlink(link_id link, mono_time now) {
   agent.connected = false;
   agent.link = {};
   agent.lost_at = now + patience();
+  news_.changed.insert(agent.id);
   watch(agent);
 }
 
@@ -312,6 +322,7 @@ link_effects agent_table::lose(agent_record& agent) {
   agent.link = {};
   agent.lost_at.reset();
   agent.facts_expired = true;
+  if (was_there) news_.changed.insert(agent.id);
   return was_there ? link_effects{agent_lost{agent.id, agent.process}} : link_effects{};
 }
 

@@ -15,6 +15,8 @@
 
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -70,12 +72,10 @@ struct agent_record {
   std::optional<mono_time> lost_at; // not connected, and lost for good if it does not come back until then
 };
 
-// An entry of the reconciliation log: what an agent, or the balancer for it, did and why.
-struct logged_action {
-  agent_id agent;
-  incarnation process;      // of the agent
-  bool by_balancer = false; // numbers count for each of the two
-  reconciliation action;
+// What is otherwise since it was asked for last.
+struct agent_news {
+  std::set<agent_id> changed;         // other facts, another phase of delivery, come or gone
+  std::vector<logged_action> actions; // that were begun or closed, in order
 };
 
 class agent_table {
@@ -103,6 +103,9 @@ public:
   [[nodiscard]] bool is_connected(agent_id const& agent, incarnation process) const;
 
   [[nodiscard]] bounded_ring<logged_action> const& log() const { return log_; }
+
+  // To be called after each of the calls above; what nobody takes is kept.
+  agent_news take_news() { return std::exchange(news_, {}); }
 
 private:
   struct link_state {
@@ -137,6 +140,7 @@ private:
   deadline_queue<link_id> link_deadlines_;
   deadline_queue<agent_id> agent_deadlines_;
   bounded_ring<logged_action> log_;
+  agent_news news_;
   std::uint64_t logged_ = 0; // entries, those that fell out too: the serial of the newest
   std::uint64_t deliveries_ = 0;
 };
