@@ -2,6 +2,7 @@
 // serves and what does not, and each step of reconciling. Requests are not among them: see the request table.
 #pragma once
 #include "base/ids.hpp"
+#include "base/result.hpp"
 #include "base/time.hpp"
 #include "model/current.hpp"
 #include "model/fields.hpp"
