@@ -95,6 +95,7 @@ std::vector<route> management_service::routes() {
       {"GET", "/management/v1/models", "list_models", 0, at(&self::get_models)},
       {"GET", "/management/v1/slots", "list_slots", 0, at(&self::get_slots)},
       {"GET", "/management/v1/requests", "list_requests", 0, at(&self::get_requests)},
+      {"GET", "/management/v1/reconciliations", "list_reconciliations", 0, at(&self::get_reconciliations)},
       {"GET", "/management/v1/version", "get_version", 0, at(&self::get_version)},
       {"GET", "/management/v1/agents/{agent}/link", "open_link", 0, at(&self::open_link)},
       {"POST", "/management/v1/agents/{agent}/slots", "open_slot", 0, at(&self::open_slot)},
@@ -198,6 +199,10 @@ task<> management_service::get_slots(http_exchange& exchange) {
 
 task<> management_service::get_requests(http_exchange& exchange) {
   co_await answer_json(exchange, list_json(view_requests(core_.core()), core_.core().desired().current()));
+}
+
+task<> management_service::get_reconciliations(http_exchange& exchange) {
+  co_await answer_json(exchange, list_json(view_reconciliations(core_.core()), core_.core().desired().current()));
 }
 
 task<> management_service::get_version(http_exchange& exchange) {

@@ -122,4 +122,27 @@ std::vector<request_view> view_requests(balancer_core const& core) {
   return rows;
 }
 
+std::vector<reconciliation_view> view_reconciliations(balancer_core const& core) {
+  std::vector<reconciliation_view> rows;
+  for (auto const& logged : core.agents().log()) {
+    auto const& action = logged.action;
+    reconciliation_view row;
+    row.id = logged.agent.value + "/" + (logged.by_balancer ? "balancer" : std::to_string(logged.process.value)) + "/" +
+             std::to_string(action.number);
+    row.agent = logged.agent;
+    row.by_balancer = logged.by_balancer;
+    row.number = action.number;
+    row.action = action.action;
+    row.model = action.model;
+    row.goal = action.goal;
+    row.difference = action.difference;
+    row.outcome = action.outcome;
+    row.observation = action.observation;
+    row.started_at = action.started_at;
+    row.ended_at = action.ended_at;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 } // namespace paddler

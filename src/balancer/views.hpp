@@ -13,4 +13,7 @@ std::vector<model_view> view_models(balancer_core const& core);
 std::vector<slot_view> view_slots(balancer_core const& core);
 std::vector<request_view> view_requests(balancer_core const& core);
 
+// The newest ones that the log keeps, the oldest of them first.
+std::vector<reconciliation_view> view_reconciliations(balancer_core const& core);
+
 } // namespace paddler

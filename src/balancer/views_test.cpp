@@ -64,6 +64,38 @@ TEST(Views, ARefusedStateShowsWhy) {
   EXPECT_EQ(view_agents(core)[0].reason, "refused version 1: model.reference.path does not exist (copy it there)");
 }
 
+TEST(Views, WhatIsDeliveredIsALineThatTheAgentsAnswerCloses) {
+  auto core = core_with_agent();
+  auto const open = view_reconciliations(core);
+  ASSERT_EQ(open.size(), 1U);
+  EXPECT_EQ(open[0].id, "a/balancer/1");
+  EXPECT_EQ(open[0].action, reconcile_action::deliver);
+  EXPECT_EQ(open[0].goal, generation{1});
+  EXPECT_NE(open[0].difference, "");
+  EXPECT_EQ(open[0].outcome, reconcile_outcome::open);
+  EXPECT_FALSE(open[0].ended_at);
+  apply_durably(core, link_spoke{{1}, link_ack{{1}}}, now);
+  auto const closed = view_reconciliations(core);
+  ASSERT_EQ(closed.size(), 1U);
+  EXPECT_EQ(closed[0].outcome, reconcile_outcome::done);
+  EXPECT_EQ(closed[0].observation, "the agent accepted it");
+  EXPECT_TRUE(closed[0].ended_at);
+}
+
+TEST(Views, WhatAnAgentDidIsNamedAfterItsProcess) {
+  auto core = core_with_agent();
+  link_report news;
+  news.report.sequence = 1;
+  news.actions.push_back({.number = 3, .action = reconcile_action::load, .model = "m", .difference = "no engine"});
+  apply_durably(core, link_spoke{{1}, news}, now);
+  auto const rows = view_reconciliations(core);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[1].id, "a/7/3");
+  EXPECT_FALSE(rows[1].by_balancer);
+  EXPECT_EQ(rows[1].model, "m");
+  EXPECT_EQ(rows[1].difference, "no engine");
+}
+
 TEST(Views, ARequestShowsItsEndOnlyOnceItHasOne) {
   auto core = core_with_agent();
   apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);

@@ -47,7 +47,7 @@ struct agent_command {
   log_flags log;
 };
 
-enum class view_kind { agents, models, slots, requests, desired };
+enum class view_kind { agents, models, slots, requests, desired, reconciliations };
 enum class output_format { table, wide, json, yaml, name };
 
 struct get_command {

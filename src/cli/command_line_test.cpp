@@ -88,7 +88,8 @@ TEST(command_line, get_knows_long_and_short_kinds) {
        {row{"get agents", view_kind::agents, ""}, row{"get ag", view_kind::agents, ""},
         row{"get agent local", view_kind::agents, "local"}, row{"get mo", view_kind::models, ""},
         row{"get sl", view_kind::slots, ""}, row{"get rq req_1", view_kind::requests, "req_1"},
-        row{"get slots/local/0", view_kind::slots, "local/0"}, row{"get desired", view_kind::desired, ""}}) {
+        row{"get slots/local/0", view_kind::slots, "local/0"}, row{"get desired", view_kind::desired, ""},
+        row{"get rc", view_kind::reconciliations, ""}}) {
     auto const get = parsed<get_command>(line);
     EXPECT_EQ(get.kind, kind) << line;
     EXPECT_EQ(get.name, name) << line;
@@ -206,7 +207,7 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
            {"agent --balancer a:1,", {"--balancer: \"\" is not an address"}},
            {"agent --simulate=lod-time=1s", {"--simulate", "lod-time", "load-time"}},
            {"agent --simulate --engine-binary /x", {"--simulate and --engine-binary exclude each other"}},
-           {"get", {"get what?", "agents, models, slots, requests or desired"}},
+           {"get", {"get what?", "agents, models, slots, requests, desired or reconciliations"}},
            {"get agnets", {"\"agnets\" is not agents, models", "Did you mean \"agents\"?"}},
            {"get agents a b", {"what is \"b\" for?"}},
            {"get agents -o tabl",

@@ -18,12 +18,14 @@ struct kind_words {
   std::string_view when_none;
 };
 
-constexpr std::array<kind_words, 5> kinds{{
+constexpr std::array<kind_words, 6> kinds{{
     {"agents", "agent", "no agents yet; start one: paddler agent --balancer HOST:PORT"},
     {"models", "model", "no models yet; give an agent one: paddler agent --model FILE.gguf, or paddler apply -f FILE"},
     {"slots", "slot", "no slots yet; they come with the first agent whose engine is ready (paddler get agents)"},
     {"requests", "request", "no requests yet; send one: paddler chat \"hello\""},
     {"desired", "desired", ""},
+    {"reconciliations", "reconciliation",
+     "nothing was done to any agent since the balancer started (paddler get agents)"},
 }};
 
 kind_words const& words_of(view_kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
@@ -107,6 +109,7 @@ result<rendered_list> render_list(get_command const& wanted, api_list const& lis
   case view_kind::models: return render<model_view>(wanted, list, now, columns);
   case view_kind::slots: return render<slot_view>(wanted, list, now, columns);
   case view_kind::requests: return render<request_view>(wanted, list, now, columns);
+  case view_kind::reconciliations: return render<reconciliation_view>(wanted, list, now, columns);
   case view_kind::desired: break;
   }
   return fail(error_code::internal, "desired state is no list");

@@ -73,6 +73,24 @@ TEST(render_list, of_requests_fits_a_terminal) {
               HasSubstr("local  /v1/chat/completions         2  1s500ms   10s  agent_lost   2m\n"));
 }
 
+constexpr auto reconciliations =
+    R"({"items":[{"id":"local/7/1","agent":"local","by_balancer":false,"number":1,"action":"load","model":"demo","goal":4,
+  "difference":"no engine runs","outcome":"done","observation":"a served probe","started_at":"2026-03-01T11:58:00Z",
+  "ended_at":"2026-03-01T11:58:10Z"},{"id":"local/balancer/2","agent":"local","by_balancer":true,"number":2,"action":"deliver",
+  "model":"demo","goal":5,"difference":"it holds version 4","outcome":"open","observation":"","started_at":"2026-03-01T11:59:58Z"}],
+  "revision":5})";
+
+TEST(render_list, of_reconciliations) {
+  EXPECT_EQ(rendered(reconciliations, {.kind = view_kind::reconciliations}).data,
+            "AGENT  ACTION   MODEL  GOAL  OUTCOME  TOOK  AGE\n"
+            "local  load     demo      4  done      10s   2m\n"
+            "local  deliver  demo      5  open        -   2s\n");
+  EXPECT_THAT(rendered(reconciliations, {.kind = view_kind::reconciliations, .output = output_format::wide}).data,
+              HasSubstr("no_engine_runs      a_served_probe  "));
+  EXPECT_EQ(rendered(reconciliations, {.kind = view_kind::reconciliations, .output = output_format::name}).data,
+            "reconciliations/local/7/1\nreconciliations/local/balancer/2\n");
+}
+
 TEST(render_list, as_names_and_documents) {
   EXPECT_EQ(rendered(agents, {.kind = view_kind::agents, .output = output_format::name}).data,
             "agents/gpu-1\nagents/local\n");
@@ -83,7 +101,8 @@ TEST(render_list, as_names_and_documents) {
 }
 
 TEST(render_list, of_nothing_says_what_to_do) {
-  for (auto const kind : {view_kind::agents, view_kind::models, view_kind::slots, view_kind::requests}) {
+  for (auto const kind :
+       {view_kind::agents, view_kind::models, view_kind::slots, view_kind::requests, view_kind::reconciliations}) {
     auto const out = rendered(R"({"items":[],"revision":0})", {.kind = kind});
     EXPECT_EQ(out.data, "");
     EXPECT_THAT(out.notes, HasSubstr("paddler ")) << static_cast<int>(kind);

@@ -8,12 +8,12 @@
 namespace paddler {
 namespace {
 
-constexpr std::array<std::string_view, 5> kinds{"agents", "models", "slots", "requests", "desired"};
+constexpr std::array<std::string_view, 6> kinds{"agents", "models", "slots", "requests", "desired", "reconciliations"};
 constexpr std::array<std::string_view, 3> sources{"api", "file", "discovery"};
 
 // Each kind's other names: short, and of one object.
-constexpr std::array<std::array<std::string_view, 2>, 5> other_names{
-    {{"ag", "agent"}, {"mo", "model"}, {"sl", "slot"}, {"rq", "request"}, {"de", "state"}}};
+constexpr std::array<std::array<std::string_view, 2>, 6> other_names{
+    {{"ag", "agent"}, {"mo", "model"}, {"sl", "slot"}, {"rq", "request"}, {"de", "state"}, {"rc", "reconciliation"}}};
 
 std::optional<view_kind> kind_named(std::string_view word) {
   for (std::size_t i = 0; i < kinds.size(); ++i) {
@@ -74,8 +74,9 @@ result<command> finish_get(get_values given) {
 void add_get(std::vector<declared_command>& commands) {
   auto const given = std::make_shared<get_values>();
   flag_set flags;
-  flags.add({.name = "KIND", .help = "agents (ag), models (mo), slots (sl), requests (rq), or desired"},
-            set_text(given->kind));
+  flags.add(
+      {.name = "KIND", .help = "agents (ag), models (mo), slots (sl), requests (rq), reconciliations (rc), or desired"},
+      set_text(given->kind));
   flags.add({.name = "NAME", .help = "Only this one; also KIND/NAME"}, set_text(given->command.name));
   flags.add({.name = "-o,--output",
              .value = "FORMAT",
@@ -88,10 +89,12 @@ void add_get(std::vector<declared_command>& commands) {
   commands.push_back(
       {{.name = "get",
         .group = "Operate",
-        .summary = "Show agents, models, slots, requests, or the desired state",
+        .summary = "Show agents, models, slots, requests, reconciliations, or the desired state",
         .usage = "KIND [NAME] [flags]",
         .text = "Tables go to standard output, everything else to standard error. With -o json a list is an object "
-                "with \"items\" and \"revision\".\n\n'get desired' prints the document that 'apply' takes.",
+                "with \"items\" and \"revision\".\n\n'get reconciliations' shows what was done to bring agents to what "
+                "is wanted; -o wide says what difference caused each action and what observation closed it.\n\n'get "
+                "desired' prints the document that 'apply' takes.",
         .examples = "paddler get agents\n"
                     "paddler get requests -o wide\n"
                     "paddler get agents/local -o json\n"

@@ -94,6 +94,26 @@ table table_of(std::span<request_view const> requests, wall_time now) {
   return out;
 }
 
+table table_of(std::span<reconciliation_view const> actions, wall_time now) {
+  table out({{.title = "NAME", .only_wide = true},
+             {.title = "AGENT", .shortens = true},
+             {.title = "ACTION"},
+             {.title = "MODEL", .shortens = true},
+             {.title = "GOAL", .right = true},
+             {.title = "OUTCOME"},
+             {.title = "DIFFERENCE", .only_wide = true},
+             {.title = "OBSERVATION", .only_wide = true},
+             {.title = "TOOK", .right = true},
+             {.title = "AGE", .right = true}});
+  for (auto const& action : actions) {
+    out.add({action.id, action.agent.value, std::string(to_string(action.action)), action.model,
+             std::to_string(action.goal.value), std::string(to_string(action.outcome)), action.difference,
+             action.observation, action.ended_at ? print_age(*action.ended_at - action.started_at) : "",
+             age(action.started_at, now)});
+  }
+  return out;
+}
+
 std::string const& name_of(agent_view const& agent) { return agent.id.value; }
 
 std::string const& name_of(model_view const& model) { return model.name; }
@@ -101,6 +121,8 @@ std::string const& name_of(model_view const& model) { return model.name; }
 std::string const& name_of(slot_view const& slot) { return slot.id; }
 
 std::string const& name_of(request_view const& request) { return request.id.value; }
+
+std::string const& name_of(reconciliation_view const& action) { return action.id; }
 
 std::string notes_on(std::span<agent_view const> agents) {
   std::string out;

@@ -4,6 +4,7 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "model/current.hpp"
+#include "model/reconciliation.hpp"
 #include "model/request.hpp"
 
 #include <boost/describe/class.hpp>
@@ -64,6 +65,22 @@ struct request_view {
   std::optional<wall_time> completed_at;
 };
 
+// One line of the reconciliation log.
+struct reconciliation_view {
+  std::string id; // AGENT/PROCESS/NUMBER, or AGENT/balancer/NUMBER for what the balancer did
+  agent_id agent;
+  bool by_balancer = false;
+  std::uint64_t number = 0; // counted by each process of its own
+  reconcile_action action = reconcile_action::load;
+  std::string model;
+  generation goal;        // version of applicable state that was wanted
+  std::string difference; // that caused it
+  reconcile_outcome outcome = reconcile_outcome::open;
+  std::string observation; // that closed it; empty while it is open
+  wall_time started_at;
+  std::optional<wall_time> ended_at;
+};
+
 // A list as the API answers it.
 template <class View> struct view_list {
   std::vector<View> items;
@@ -79,5 +96,8 @@ BOOST_DESCRIBE_STRUCT(slot_view, (), (id, agent, model, status, request))
 BOOST_DESCRIBE_STRUCT(request_view, (),
                       (id, model, endpoint, status, failure, agent, attempts, queue_milliseconds, created_at,
                        completed_at))
+BOOST_DESCRIBE_STRUCT(reconciliation_view, (),
+                      (id, agent, by_balancer, number, action, model, goal, difference, outcome, observation,
+                       started_at, ended_at))
 
 } // namespace paddler

@@ -77,6 +77,26 @@ SYSTEM_TEST(events, tell_a_change_from_its_revision_to_the_engine_that_serves_it
   co_await watcher.until("agent.left", R"("agent":"a1")");
 }
 
+SYSTEM_TEST(events, what_was_done_to_an_agent_stays_readable, local_cluster) {
+  co_await cluster.start(want_agents(1, 2));
+  cluster.add_agent("a1");
+  co_await cluster.api().until_slots(2);
+  auto const is_served = [](boost::json::array const& rows) {
+    bool delivered = false;
+    bool loaded = false;
+    for (auto const& each : rows) {
+      auto const& row = each.as_object();
+      bool const whole = text_of(row, "agent") == "a1" && text_of(row, "outcome") == "done" &&
+                         !text_of(row, "difference").empty() && !text_of(row, "observation").empty() &&
+                         !text_of(row, "started_at").empty() && !text_of(row, "ended_at").empty();
+      delivered |= whole && text_of(row, "action") == "deliver";
+      loaded |= whole && text_of(row, "action") == "load" && text_of(row, "model") == "sim";
+    }
+    return delivered && loaded;
+  };
+  co_await cluster.api().until("reconciliations", "a delivery and a load, each closed and explained", is_served);
+}
+
 SYSTEM_TEST(events, a_watcher_resumes_behind_what_it_saw_last, local_cluster) {
   co_await cluster.start(want_agents(1, 2));
   auto first = co_await event_stream::open(cluster.api(), "?from=0&kinds=config");
