@@ -4,6 +4,7 @@
 #include "cli/apply.hpp"
 #include "cli/chat.hpp"
 #include "cli/command_line.hpp"
+#include "cli/events.hpp"
 #include "cli/get.hpp"
 #include "cli/serve.hpp"
 #include "wire/json_codec.hpp"
@@ -47,6 +48,8 @@ struct runner {
   exit_code operator()(get_command const& wanted) const { return run_get(wanted, terminal); }
 
   exit_code operator()(apply_command const& wanted) const { return run_apply(wanted, terminal); }
+
+  exit_code operator()(events_command const& wanted) const { return run_events(wanted, terminal); }
 
   exit_code operator()(chat_command const& wanted) const { return run_chat(wanted, terminal); }
 };

@@ -58,6 +58,14 @@ struct get_command {
   std::string source; // of desired state: api, file or discovery; empty: what they say together
 };
 
+struct events_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::optional<std::uint64_t> from;  // a revision: what came since
+  std::string kinds;                  // "agent,config"; empty: all
+  std::optional<std::uint64_t> count; // then it ends
+  bool json = false;
+};
+
 struct apply_command {
   host_and_port management{"127.0.0.1", default_management_port};
   std::string file; // "-": standard input
@@ -73,6 +81,6 @@ struct chat_command {
 };
 
 using command = std::variant<help_command, version_command, up_command, balancer_command, agent_command, get_command,
-                             apply_command, chat_command>;
+                             apply_command, events_command, chat_command>;
 
 } // namespace paddler

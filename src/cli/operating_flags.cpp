@@ -136,11 +136,51 @@ void add_apply(std::vector<declared_command>& commands) {
        finish});
 }
 
+void add_events(std::vector<declared_command>& commands) {
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+
+  struct events_values {
+    events_command command;
+    std::optional<output_format> output;
+  };
+
+  auto const given = std::make_shared<events_values>();
+  flag_set flags;
+  flags.add({.name = "--from", .value = "REVISION", .help = "Begin behind the change that made this revision"},
+            set_number(given->command.from, 0, most));
+  flags.add({.name = "--kinds", .value = "KIND,...", .help = "Only these: agent, config, health, reconcile"},
+            set_text(given->command.kinds));
+  flags.add({.name = "--count", .value = "N", .help = "End after so many events"},
+            set_number(given->command.count, 1, most));
+  flags.add({.name = "-o,--output",
+             .value = "FORMAT",
+             .help = "table (a line for people), or json (an object on each line)",
+             .default_text = "table"},
+            set_word(given->output, {"table", "wide", "json"}));
+  flags.add(management_flag(), set_server_address(given->command.management, default_management_port));
+  auto const finish = [given](environment const&) -> result<command> {
+    given->command.json = given->output == output_format::json;
+    return given->command;
+  };
+  commands.push_back({{.name = "events",
+                       .group = "Operate",
+                       .summary = "Show what happens in the cluster, as it happens",
+                       .usage = "[flags]",
+                       .text = "Begins with a snapshot, or behind --from. Where the stream is cut it goes on behind "
+                               "the last event. Ctrl-C ends it.",
+                       .examples = "paddler events\n"
+                                   "paddler events --kinds config,health\n"
+                                   "paddler events --from 41 -o json | jq .type"},
+                      std::move(flags),
+                      finish});
+}
+
 } // namespace
 
 void add_operating_commands(std::vector<declared_command>& commands) {
   add_get(commands);
   add_apply(commands);
+  add_events(commands);
 }
 
 } // namespace paddler
