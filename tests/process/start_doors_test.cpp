@@ -259,7 +259,8 @@ SYSTEM_TEST(doors, DUR_14_a_second_balancer_is_turned_away_and_the_first_unharme
          .said = {"state.db.lock", "is in use by", std::to_string(cluster.balancer().pid())}}};
     co_await run_bad_commands(cluster, second);
     co_await expect_unharmed(cluster.api(), before, 2);
-    co_await cluster.api().apply(desired_yaml({{.id = "a1", .slots = 2}, {.id = "elsewhere", .slots = round}}));
+    auto const next = desired_yaml({{.id = "a1", .slots = 2}, {.id = "elsewhere", .slots = round}});
+    co_await cluster.api().apply(next);
   }
   co_await cluster.balancer().kill(); // its lock goes with it, however it ends
   co_await cluster.start_balancer();
