@@ -195,7 +195,7 @@ task<> client_life::ask(std::string text, std::size_t tokens) {
   } else if (answer.status != 200) {
     ++book_.refused;
     if (answer.status != 429 && answer.status != 503 && answer.status != 504 && answer.status != 404 &&
-        answer.status != 502 && answer.status != 500)
+        answer.status != 408 && answer.status != 502 && answer.status != 500)
       book_.violation("a good request was answered " + std::to_string(answer.status));
     sim_.count("client.status_" + std::to_string(answer.status));
   } else if (claims_end) {
@@ -349,11 +349,12 @@ task<int> operator_life::put(std::optional<revision> if_match) {
     book_.returned(which, register_operation::kind::refused, {}, number);
     ++book_.writes_refused;
     sim_.count("operator.write_refused");
+  } else if (!answer.sent || answer.status == 507 || answer.status == 408) {
+    // Never begun, or refused for a full disk or a head that came too slowly: it changed nothing, and must not be seen.
+    book_.history[which].what.what = register_operation::kind::refused;
+    sim_.count(answer.sent ? "operator.status_" + std::to_string(answer.status) : "operator.not_sent");
   } else if (answer.status >= 400 && answer.status < 500) {
     book_.violation("a good document was answered " + std::to_string(answer.status) + ": " + answer.body);
-  } else if (!answer.sent) {
-    book_.history[which].what.what = register_operation::kind::refused;
-    sim_.count("operator.not_sent");
   } else {
     ++book_.writes_unknown;
     sim_.count("operator.unknown_outcome");
