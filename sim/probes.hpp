@@ -103,10 +103,10 @@ inline constexpr auto probes = std::to_array<std::string_view>({
     "request.failed.queue_timeout",
     "slot.not_opened",
     "slot.refused",
-    "state.accepted",
     "state.restored",
-    "state.write_delayed",
     "state.write_failed",
+    "state.write_refused",
+    "state.writes_resumed",
 });
 
 } // namespace paddler_sim

@@ -2,6 +2,7 @@
 
 #include "model/words.hpp"
 #include "runtime/log.hpp"
+#include "sim/checks.hpp"
 #include "sim/cluster.hpp"
 #include "sim/workload.hpp"
 #include "wire/desired_codec.hpp"
@@ -22,6 +23,7 @@ constexpr auto convergence_limit = 60s; // after the last fault (SIM-03)
 constexpr auto parked_limit = 7min;     // where an engine was killed so often that its next start is put off
 constexpr auto settling_time = 5s;      // a dead agent is noticed after three
 constexpr auto quiet_limit = 90s;       // for requests under way to end
+constexpr auto longest_wait = 25s;      // the queue's timeout is 20
 constexpr int most_slots = 4;           // that a document of the workload asks for
 
 // The run of one seed. Members are destroyed in reverse: programs before the network, the network before the clock.
@@ -58,6 +60,7 @@ public:
     expect("P1: requests live on though nobody asks", quiet_limit, [this] { return quiet(); });
     expect("P6: the cluster did not stay converged", {}, [this] { return converged(); });
     check_writes();
+    check_desired();
     check_history();
     looking_ = false;
     if (!cluster_.end()) violated("a process never ended");
@@ -244,6 +247,10 @@ private:
     if (!looking_) return;
     if (auto const* core = cluster_.core()) {
       check_ledger(*core);
+      if (auto const wrong = check_queue(*core); !wrong.empty()) violated("P1: " + wrong);
+      if (auto const wrong = check_actions(*core, 4900ms, what_.faults.step_clock > duration{}); !wrong.empty())
+        violated("REC: " + wrong);
+      check_waiting(*core);
       count_endings(*core);
     }
     sim_.at(sim_.now() + check_period, [this] { look(); });
@@ -256,6 +263,25 @@ private:
       if (core.requests().slots_of({machine.id}, true) + core.requests().slots_of({machine.id}, false) >
           2U * most_slots)
         violated("P5: " + machine.id + " has more slot connections than its engines have slots");
+  }
+
+  // Nobody waits longer than a request may. A balancer that stood still has to catch up first.
+  void check_waiting(balancer_core const& core) {
+    auto const* const where = cluster_.balancer_process();
+    if (where == nullptr || where->paused()) stood_still_ = sim_.now();
+    if (sim_.now() - stood_still_ < 2 * check_period) return;
+    for (auto const& request : core.requests().requests())
+      if (request.state == request_state::queued && sim_.now() - request.queued_since > longest_wait)
+        violated("P1: a request waits longer than it may");
+  }
+
+  void check_desired() {
+    auto const* core = cluster_.core();
+    if (violation_ || core == nullptr) return;
+    std::vector<std::string> agents;
+    for (auto const& each : cluster_.machines()) agents.push_back(each.id);
+    if (auto const wrong = check_applicable(*core, cluster_.disk().log, agents); !wrong.empty())
+      violated("P6: " + wrong);
   }
 
   bool quiet() {
@@ -292,8 +318,18 @@ private:
     auto const* core = cluster_.core();
     why_ = ": no balancer serves";
     if (core == nullptr) return false;
-    return std::ranges::all_of(cluster_.machines(),
-                               [&](auto const& each) { return each.gone || as_wanted(*core, each); });
+    return std::ranges::all_of(cluster_.machines(), [&](auto const& each) {
+      return each.gone ? is_forgotten(*core, each) : as_wanted(*core, each);
+    });
+  }
+
+  // What is gone for ever is not believed in.
+  bool is_forgotten(balancer_core const& core, cluster::machine const& machine) {
+    auto const known = core.agents().agents().find({machine.id});
+    bool const connected = known != core.agents().agents().end() && known->second.connected;
+    auto const slots = core.requests().slots_of({machine.id}, false) + core.requests().slots_of({machine.id}, true);
+    why_ = ": " + machine.id + " is gone for ever, and is still counted on";
+    return !connected && slots == 0;
   }
 
   // The agent runs exactly what is wanted of it, and offers exactly its slots.
@@ -364,6 +400,7 @@ private:
   std::string why_;
   mono_time faults_end_{};
   mono_time converged_since_{};
+  mono_time stood_still_{};
   bool looking_ = true;
 };
 

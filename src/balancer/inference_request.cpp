@@ -1,5 +1,6 @@
 #include "balancer/inference_request.hpp"
 
+#include "base/canary.hpp"
 #include "model/words.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
@@ -199,7 +200,7 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
     if (!piece) co_return lost(piece.error());
     done = piece->empty() || engine.body_done();
     std::string_view const bytes{piece->data(), piece->size()};
-    auto const whole = done ? events.finish(bytes) : events.feed(bytes);
+    auto const whole = done || is_loose(canary::half_event_passed_on) ? events.finish(bytes) : events.feed(bytes);
     if (whole.empty() && !done) continue;
     if (!committed_) prepare_stream(static_cast<unsigned>(head.status), event_stream, &decision);
     if (!delivered_) core_.apply(attempt_first_byte{id_, decision.number});
@@ -229,7 +230,8 @@ task<> inference_request::tell_failure() {
   auto const names = core_.core().desired().served_names();
   auto const wrong = error_of_failure(reason, model, names);
   if (committed_) {
-    auto const frame = error_frame(wrong, dialect_of(path));
+    auto frame = error_frame(wrong, dialect_of(path));
+    if (is_loose(canary::failure_not_told)) frame.clear();
     co_await write_to_client(frame, {}, position::last);
     co_return;
   }
@@ -277,7 +279,8 @@ std::vector<header_view> inference_request::answer_headers(std::string_view cont
 attempt_outcome inference_request::lost(error const& cause) const {
   if (cause.code == error_code::timeout) return attempt_outcome::timeout;
   if (cause.code == error_code::protocol) return attempt_outcome::engine_error;
-  return delivered_ ? attempt_outcome::lost_late : attempt_outcome::lost_early;
+  return delivered_ && !is_loose(canary::begun_answer_retried) ? attempt_outcome::lost_late
+                                                               : attempt_outcome::lost_early;
 }
 
 } // namespace paddler

@@ -1,5 +1,6 @@
 #include "balancer/slot_registry.hpp"
 
+#include "base/canary.hpp"
 #include "base/text.hpp"
 #include "runtime/log.hpp"
 #include "runtime/race.hpp"
@@ -121,7 +122,7 @@ void slot_registry::end(slot& which) {
   if (which.borrowed) return;
   which.ended = true;
   which.changed.notify_all();
-  core_.apply(slot_left{which.offer.serial});
+  if (!is_loose(canary::closed_slot_kept)) core_.apply(slot_left{which.offer.serial});
 }
 
 } // namespace paddler

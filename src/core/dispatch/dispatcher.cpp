@@ -1,5 +1,7 @@
 #include "core/dispatch/dispatcher.hpp"
 
+#include "base/canary.hpp"
+
 #include <algorithm>
 
 namespace paddler {
@@ -57,6 +59,7 @@ dispatch_decisions dispatcher::client_gone(request_id const& id, wall_time wall_
   auto const at = live_.find(id);
   if (at == live_.end()) return {};
   release(at->second, false);
+  if (is_loose(canary::place_in_queue_kept)) ++queued_;
   finish(id, request_state::failed, request_failure::client_gone, wall_now);
   return {};
 }
@@ -112,7 +115,7 @@ dispatch_decisions dispatcher::expire(mono_time now, wall_time wall_now) {
   std::vector<request_id> late;
   for (auto const& [name, waiting] : pools_)
     for (auto const& id : waiting.queue)
-      if (live_.at(id).deadline <= now) late.push_back(id);
+      if (live_.at(id).deadline <= now && !is_loose(canary::queue_timeout_forgotten)) late.push_back(id);
   dispatch_decisions out;
   for (auto const& id : late) append(out, fail(id, request_failure::queue_timeout, wall_now));
   return out;
@@ -233,7 +236,7 @@ void dispatcher::release(live_request& request, bool reusable) {
   request.slot.reset();
   auto& from = pools_[slot.model];
   auto& slots = from.agents[slot.agent];
-  --slots.busy;
+  if (reusable || !is_loose(canary::slot_kept_busy)) --slots.busy;
   if (reusable) {
     idle_.emplace(slot.serial, slot);
     slots.idle.push_back(slot);
@@ -271,6 +274,7 @@ void dispatcher::finish(request_id const& id, request_state state, request_failu
   at->second.record.failure = reason;
   at->second.record.completed_at = wall_now;
   ++(state == request_state::completed ? completed_ : failed_);
+  if (is_loose(canary::terminal_counted_twice)) ++failed_;
   ended_.push(std::move(at->second.record));
   live_.erase(at);
 }

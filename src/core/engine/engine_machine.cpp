@@ -1,5 +1,6 @@
 #include "core/engine/engine_machine.hpp"
 
+#include "base/canary.hpp"
 #include "core/engine/engine_exit.hpp"
 
 #include <algorithm>
@@ -256,6 +257,8 @@ struct engine_machine::step {
     case phase::ready: return probe;
     case phase::terminating: return m.killed_ ? std::nullopt : std::optional(m.deadline_);
     case phase::backing_off:
+      if (is_loose(canary::retry_timer_lost)) return std::nullopt;
+      return m.deadline_;
     case phase::parked: return m.deadline_;
     }
     return std::nullopt;

@@ -1,5 +1,7 @@
 #include "core/reconcile/planner.hpp"
 
+#include "base/canary.hpp"
+
 #include <algorithm>
 
 namespace paddler {
@@ -65,12 +67,13 @@ private:
     switch (engine.admission) {
     case engine_admission::never: return act(reconcile_action::unload, engine, "it is not wanted and never served");
     case engine_admission::offered:
-      if (target_.content) return std::nullopt;
+      if (target_.content && !is_loose(canary::serving_engine_not_kept)) return std::nullopt;
       return act(reconcile_action::drain, engine, "no model is wanted, and it serves " + words(engine.content));
     case engine_admission::withdrawn:
       return act(reconcile_action::drain, engine, "another engine took its place, and it may still have requests");
     case engine_admission::draining:
-      if (engine.busy == 0) return act(reconcile_action::unload, engine, "it is drained and no longer wanted");
+      if (engine.busy == 0 || is_loose(canary::drain_cut_short))
+        return act(reconcile_action::unload, engine, "it is drained and no longer wanted");
       if (engine.drain_until && now_ < *engine.drain_until) return std::nullopt;
       return act(reconcile_action::unload, engine,
                  "its time to drain is over, with " + std::to_string(engine.busy) + " requests left");
@@ -82,7 +85,9 @@ private:
     bool const one_of_these_is_ending = std::ranges::any_of(
         engines_, [&](observed_engine const& e) { return e.stopping && e.content == *target_.content; });
     auto const* const serving = find_offered();
-    if (!one_of_these_is_ending && engines_.size() < max_engines && fits_beside(engines_)) return load();
+    if (!one_of_these_is_ending && (engines_.size() < max_engines || is_loose(canary::third_engine)) &&
+        fits_beside(engines_))
+      return load();
     if (!serving || fits_beside({serving, 1})) return std::nullopt; // once what is ending has ended
     return act(reconcile_action::drain, *serving,
                words(*target_.content) + " is wanted, and it is not known to fit into memory beside this one");

@@ -1,5 +1,6 @@
 #include "core/session/agent_table.hpp"
 
+#include "base/canary.hpp"
 #include "core/reconcile/content_digest.hpp"
 
 #include <algorithm>
@@ -148,7 +149,7 @@ link_effects agent_table::tick(mono_time now) {
   link_effects out;
   for (auto const id : link_deadlines_.take_due(now)) {
     auto& link = links_.at(id);
-    if (now - link.heard_at >= patience()) {
+    if (now - link.heard_at >= patience() && !is_loose(canary::silence_is_no_death)) {
       auto& agent = agents_.at(link.agent);
       unlink(id, now);
       out.push_back(close_link{id, "nothing was heard of the agent for three heartbeats"});
@@ -323,7 +324,8 @@ link_effects agent_table::lose(agent_record& agent) {
   agent.lost_at.reset();
   agent.facts_expired = true;
   if (was_there) news_.changed.insert(agent.id);
-  return was_there ? link_effects{agent_lost{agent.id, agent.process}} : link_effects{};
+  return was_there && !is_loose(canary::lost_agent_keeps_slots) ? link_effects{agent_lost{agent.id, agent.process}}
+                                                                : link_effects{};
 }
 
 } // namespace paddler

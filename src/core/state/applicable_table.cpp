@@ -1,5 +1,6 @@
 #include "core/state/applicable_table.hpp"
 
+#include "base/canary.hpp"
 #include "core/state/applicable.hpp"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ std::vector<agent_id> applicable_table::update(layer_table const& layers, entry_
     if (entry != nullptr) model = resolve_applicable(*entry, served_entry(layers.models().merged(), *entry));
     auto const at = states_.find(agent);
     bool const same = at == states_.end() ? !model : at->second.model == model;
-    if (same) continue;
+    if (same || (is_loose(canary::model_change_unseen) && at != states_.end() && at->second.model && model)) continue;
     assign(states_[agent], {version, std::move(model)});
     changed.push_back(agent);
   }

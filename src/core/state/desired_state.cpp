@@ -1,5 +1,6 @@
 #include "core/state/desired_state.hpp"
 
+#include "base/canary.hpp"
 #include "core/state/field_map.hpp"
 #include "core/state/validation.hpp"
 
@@ -63,7 +64,7 @@ std::set<std::string_view> names_after(layered_list<model_spec> const& before,
 } // namespace
 
 result<std::optional<log_record>> desired_state::check(desired_change const& change, wall_time now) const {
-  if (change.if_match && *change.if_match != current_)
+  if (change.if_match && *change.if_match != current_ && !is_loose(canary::condition_ignored))
     return fail(error_code::conflict,
                 "Desired state is at revision " + std::to_string(current_.value) + ", not at " +
                     std::to_string(change.if_match->value) + ": somebody changed it in between. Nothing was changed.",

@@ -1,5 +1,6 @@
 #include "core/state/layer_table.hpp"
 
+#include "base/canary.hpp"
 #include "core/state/layers.hpp"
 
 #include <string_view>
@@ -35,7 +36,7 @@ changed_entries<Spec> layered_list<Spec>::effect(source_id const& source, change
       words.erase(source);
     std::optional<Spec> merged;
     for (auto const& [each, word] : words) {
-      if (merged)
+      if (merged && !is_loose(canary::priority_ignored))
         fill_entry(*merged, *word);
       else
         merged = *word;
@@ -65,7 +66,7 @@ void layered_list<Spec>::apply(source_id const& source, changed_entries<Spec> co
   for (auto const& [id, entry] : effect) {
     if (entry)
       merged_.insert_or_assign(id, *entry);
-    else
+    else if (!is_loose(canary::removed_entry_kept))
       merged_.erase(id);
   }
 }

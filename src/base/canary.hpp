@@ -1,0 +1,43 @@
+// Deliberate bugs that the simulation must find (SIM-07, docs/simulation.md): each has one line in the product, which
+// compiles to nothing unless PADDLER_CANARIES is defined. Only the program sim/canary_test.cpp is built so, from its
+// own objects of the sources that have such a line; all of them are .cpp files, never headers.
+#pragma once
+
+namespace paddler {
+
+enum class canary {
+  none,
+  acknowledged_before_durable,
+  begun_answer_retried,
+  closed_slot_kept,
+  condition_ignored,
+  drain_cut_short,
+  failed_write_acknowledged,
+  failure_not_told,
+  half_event_passed_on,
+  last_record_forgotten,
+  lost_agent_keeps_slots,
+  model_change_unseen,
+  place_in_queue_kept,
+  priority_ignored,
+  queue_timeout_forgotten,
+  removed_entry_kept,
+  retry_timer_lost,
+  serving_engine_not_kept,
+  silence_is_no_death,
+  slot_kept_busy,
+  terminal_counted_twice,
+  third_engine,
+};
+
+#ifdef PADDLER_CANARIES
+inline namespace with_canaries {
+inline canary loose_canary = canary::none;
+
+inline bool is_loose(canary which) { return loose_canary == which; }
+} // namespace with_canaries
+#else
+constexpr bool is_loose(canary /*which*/) { return false; }
+#endif
+
+} // namespace paddler
