@@ -128,7 +128,7 @@ task<result<void>> balancer::start() {
       co_await run_blocking(p.writer, [&p] { return blocking_open_state(p.config.state_directory, *p.store); });
   if (!opened) co_return std::unexpected(opened.error());
   balancer_core core(p.config.policy, opened->leader);
-  core.restore(opened->log);
+  core.restore(opened->base.value_or(state_snapshot{}), opened->log);
   log_info(
       "state.restored", "desired state is as it was",
       {{"revision", core.desired().current().value}, {"records", opened->log.size()}, {"epoch", opened->leader.value}});

@@ -60,7 +60,10 @@ void core_service::carry_out(balancer_effect effect) {
   if (auto* close = std::get_if<close_link>(&effect)) return handlers.close_link(close->link, close->reason);
   if (auto* tell = std::get_if<tell_loser>(&effect)) return handlers.tell_loser(tell->loss);
   if (auto* settled = std::get_if<answer_command>(&effect)) return answer(*settled);
-  records_.push_back(std::move(std::get<persist_record>(effect).record));
+  if (auto const* compact = std::get_if<compact_log>(&effect))
+    compaction_ = compact->last;
+  else
+    records_.push_back(std::move(std::get<persist_record>(effect).record));
   records_changed_.notify_all();
 }
 
@@ -69,7 +72,7 @@ void core_service::answer(answer_command const& effect) {
   answered_.notify_all();
 }
 
-task<result<revision>> core_service::submit(desired_change change) {
+task<result<change_outcome>> core_service::submit(desired_change change) {
   command_id const command{++commands_};
   waiting_[command] = {};
   apply(desired_submitted{command, std::move(change)});
@@ -100,8 +103,12 @@ void core_service::spawn_into(task_group& group) {
 // Group commit: what was decided while the last write was under way is one write.
 task<> core_service::write_records() {
   for (;;) {
-    while (records_.empty() || storage_failed_)
+    while ((records_.empty() && !compaction_) || storage_failed_)
       if (!co_await records_changed_.wait()) co_return;
+    if (records_.empty()) {
+      co_await compact(*std::exchange(compaction_, std::nullopt));
+      continue;
+    }
     auto const count = static_cast<std::ptrdiff_t>(std::min(records_.size(), max_records_a_commit));
     std::vector<log_record> const batch(records_.begin(), records_.begin() + count);
     auto const written = co_await run_blocking(writer_, [this, &batch] { return store_.blocking_append(batch); });
@@ -115,6 +122,32 @@ task<> core_service::write_records() {
     records_.erase(records_.begin(), records_.begin() + count);
     apply(records_stored{batch.back().number});
   }
+}
+
+// Folds old records away, when no change waits for the disk. The snapshot is made once, by the store where it keeps
+// one.
+task<> core_service::compact(revision last) {
+  auto const slice = core_.history().up_to(last);
+  if (!slice || slice->records.empty()) co_return apply(log_not_compacted{});
+  auto const taken = slice->records.back()->at;
+  auto const folded = std::make_shared<std::shared_ptr<state_snapshot const>>();
+  auto const done = co_await run_blocking(writer_, [this, last, slice, taken, folded] {
+    auto const fold = [taken, folded](state_snapshot const& base, std::span<log_record const> records) {
+      *folded = std::make_shared<state_snapshot const>(fold_snapshot(base, records, taken));
+      return **folded;
+    };
+    auto outcome = store_.blocking_compact(last, fold);
+    if (outcome && !*folded) *folded = std::make_shared<state_snapshot const>(fold_snapshot(*slice, taken));
+    return outcome;
+  });
+  if (done) {
+    log_info("state.compacted", "older changes of desired state are one snapshot now", {{"revision", last.value}});
+    co_return apply(log_compacted{*folded});
+  }
+  auto const& why = done.error();
+  if (why.code == error_code::storage || why.code == error_code::closed) co_return storage_broke(why);
+  log_warn("state.not_compacted", why.message, {{"hint", why.hint}, {"revision", last.value}});
+  apply(log_not_compacted{});
 }
 
 // Where nothing was written the balancer goes on with what is durable, and says so to whoever asked for more.

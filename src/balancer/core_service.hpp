@@ -42,7 +42,7 @@ public:
 
   // Hands a desired document in; returns once the outcome is durable. The error is `unavailable` when the task is
   // cancelled.
-  task<result<revision>> submit(desired_change change);
+  task<result<change_outcome>> submit(desired_change change);
 
   // Before desired state is shown: what the core says is durable. Fails with `unavailable` where the storage failed, as
   // nobody knows then whether more is on the disk.
@@ -57,13 +57,14 @@ public:
 
 private:
   struct waiting_command {
-    std::optional<result<revision>> outcome;
+    std::optional<result<change_outcome>> outcome;
   };
 
   void carry_out(balancer_effect effect);
   void answer(answer_command const& effect);
   task<> write_records();
   void refuse_records(error const& why);
+  task<> compact(revision last);
   task<> write_tables();
   task<bool> write_table_rows(table_changes changes);
   void storage_broke(error const& why);
@@ -74,7 +75,8 @@ private:
   blocking_executor& writer_;
   std::deque<balancer_event> events_;
   bool applying_ = false;
-  std::deque<log_record> records_; // to be written
+  std::deque<log_record> records_;     // to be written
+  std::optional<revision> compaction_; // wanted, up to there
   wakeup records_changed_;
   bool writes_refused_ = false; // the newest write, for want of room or of the database
   bool storage_failed_ = false;

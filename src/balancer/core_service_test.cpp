@@ -67,7 +67,7 @@ struct CoreServiceTest : ::testing::Test {
   wakeup failed{loop.executor()};
   std::optional<error> fatal;
   std::vector<std::string> data_lane;
-  std::optional<result<revision>> outcome;
+  std::optional<result<change_outcome>> outcome;
 
   void SetUp() override {
     service.handlers = {.send = [](link_id, balancer_message const&) {},
@@ -108,7 +108,7 @@ task<> nothing_passes_a_write(CoreServiceTest* t) {
   EXPECT_EQ(t->data_lane, std::vector<std::string>{"r"}) << "a request waited for the disk";
   t->store.released.count_down();
   co_await t->submits.join();
-  EXPECT_EQ(t->outcome->value(), revision{1});
+  EXPECT_EQ(t->outcome->value().at, revision{1});
   co_await t->finish();
 }
 
@@ -170,7 +170,7 @@ task<> a_full_disk_refuses_at_once(CoreServiceTest* t) {
   EXPECT_EQ(t->service.core().desired().current(), revision{});
   t->store.full = false;
   co_await t->submit_and_note();
-  EXPECT_EQ(t->outcome->value(), revision{1}) << "and takes changes again when there is room";
+  EXPECT_EQ(t->outcome->value().at, revision{1}) << "and takes changes again when there is room";
   co_await t->finish();
 }
 

@@ -25,7 +25,7 @@ file_source::file_source(asio::any_io_executor executor, core_service& core, blo
                          std::size_t max_bytes)
     : core_(core), pool_(pool), path_(std::move(path)), max_bytes_(max_bytes), watcher_(executor, pool, path_) {}
 
-task<result<revision>> file_source::load() {
+task<result<change_outcome>> file_source::load() {
   auto document = co_await run_blocking(pool_, [this] { return blocking_load(path_, max_bytes_); });
   if (!document) co_return std::unexpected(document.error());
   desired_change change;
@@ -46,7 +46,7 @@ task<> file_source::watch() {
     }
     if (loaded) {
       log_info("desired.file_loaded", "the configuration file is in force",
-               {{"path", path_}, {"revision", loaded->value}});
+               {{"path", path_}, {"revision", loaded->at.value}});
     } else {
       log_error("desired.file_refused",
                 path_ + " was not taken; what was in force stays: " + describe(loaded.error()) +

@@ -17,7 +17,7 @@ public:
               std::size_t max_bytes);
 
   // Reads the file once. The error says why its content was not taken.
-  task<result<revision>> load();
+  task<result<change_outcome>> load();
 
   // Watches until cancelled; load() was called before.
   task<> watch();

@@ -9,6 +9,7 @@ std::string_view to_string(error_code code) {
   case error_code::conflict: return "conflict";
   case error_code::too_large: return "too_large";
   case error_code::unavailable: return "unavailable";
+  case error_code::gone: return "gone";
   case error_code::full: return "full";
   case error_code::timeout: return "timeout";
   case error_code::cancelled: return "cancelled";

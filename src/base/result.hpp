@@ -15,6 +15,7 @@ enum class error_code {
   conflict,      // it exists in another version than the caller believed
   too_large,     // a stated limit was exceeded
   unavailable,   // it may work later
+  gone,          // it existed, and is not kept any more
   full,          // the disk has no room: it works again once there is some
   timeout,       // a deadline passed
   cancelled,     // the caller gave up

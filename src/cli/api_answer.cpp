@@ -15,6 +15,7 @@ error_code code_of_status(int status) {
   case 404: return error_code::not_found;
   case 409:
   case 412: return error_code::conflict;
+  case 410: return error_code::gone;
   case 413: return error_code::too_large;
   case 429:
   case 503: return error_code::unavailable;

@@ -6,6 +6,7 @@ exit_code exit_code_for(error_code code) {
   switch (code) {
   case error_code::invalid_input:
   case error_code::too_large: return exit_code::invalid;
+  case error_code::gone:
   case error_code::not_found: return exit_code::not_found;
   case error_code::conflict: return exit_code::conflict;
   case error_code::unavailable: return exit_code::unreachable;

@@ -48,6 +48,15 @@ struct balancer_core::handler {
     }
   }
 
+  void operator()(log_compacted const& e) {
+    core.history_.compacted(e.base);
+    core.compacting_ = false;
+    compact();
+  }
+
+  // Tried again when there is more to fold, or in an hour.
+  void operator()(log_not_compacted const&) { core.compacting_ = false; }
+
   void operator()(request_arrived const& e) { add(core.dispatch_.arrived(e.request, now.mono, now.wall)); }
 
   void operator()(request_left const& e) { add(core.dispatch_.client_gone(e.id, now.wall)); }
@@ -70,6 +79,7 @@ struct balancer_core::handler {
   void operator()(time_passed const&) {
     add(core.agents_.tick(now.mono));
     add(core.dispatch_.expire(now.mono, now.wall));
+    if (core.look_at_age_ && *core.look_at_age_ <= now.mono) compact();
     if (!core.discover_at_ || *core.discover_at_ > now.mono) return;
     core.discover_at_.reset();
     for (auto const& [agent, said] : std::exchange(core.undiscovered_, {})) discover(agent, said);
@@ -115,17 +125,20 @@ struct balancer_core::handler {
            (core.waiting_.front().after <= stored || is_loose(canary::acknowledged_before_durable))) {
       auto const decision = std::move(core.waiting_.front());
       core.waiting_.pop_front();
-      if (decision.record) change(*decision.record);
+      change_outcome made{decision.after, decision.record.has_value(), {}};
+      if (decision.record) made.losses = change(*decision.record);
       if (!decision.command) continue;
       if (decision.refused)
         out.emplace_back(answer_command{*decision.command, std::unexpected(*decision.refused)});
       else
-        out.emplace_back(answer_command{*decision.command, decision.after});
+        out.emplace_back(answer_command{*decision.command, std::move(made)});
     }
   }
 
-  void change(log_record const& record) {
+  // Makes it, and gives what its own source lost with it.
+  std::vector<lost_field> change(log_record const& record) {
     auto const news = core.desired_.apply(record);
+    core.history_.add(record);
     core.events_.changed(record, news);
     if (news.names_changed) {
       auto const names = core.desired_.served_names();
@@ -136,6 +149,20 @@ struct balancer_core::handler {
       core.events_.lost(loss, record.number, now.wall);
       tell(loss);
     }
+    compact();
+    auto own = news.losses;
+    std::erase_if(own, [&record](lost_field const& loss) { return loss.lost.source != record.source; });
+    return own;
+  }
+
+  // One step of folding at a time: the disk says when it is done.
+  void compact() {
+    core.look_at_age_ = now.mono + core.history_.policy().look_at_age_every;
+    if (core.compacting_) return;
+    auto const last = core.history_.surplus(now.wall);
+    if (!last) return;
+    core.compacting_ = true;
+    out.emplace_back(compact_log{*last});
   }
 
   // The loser of a conflict is told, once: an agent on its link, everybody else by the shell.
@@ -178,10 +205,12 @@ struct balancer_core::handler {
   }
 };
 
-void balancer_core::restore(std::span<log_record const> log) {
-  for (auto const& record : log.first(log.size() - (is_loose(canary::last_record_forgotten) && !log.empty() ? 1 : 0)))
-    desired_.apply(record);
+void balancer_core::restore(state_snapshot base, std::span<log_record const> log) {
+  if (is_loose(canary::last_record_forgotten) && !log.empty()) log = log.first(log.size() - 1);
+  history_.begin(std::move(base), log);
+  desired_ = fold(history_.all());
   decided_ = desired_;
+  if (!log.empty()) look_at_age_ = mono_time{};
   events_.begin_at(desired_.current());
   auto const names = desired_.served_names();
   dispatch_.set_models({names.begin(), names.end()}, {}, {});
@@ -198,7 +227,7 @@ std::optional<mono_time> balancer_core::next_deadline() const {
   auto const a = agents_.next_deadline();
   auto const b = dispatch_.next_deadline();
   std::optional<mono_time> first;
-  for (auto const& each : {a, b, discover_at_})
+  for (auto const& each : {a, b, discover_at_, look_at_age_})
     if (each && (!first || *each < *first)) first = each;
   return first;
 }

@@ -11,9 +11,12 @@
 #include "core/events/event_feed.hpp"
 #include "core/session/agent_table.hpp"
 #include "core/state/desired_state.hpp"
+#include "core/state/history.hpp"
+#include "model/history.hpp"
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <variant>
@@ -85,13 +88,22 @@ struct records_refused {
   error why;
 };
 
+// What compact_log asked for is done: this snapshot took the place of the records up to its revision.
+struct log_compacted {
+  std::shared_ptr<state_snapshot const> base;
+};
+
+// It could not be done; every record is still there.
+struct log_not_compacted {};
+
 struct time_passed {};
 
 struct stop_requested {};
 
-using balancer_event = std::variant<link_greeted, link_spoke, link_closed, desired_submitted, request_arrived,
-                                    request_left, slot_arrived, slot_left, attempt_sent, attempt_first_byte,
-                                    attempt_ended, records_stored, records_refused, time_passed, stop_requested>;
+using balancer_event =
+    std::variant<link_greeted, link_spoke, link_closed, desired_submitted, request_arrived, request_left, slot_arrived,
+                 slot_left, attempt_sent, attempt_first_byte, attempt_ended, records_stored, records_refused,
+                 log_compacted, log_not_compacted, time_passed, stop_requested>;
 
 // --- effects ---
 
@@ -101,7 +113,7 @@ struct persist_record {
 
 struct answer_command {
   command_id command;
-  result<revision> outcome;
+  result<change_outcome> outcome;
 };
 
 // Every slot connection of this agent process is worthless.
@@ -120,12 +132,18 @@ struct tell_loser {
   lost_field loss;
 };
 
+// The records up to `last` are to be folded into the snapshot before them, which takes their place in the log.
+struct compact_log {
+  revision last;
+};
+
 using balancer_effect = std::variant<persist_record, send_to_agent, close_link, answer_command, tell_loser, run_request,
-                                     fail_request, drop_slots, drop_slot>;
+                                     fail_request, drop_slots, drop_slot, compact_log>;
 using balancer_effects = std::vector<balancer_effect>;
 
 struct balancer_policy {
   duration discovery_retry = std::chrono::seconds(5); // where what an agent said of itself could not be stored
+  history_policy history;
   dispatch_policy dispatch;
   link_policy link;
 };
@@ -135,17 +153,21 @@ public:
   balancer_core(balancer_policy const& policy, epoch leader)
       : leader_(leader),
         discovery_retry_(policy.discovery_retry),
+        history_(policy.history),
         agents_(policy.link, leader),
         dispatch_(policy.dispatch) {}
 
-  // Folds the log in, before the first event.
-  void restore(std::span<log_record const> log);
+  // Goes on from what was stored, before the first event.
+  void restore(state_snapshot base, std::span<log_record const> log);
 
   balancer_effects apply(balancer_event const& event, instant now);
   [[nodiscard]] std::optional<mono_time> next_deadline() const;
 
   // As far as it is durable.
   [[nodiscard]] desired_state const& desired() const { return desired_; }
+
+  // As far as it is durable, too.
+  [[nodiscard]] state_history const& history() const { return history_; }
 
   [[nodiscard]] agent_table const& agents() const { return agents_; }
 
@@ -173,6 +195,9 @@ private:
   duration discovery_retry_;
   desired_state desired_;
   desired_state decided_; // ahead of it by the records that wait
+  state_history history_;
+  bool compacting_ = false;
+  std::optional<mono_time> look_at_age_;
   std::deque<waiting_decision> waiting_;
   std::map<agent_id, std::optional<agent_spec>> undiscovered_; // what agents said of themselves and was not stored
   std::optional<mono_time> discover_at_;

@@ -32,8 +32,8 @@ desired_submitted submission(std::uint64_t command, desired_document document) {
 
 // One word per effect, in order.
 std::string text(balancer_effects const& effects) {
-  static constexpr std::string_view names[] = {"persist", "send", "close",      "answer",   "tell",
-                                               "run",     "fail", "drop_slots", "drop_slot"};
+  static constexpr std::string_view names[] = {"persist", "send", "close",      "answer",    "tell",
+                                               "run",     "fail", "drop_slots", "drop_slot", "compact"};
   std::string out;
   for (auto const& effect : effects) out += std::string(names[effect.index()]) + " ";
   return out;
@@ -88,7 +88,7 @@ TEST(BalancerCore, ARestoredCoreSendsTheSameVersions) {
   for (auto const& effect : apply_durably(first, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1)))
     if (auto const* persist = std::get_if<persist_record>(&effect)) log.push_back(persist->record);
   balancer_core second({}, {2});
-  second.restore(log);
+  second.restore({}, log);
   auto const effects = apply_durably(second, greeting(1, "a"), at(9));
   ASSERT_EQ(text(effects), "send send ");
   auto const& apply = std::get<link_apply>(std::get<send_to_agent>(effects[1]).message);
@@ -98,7 +98,7 @@ TEST(BalancerCore, ARestoredCoreSendsTheSameVersions) {
 
 // --- while records are written ---
 
-revision answered(balancer_effect const& effect) { return std::get<answer_command>(effect).outcome.value(); }
+revision answered(balancer_effect const& effect) { return std::get<answer_command>(effect).outcome.value().at; }
 
 error refusal(balancer_effect const& effect) { return std::get<answer_command>(effect).outcome.error(); }
 

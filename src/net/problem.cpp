@@ -36,6 +36,7 @@ unsigned http_status_of(error_code code) {
   case error_code::conflict: return 409;
   case error_code::too_large: return 413;
   case error_code::unavailable: return 503;
+  case error_code::gone: return 410;
   case error_code::full: return 507;
   case error_code::timeout: return 408;
   case error_code::cancelled:

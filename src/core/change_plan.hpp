@@ -1,0 +1,32 @@
+// What a document would do if it were applied: to desired state, to who decides what, and to each agent (`paddler
+// plan`).
+//
+// In two steps, since the first costs as much as all of desired state: foresee() is given a copy of it, on any thread;
+// plan_agents() then looks at what the agents are like now.
+#pragma once
+#include "core/balancer_core.hpp"
+#include "model/history.hpp"
+
+#include <vector>
+
+namespace paddler {
+
+// One agent whose applicable state would be another one.
+struct agent_change {
+  agent_id agent;
+  applicable_state from, to;
+};
+
+struct foreseen_change {
+  plan_view plan; // all but what agents do
+  std::vector<agent_change> agents;
+};
+
+// An error where the change would be refused.
+result<foreseen_change> foresee(desired_state state, desired_change const& change, wall_time now);
+
+// The steps of the first max_listed_agents agents: the planner's own, on an agent where everything goes well. Loads are
+// estimated by what agents reported of the same model file.
+plan_view plan_agents(foreseen_change foreseen, balancer_core const& core);
+
+} // namespace paddler

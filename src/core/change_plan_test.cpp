@@ -1,0 +1,130 @@
+#include "core/change_plan.hpp"
+#include "core/core_testing.hpp"
+#include "core/reconcile/content_digest.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace paddler {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr instant now{mono_time{seconds(1)}, wall_time{seconds(1)}};
+
+agent_spec spec(std::string id, std::string path, int slots = 1) {
+  agent_spec out;
+  out.id.value = std::move(id);
+  out.desired_model = model_reference{.source = model_source::local, .path = std::move(path)};
+  out.slots = slots;
+  return out;
+}
+
+desired_change of_api(std::vector<agent_spec> agents) {
+  return {{source_kind::api, ""}, {std::move(agents), {}}, {}, {}};
+}
+
+struct ChangePlan : ::testing::Test {
+  balancer_core core{{}, {1}};
+
+  void submit(desired_change change) { apply_durably(core, desired_submitted{{1}, std::move(change)}, now); }
+
+  // An agent of 1000 bytes whose engine runs what is wanted of it.
+  void serve(std::string id, std::uint64_t bytes, std::uint64_t load_milliseconds) {
+    link_greeted hello;
+    hello.link = {++links_};
+    hello.hello.agent.value = id;
+    hello.hello.process = {1};
+    hello.hello.capabilities.memory_bytes = 1000;
+    auto& engine = hello.hello.report.engine;
+    auto const wanted = core.desired().applicable({id});
+    engine = {.status = engine_status::ready, .model = wanted.model->name, .version = wanted.version};
+    engine.content = content_digest(wanted.model);
+    engine.memory_bytes = bytes;
+    engine.load_milliseconds = load_milliseconds;
+    apply_durably(core, hello, now);
+  }
+
+  result<plan_view> plan(desired_change const& change) {
+    auto foreseen = foresee(core.desired(), change, now.wall);
+    if (!foreseen) return std::unexpected(foreseen.error());
+    return plan_agents(*std::move(foreseen), core);
+  }
+
+  static std::vector<std::string> steps(agent_plan const& agent) {
+    static constexpr std::string_view names[] = {"load", "admit", "drain", "unload", "restart"};
+    std::vector<std::string> out;
+    for (auto const& step : agent.steps)
+      out.push_back(std::string(names[static_cast<std::size_t>(step.action)]) + " " + step.model + " " +
+                    (step.estimated_milliseconds ? std::to_string(*step.estimated_milliseconds) : "?") +
+                    (step.interrupts ? "!" : ""));
+    return out;
+  }
+
+  std::uint64_t links_ = 0;
+};
+
+TEST_F(ChangePlan, OfWhatIsSaidAlreadyIsNothing) {
+  submit(of_api({spec("a", "/m.gguf")}));
+  auto const plan = this->plan(of_api({spec("a", "/m.gguf")})).value();
+  EXPECT_FALSE(plan.changed);
+  EXPECT_EQ(plan.at, revision{1});
+  EXPECT_THAT(plan.agents, IsEmpty());
+}
+
+TEST_F(ChangePlan, IsTheSameRefusalThatTheChangeWouldGet) {
+  EXPECT_EQ(plan(of_api({spec("a", "relative")})).error().fields.size(), 1U);
+  auto late = of_api({spec("a", "/m.gguf")});
+  late.if_match = revision{7};
+  EXPECT_EQ(plan(late).error().code, error_code::conflict);
+}
+
+TEST_F(ChangePlan, EstimatesBySimilarLoadsAndKnowsWhatFits) {
+  submit(of_api({spec("a", "/m.gguf"), spec("b", "/n.gguf", 2)}));
+  serve("a", 400, 3000);
+  serve("b", 450, 7000);
+  auto const plan = this->plan(of_api({spec("a", "/n.gguf", 2), spec("b", "/n.gguf", 2)})).value();
+  EXPECT_TRUE(plan.changed);
+  ASSERT_EQ(plan.agents.size(), 1U);
+  EXPECT_TRUE(plan.agents[0].connected);
+  EXPECT_THAT(steps(plan.agents[0]), ElementsAre("load n 7000", "admit n ?", "drain m 0", "unload m ?"));
+}
+
+TEST_F(ChangePlan, SaysWhereServiceIsInterrupted) {
+  submit(of_api({spec("a", "/m.gguf"), spec("b", "/n.gguf")}));
+  serve("a", 600, 3000);
+  serve("b", 600, 7000);
+  auto const plan = this->plan(of_api({spec("a", "/n.gguf"), spec("b", "/n.gguf")})).value();
+  EXPECT_THAT(steps(plan.agents[0]), ElementsAre("drain m 0!", "unload m ?", "load n 7000", "admit n ?"));
+}
+
+TEST_F(ChangePlan, OfWhatWasNeverMeasuredPromisesNothing) {
+  auto const plan = this->plan(of_api({spec("a", "/m.gguf")})).value();
+  ASSERT_EQ(plan.agents.size(), 1U);
+  EXPECT_FALSE(plan.agents[0].connected);
+  EXPECT_THAT(steps(plan.agents[0]), ElementsAre("load m ?", "admit m ?"));
+}
+
+TEST_F(ChangePlan, TellsWhoWouldLose) {
+  submit(of_api({spec("a", "/m.gguf", 2)}));
+  desired_change file{{source_kind::file, "/etc/c.yaml"}, {{spec("a", "/m.gguf", 8)}, {}}, {}, {}};
+  auto const plan = this->plan(file).value();
+  ASSERT_EQ(plan.losses.size(), 1U);
+  EXPECT_EQ(plan.losses[0].path, "agents/a.slots");
+  EXPECT_THAT(plan.changes, IsEmpty());
+  EXPECT_THAT(plan.agents, IsEmpty());
+}
+
+// Law: the plan of a change that was made is empty.
+TEST_F(ChangePlan, LawOfAnAppliedPlanIsEmpty) {
+  for (int i = 1; i < 20; ++i) {
+    auto const change = of_api({spec("a", "/m" + std::to_string(i % 3) + ".gguf", 1 + i % 4)});
+    submit(change);
+    EXPECT_FALSE(plan(change)->changed);
+  }
+}
+
+} // namespace
+} // namespace paddler
