@@ -3,6 +3,7 @@
 #include "balancer/core_service.hpp"
 #include "balancer/event_service.hpp"
 #include "balancer/file_source.hpp"
+#include "balancer/history_service.hpp"
 #include "balancer/inference_service.hpp"
 #include "balancer/link_registry.hpp"
 #include "balancer/management_service.hpp"
@@ -97,6 +98,7 @@ struct balancer::parts {
   std::optional<link_registry> links;
   std::optional<inference_service> inference;
   std::optional<management_service> management;
+  std::optional<history_service> history;
   std::optional<event_service> events;
   std::optional<file_source> file;
   std::optional<http_server> inference_server, management_server;
@@ -143,6 +145,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   links.emplace(*core);
   inference.emplace(*core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
   management.emplace(*core, *links, *slots, files, config.max_document_bytes);
+  history.emplace(*core, files, config.max_document_bytes);
   events.emplace(executor, *core);
   core->handlers = {
       .send = [this](link_id link, balancer_message const& message) { links->send(link, message); },
@@ -167,7 +170,8 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   inference_server.emplace(
       executor, http_server_config{.name = "inference", .errors = inference_shape},
       guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
-  auto management_routes = joined(joined(management->routes(), events->routes()), health_routes(*core));
+  auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
+  management_routes = joined(std::move(management_routes), health_routes(*core));
   management_server.emplace(executor, http_server_config{.name = "management"},
                             guarded(host_guard({}), routed(router(std::move(management_routes), about_management))));
 }

@@ -17,9 +17,10 @@ public:
   std::vector<route> routes();
 
 private:
-  task<> get_desired(http_exchange& exchange);
   task<> put_desired(http_exchange& exchange);
-  task<> answer_when_durable(http_exchange& exchange, header_list headers, std::string_view body);
+  task<> delete_desired(http_exchange& exchange);
+  task<> change_desired(http_exchange& exchange, desired_document document);
+  task<> answer_when_durable(http_exchange& exchange, std::string body);
   task<> explain_fields(http_exchange& exchange);
   task<> get_conflicts(http_exchange& exchange);
   task<> get_agents(http_exchange& exchange);

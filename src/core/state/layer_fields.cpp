@@ -31,6 +31,8 @@ bool read_number(std::string_view text, std::uint64_t& out) {
   return ec == std::errc{} && end == text.data() + text.size() && !text.empty();
 }
 
+std::string name_of(state_layer layer) { return boost::describe::enum_to_string(layer, "desired"); }
+
 template <class Number> void set(field_map& out, std::string path, Number value) {
   out.insert_or_assign(std::move(path), field_value{std::int64_t(value)});
 }
@@ -64,8 +66,7 @@ void add_applicable(field_map& out, agent_id const& agent, applicable_state cons
 // The fields of agents/ID that a layer can speak of, by their last words.
 bool speaks_of(state_layer layer, std::string_view path) {
   auto const of_agent = path.starts_with("agents/");
-  if (layer == state_layer::desired || layer == state_layer::api || layer == state_layer::file ||
-      layer == state_layer::discovery)
+  if (layer == state_layer::desired || is_source(layer))
     return !path.ends_with(".version") && !path.ends_with(".status") && path.find(".parameters") == path.npos &&
            !path.ends_with(".chat_template");
   if (layer == state_layer::applicable) return of_agent && !path.ends_with(".status");
@@ -96,30 +97,26 @@ result<layer_instant> parse_layer_instant(std::string_view text) {
 }
 
 std::string print_layer_instant(layer_instant const& instant) {
-  std::string const layer = boost::describe::enum_to_string(instant.layer, "desired");
+  auto const layer = name_of(instant.layer);
   return instant.at ? layer + "@" + std::to_string(instant.at->value) : layer;
 }
 
-desired_document document_of(desired_state const& state, source_kind kind) {
+bool is_source(state_layer layer) {
+  return layer == state_layer::api || layer == state_layer::file || layer == state_layer::discovery;
+}
+
+desired_document layer_document(desired_state const& state, state_layer layer) {
+  if (!is_source(layer)) return state.effective();
   auto layers = state.layers();
-  std::erase_if(layers, [kind](auto const& each) { return each.first.kind != kind; });
+  std::erase_if(layers, [layer](auto const& each) { return to_string(each.first.kind) != name_of(layer); });
   return merge_layers(layers);
 }
 
 field_map layer_fields(desired_state const& state, state_layer layer) {
-  switch (layer) {
-  case state_layer::api: return flatten(document_of(state, source_kind::api));
-  case state_layer::file: return flatten(document_of(state, source_kind::file));
-  case state_layer::discovery: return flatten(document_of(state, source_kind::discovery));
-  case state_layer::applicable: {
-    field_map out;
-    for (auto const& [agent, wanted] : state.applicable_states()) add_applicable(out, agent, wanted);
-    return out;
-  }
-  case state_layer::desired:
-  case state_layer::current: break;
-  }
-  return flatten(state.effective());
+  if (layer != state_layer::applicable) return flatten(layer_document(state, layer));
+  field_map out;
+  for (auto const& [agent, wanted] : state.applicable_states()) add_applicable(out, agent, wanted);
+  return out;
 }
 
 field_map current_fields(agent_table const& agents) {

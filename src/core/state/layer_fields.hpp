@@ -21,8 +21,12 @@ namespace paddler {
 result<layer_instant> parse_layer_instant(std::string_view text);
 std::string print_layer_instant(layer_instant const& instant);
 
-// One kind of source's document; several files or agents are merged by their priority.
-desired_document document_of(desired_state const& state, source_kind kind);
+// Whether the layer is one kind of source's word.
+bool is_source(state_layer layer);
+
+// What is in effect, or one kind of source's document: several files or agents are merged by their priority. Not of
+// `applicable` and `current`.
+desired_document layer_document(desired_state const& state, state_layer layer);
 
 // Of any layer but `current`.
 field_map layer_fields(desired_state const& state, state_layer layer);

@@ -1,0 +1,82 @@
+#include "balancer/management_answers.hpp"
+
+#include "net/problem.hpp"
+#include "wire/desired_codec.hpp"
+
+#include <charconv>
+#include <limits>
+
+namespace paddler {
+namespace {
+
+bool read_number(std::string_view text, std::uint64_t& out) {
+  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return ec == std::errc{} && end == text.data() + text.size() && !text.empty();
+}
+
+} // namespace
+
+std::string etag_of(revision at) { return "\"" + std::to_string(at.value) + "\""; }
+
+result<std::optional<revision>> wanted_revision(http_head const& head) {
+  auto text = head.header("if-match");
+  if (text.empty() || text == "*") return std::nullopt;
+  if (text.starts_with("W/")) text.remove_prefix(2);
+  revision out;
+  bool const quoted = text.size() > 2 && text.front() == '"' && text.back() == '"';
+  if (quoted && read_number(text.substr(1, text.size() - 2), out.value)) return out;
+  return fail(error_code::invalid_input,
+              "If-Match: " + std::string(head.header("if-match")) + " is not an ETag of this API.",
+              "Send the ETag of GET /management/v1/desired, as in If-Match: \"12\".");
+}
+
+result<std::optional<std::uint64_t>> query_number(http_head const& head, std::string_view name, std::uint64_t most) {
+  auto const text = head.query_param(name);
+  if (!text) return std::nullopt;
+  std::uint64_t out = 0;
+  if (read_number(*text, out) && out <= most) return out;
+  auto const limit =
+      most == std::numeric_limits<std::uint64_t>::max() ? std::string() : " of at most " + std::to_string(most);
+  return fail(error_code::invalid_input, std::string(name) + "=" + *text + " is not a whole number" + limit + ".",
+              "Give digits only, as in " + std::string(name) + "=20.");
+}
+
+task<> answer_json(http_exchange& exchange, std::string body) {
+  std::vector<header_view> const headers = {{"Content-Type", json_type}, {"Cache-Control", "no-store"}};
+  co_await exchange.respond(200, headers, body);
+}
+
+document_node outcome_document(change_outcome const& made) {
+  auto out = object_node();
+  out.add("revision", number_node(made.at.value)).add("changed", boolean_node(made.changed));
+  out.add("losses", to_document(made.losses)).add("warnings", list_node());
+  return out;
+}
+
+task<> answer_outcome(http_exchange& exchange, revision at, document_node outcome) {
+  auto const etag = etag_of(at);
+  auto const body = print_json(outcome);
+  std::vector<header_view> const headers = {{"Content-Type", json_type}, {"ETag", etag}};
+  co_await exchange.respond(200, headers, body);
+}
+
+task<> answer_error(http_exchange& exchange, error why) {
+  unsigned status = http_status_of(why.code);
+  if (!why.fields.empty()) status = 422;              // understood, and wrong
+  if (why.code == error_code::conflict) status = 412; // If-Match did not hold
+  auto const body =
+      problem_json(status, reason_phrase(status), why.message, exchange.request_id(), why.fields, why.hint);
+  std::vector<header_view> const headers = {{"Content-Type", problem_content_type}};
+  co_await exchange.respond(status, headers, body);
+}
+
+task<result<desired_document>> read_desired(http_exchange& exchange, blocking_executor& parsers,
+                                            std::size_t max_bytes) {
+  auto const body = co_await exchange.read_body(max_bytes);
+  if (!body) co_return std::unexpected(body.error());
+  bool const json = exchange.head().header("content-type").starts_with(json_type);
+  auto const format = json ? document_format::json : document_format::yaml;
+  co_return co_await run_blocking(parsers, [&body, format] { return parse_desired(*body, format); });
+}
+
+} // namespace paddler
