@@ -1,6 +1,7 @@
 #include "balancer/balancer.hpp"
 
 #include "balancer/core_service.hpp"
+#include "balancer/dump_service.hpp"
 #include "balancer/event_service.hpp"
 #include "balancer/file_source.hpp"
 #include "balancer/history_service.hpp"
@@ -99,6 +100,7 @@ struct balancer::parts {
   std::optional<inference_service> inference;
   std::optional<management_service> management;
   std::optional<history_service> history;
+  std::optional<dump_service> dump;
   std::optional<event_service> events;
   std::optional<file_source> file;
   std::optional<http_server> inference_server, management_server;
@@ -146,6 +148,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   inference.emplace(*core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
   management.emplace(*core, *links, *slots, files, config.max_document_bytes);
   history.emplace(*core, files, config.max_document_bytes);
+  dump.emplace(*core, files);
   events.emplace(executor, *core);
   core->handlers = {
       .send = [this](link_id link, balancer_message const& message) { links->send(link, message); },
@@ -171,7 +174,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
       executor, http_server_config{.name = "inference", .errors = inference_shape},
       guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
   auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
-  management_routes = joined(std::move(management_routes), health_routes(*core));
+  management_routes = joined(joined(std::move(management_routes), dump->routes()), health_routes(*core));
   management_server.emplace(executor, http_server_config{.name = "management"},
                             guarded(host_guard({}), routed(router(std::move(management_routes), about_management))));
 }

@@ -23,6 +23,13 @@ public:
     return {};
   }
 
+  // Keeps every record all the same.
+  result<void> blocking_compact(revision last, snapshot_fold const&) override {
+    compactions.push_back(last);
+    compacted.count_down();
+    return {};
+  }
+
   void blocking_close() override {}
 
   [[nodiscard]] bool keeps_tables() const override { return tables; }
@@ -43,7 +50,8 @@ public:
   std::latch twice{2};
   std::vector<table_changes> batches; // read after the writer has been joined
 
-  std::latch started{1}, released{1};
+  std::latch started{1}, released{1}, compacted{1};
+  std::vector<revision> compactions; // read after the writer has been joined
   bool broken = false;
   std::atomic<bool> full = false;
   std::vector<log_record> stored; // read after the writer has been joined
@@ -177,6 +185,39 @@ task<> a_full_disk_refuses_at_once(CoreServiceTest* t) {
 TEST_F(CoreServiceTest, DUR_05_AFullDiskRefusesAtOnceAndGoesOn) {
   loop.run_until_done(a_full_disk_refuses_at_once(this));
   EXPECT_EQ(store.stored.size(), 1U);
+}
+
+struct CoreServiceHistory : CoreServiceTest {
+  static balancer_policy policy() {
+    balancer_policy out;
+    out.history = {.max_records = 2, .always_kept = 1, .slack = 1};
+    return out;
+  }
+
+  core_service folding{loop.executor(), balancer_core(policy(), {1}), store, writer};
+};
+
+task<> folds_what_is_old(CoreServiceHistory* t) {
+  t->store.released.count_down();
+  t->folding.handlers = t->service.handlers;
+  t->folding.spawn_into(t->background);
+  for (auto const* id : {"a", "b", "c"}) {
+    auto change_of = change(id);
+    auto const made = co_await t->folding.submit(std::move(change_of));
+    EXPECT_TRUE(made.has_value());
+  }
+  blocking_executor watcher("watcher", 1, 1);
+  co_await run_blocking(watcher, [t] { t->store.compacted.wait(); });
+  while (t->folding.core().history().oldest() == revision{})
+    co_await asio::post(t->loop.executor(), asio::use_awaitable);
+  co_await t->finish();
+}
+
+TEST_F(CoreServiceHistory, FoldsWhatIsOldWhenNoChangeWaits) {
+  loop.run_until_done(folds_what_is_old(this));
+  ASSERT_EQ(store.compactions.size(), 1U);
+  EXPECT_EQ(store.compactions[0], folding.core().history().oldest());
+  EXPECT_EQ(folding.core().history().up_to({0}).error().code, error_code::gone);
 }
 
 task<> a_failed_write_acknowledges_nothing(CoreServiceTest* t) {

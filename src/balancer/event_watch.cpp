@@ -2,7 +2,6 @@
 
 #include "balancer/views.hpp"
 #include "base/text.hpp"
-#include "model/events.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/mapper.hpp"
 
@@ -24,7 +23,7 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
 }
 
 // "EPOCH-NUMBER": numbers count anew in each epoch.
-std::string id_of(epoch leader, std::uint64_t number) {
+std::string event_id(epoch leader, std::uint64_t number) {
   return std::to_string(leader.value) + "-" + std::to_string(number);
 }
 
@@ -74,16 +73,11 @@ document_node head_of(std::string const& id, std::string_view type, revision at)
 }
 
 watch_message message_of(cluster_event const& event, epoch leader) {
-  auto const id = id_of(leader, event.number);
-  auto const type = type_of(event);
-  auto out = head_of(id, type, event.at);
-  out.add("time", to_document(event.time));
-  out.add("data", std::visit([](auto const& content) { return to_document(content); }, event.what));
-  return {id, std::string(type), print_json(out)};
+  return {event_id(leader, event.number), std::string(type_of(event)), print_json(event_document(event, leader))};
 }
 
 watch_message snapshot_of(balancer_core const& core) {
-  auto const id = id_of(core.leader(), core.events().newest());
+  auto const id = event_id(core.leader(), core.events().newest());
   auto out = head_of(id, "snapshot", core.desired().current());
   auto data = object_node();
   data.add("agents", to_document(view_agents(core))).add("models", to_document(view_models(core)));
@@ -92,6 +86,13 @@ watch_message snapshot_of(balancer_core const& core) {
 }
 
 } // namespace
+
+document_node event_document(cluster_event const& event, epoch leader) {
+  auto out = head_of(event_id(leader, event.number), type_of(event), event.at);
+  out.add("time", to_document(event.time));
+  out.add("data", std::visit([](auto const& content) { return to_document(content); }, event.what));
+  return out;
+}
 
 result<event_watch> event_watch::start(watch_request const& wanted, balancer_core const& core) {
   event_watch out;

@@ -2,6 +2,8 @@
 #pragma once
 #include "base/result.hpp"
 #include "core/balancer_core.hpp"
+#include "model/events.hpp"
+#include "wire/document_node.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +26,9 @@ struct watch_message {
   std::string type;
   std::string json;
 };
+
+// An event as every reader is told it.
+document_node event_document(cluster_event const& event, epoch leader);
 
 // A place in the event feed. Without one that still can be reached it begins with a snapshot: revision, agents and
 // models as they are, after which every event follows.

@@ -14,8 +14,8 @@ namespace paddler {
 // Lives on one executor; what it is given must outlive it.
 class history_service {
 public:
-  history_service(core_service& core, blocking_executor& pool, std::size_t max_document_bytes)
-      : core_(core), pool_(pool), max_document_bytes_(max_document_bytes) {}
+  history_service(core_service& core, blocking_executor& pool, std::size_t document_limit)
+      : core_(core), pool_(pool), max_document_bytes_(document_limit) {}
 
   std::vector<route> routes();
 

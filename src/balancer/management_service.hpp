@@ -11,8 +11,8 @@ namespace paddler {
 class management_service {
 public:
   management_service(core_service& core, link_registry& links, slot_registry& slots, blocking_executor& parsers,
-                     std::size_t max_document_bytes)
-      : core_(core), links_(links), slots_(slots), parsers_(parsers), max_document_bytes_(max_document_bytes) {}
+                     std::size_t document_limit)
+      : core_(core), links_(links), slots_(slots), parsers_(parsers), max_document_bytes_(document_limit) {}
 
   std::vector<route> routes();
 

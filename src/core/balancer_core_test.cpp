@@ -168,6 +168,66 @@ TEST(BalancerCore, DUR_05_WhatAnAgentSaidOfItselfIsStoredWhenThereIsRoom) {
   EXPECT_EQ(text(core.apply(time_passed{}, at(7))), "");
 }
 
+// --- what is kept of the past ---
+
+TEST(BalancerCore, FoldsOldRecordsStepByStepAsTheDiskSaysThatItIsDone) {
+  balancer_policy policy;
+  policy.history = {.max_records = 2, .always_kept = 1, .max_folded_at_once = 2, .slack = 1};
+  balancer_core core(policy, {1});
+  std::uint64_t number = 0;
+  auto const change = [&] {
+    ++number;
+    core.apply(submission(number, {{spec("a", "/m" + std::to_string(number))}, {}}), at(1));
+  };
+  for (int i = 0; i < 2; ++i) {
+    change();
+    EXPECT_EQ(text(core.apply(records_stored{{number}}, at(1))), "answer ");
+  }
+  change();
+  auto const due = core.apply(records_stored{{3}}, at(1));
+  ASSERT_EQ(text(due), "compact answer ");
+  EXPECT_EQ(std::get<compact_log>(due[0]).last, revision{1});
+  change();
+  EXPECT_EQ(text(core.apply(records_stored{{4}}, at(1))), "answer ") << "one is under way";
+  EXPECT_EQ(core.history().oldest(), revision{0}) << "and not yet done";
+
+  auto const base = std::make_shared<state_snapshot const>(fold_snapshot(*core.history().up_to({1}), at(1).wall));
+  auto const next = core.apply(log_compacted{base}, at(2));
+  ASSERT_EQ(text(next), "compact ") << "there is more to fold";
+  EXPECT_EQ(std::get<compact_log>(next[0]).last, revision{2});
+  EXPECT_EQ(core.history().oldest(), revision{1});
+  EXPECT_EQ(text(core.apply(log_not_compacted{}, at(2))), "") << "not tried again at once";
+  ASSERT_TRUE(core.next_deadline());
+  EXPECT_EQ(text(core.apply(time_passed{}, {*core.next_deadline(), at(3).wall})), "compact ") << "but in an hour";
+}
+
+TEST(BalancerCore, GoesOnFromASnapshotAsFromTheWholeLog) {
+  balancer_core whole({}, {1}), folded({}, {1});
+  std::vector<log_record> log;
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    for (auto const& effect : apply_durably(whole, submission(i, {{spec("a", "/m" + std::to_string(i))}, {}}), at(1)))
+      if (auto const* persist = std::get_if<persist_record>(&effect)) log.push_back(persist->record);
+  folded.restore(fold_snapshot({}, std::span(log).first(3), at(1).wall), std::span(log).subspan(3));
+  EXPECT_EQ(folded.desired().snapshot({}), whole.desired().snapshot({}));
+  EXPECT_EQ(folded.history().oldest(), revision{3});
+  EXPECT_EQ(text(apply_durably(folded, submission(9, {{spec("a", "/m4")}, {}}), at(2))), "answer ") << "the same";
+}
+
+TEST(BalancerCore, AnAnswerTellsWhatItsOwnSourceLost) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  auto file = submission(2, {{spec("a", "/other.gguf")}, {}});
+  file.change.source = {source_kind::file, "/etc/c.yaml"};
+  auto const effects = apply_durably(core, file, at(2));
+  ASSERT_EQ(text(effects), "persist tell answer ");
+  auto const outcome = std::get<answer_command>(effects[2]).outcome.value();
+  EXPECT_TRUE(outcome.changed);
+  ASSERT_EQ(outcome.losses.size(), 1U);
+  EXPECT_EQ(outcome.losses[0].path, "agents/a.desired_model.path");
+  auto const takes = apply_durably(core, submission(3, {{spec("a", "/new.gguf")}, {}}), at(3));
+  EXPECT_TRUE(std::get<answer_command>(takes.back()).outcome->losses.empty()) << "what another source lost is not its";
+}
+
 TEST(BalancerCore, ASlotOfAStrangerIsDropped) {
   balancer_core core({}, {1});
   EXPECT_EQ(text(apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(1))), "drop_slot ");

@@ -53,14 +53,14 @@ void event_feed::look_at_delivery(agent_record const& agent, told_agent& told, r
 }
 
 std::optional<std::vector<cluster_event>> event_feed::after(std::uint64_t number, std::size_t limit) const {
-  if (number < fallen_out() || number > newest_) return std::nullopt;
-  auto const first = events_.begin() + static_cast<std::ptrdiff_t>(number - fallen_out());
+  if (number < oldest() || number > newest_) return std::nullopt;
+  auto const first = events_.begin() + static_cast<std::ptrdiff_t>(number - oldest());
   auto const count = std::min(limit, static_cast<std::size_t>(events_.end() - first));
   return std::vector<cluster_event>(first, first + static_cast<std::ptrdiff_t>(count));
 }
 
 std::optional<std::uint64_t> event_feed::place_of(revision wanted) const {
-  if (wanted == restored_ && fallen_out() == 0) return 0;
+  if (wanted == restored_ && oldest() == 0) return 0;
   auto const at = std::ranges::find_if(events_, [wanted](cluster_event const& event) {
     return event.at == wanted && std::holds_alternative<config_changed>(event.what);
   });

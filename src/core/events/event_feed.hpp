@@ -37,6 +37,9 @@ public:
   // The newest event's number, zero where there was none.
   [[nodiscard]] std::uint64_t newest() const { return newest_; }
 
+  // The place before the oldest event that is kept.
+  [[nodiscard]] std::uint64_t oldest() const { return newest_ - events_.size(); }
+
   // Up to `limit` events behind that one, in order; nothing where one of them is not kept any more, or where it has not
   // been yet.
   [[nodiscard]] std::optional<std::vector<cluster_event>> after(std::uint64_t number, std::size_t limit) const;
@@ -58,8 +61,6 @@ private:
 
   void publish(event_content what, revision at, wall_time now);
   void look_at_delivery(agent_record const& agent, told_agent& told, revision at, wall_time now);
-
-  [[nodiscard]] std::uint64_t fallen_out() const { return newest_ - events_.size(); }
 
   bounded_ring<cluster_event> events_;
   std::uint64_t newest_ = 0;

@@ -93,7 +93,8 @@ void state_history::add(log_record const& record) {
 
 result<history_slice> state_history::up_to(revision wanted) const {
   if (wanted > newest())
-    return fail(error_code::not_found, "There is no " + words(wanted) + " yet: the newest is " + words(newest()) + ".");
+    return fail(error_code::not_found, "There is no " + words(wanted) + " yet.",
+                "The newest is " + words(newest()) + ".");
   if (wanted < oldest()) return too_old(words(wanted) + " is not kept any more.", oldest());
   auto out = all();
   out.records.resize(wanted.value - base_->at.value);
