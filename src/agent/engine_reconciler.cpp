@@ -33,7 +33,9 @@ engine_reconciler::engine_reconciler(asio::any_io_executor const& executor, bloc
       on_change_(std::move(on_change)),
       table_({.drain = config.drain,
               .memory_bytes = memory_for_engines(machine, config),
-              .log_entries = config.link.actions_kept}),
+              .log_entries = config.link.actions_kept,
+              .retry_given_up = config.engine.parked_retry,
+              .load_limit = config.engine.start_timeout}),
       changed_(executor),
       tasks_(executor, "engines", on_escape::fail_process),
       endings_(executor, "engines.end", on_escape::fail_process) {
@@ -108,6 +110,9 @@ void engine_reconciler::reconcile() {
       if (!action) break;
       carry_out(*action);
     }
+    for (auto const& engine : table_.take_overdue())
+      log_warn("engine.overdue", engine.overdue + "; the engine is " + std::string(to_string(engine.status)),
+               {{"engine", engine.engine.value}, {"model", engine.content.name}, {"reason", engine.reason}});
     offer_slots();
   }
   reconciling_ = false;
@@ -193,6 +198,7 @@ engine_report engine_reconciler::report_of(observed_engine const& engine) const 
     out.status = engine_status::draining;
     out.reason = engine.stopping ? "it is being stopped" : "it finishes its requests";
   }
+  if (!engine.overdue.empty()) out.reason = engine.overdue + (out.reason.empty() ? "" : ": " + out.reason);
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "core/reconcile/engine_table.hpp"
 
 #include "core/reconcile/content_digest.hpp"
+#include "model/words.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -50,6 +51,7 @@ void engine_table::observe(engine_number number, engine_facts const& seen, insta
     planned_action const why{.action = reconcile_action::restart,
                              .engine = number,
                              .gives_up = false,
+                             .retries = false,
                              .difference = "engine " + std::to_string(number.value) + ": " + seen.reason};
     open_entry(*engine, why, now);
   }
@@ -78,11 +80,13 @@ void engine_table::gone(engine_number number, instant now) {
 }
 
 std::optional<engine_action> engine_table::step(instant now) {
-  auto const planned = plan(goal_, engines_, facts(), now.mono);
+  note_overdue(now.mono);
+  auto const planned = plan(goal_, engines_, facts(now.mono), now.mono);
   if (!planned) return std::nullopt;
+  if (planned->retries) given_up_.reset();
   auto const number = planned->action == reconcile_action::load ? add_engine(now) : planned->engine;
   auto& engine = *find_mutable(number);
-  if (planned->gives_up) given_up_ = engine.reason;
+  if (planned->gives_up) given_up_ = failed_goal{engine.reason, now.mono + policy_.retry_given_up};
   if (planned->action == reconcile_action::unload && open_entry_of(number)) {
     auto const& open = *open_entry_of(number);
     bool const drain_cut_short = open.action == reconcile_action::drain;
@@ -118,7 +122,9 @@ engine_number engine_table::add_engine(instant now) {
                       .stopping = false,
                       .restarts = 0,
                       .load_began = now.mono,
-                      .loaded_in = {}});
+                      .loaded_in = {},
+                      .overdue_at = {},
+                      .overdue = {}});
   return engines_.back().engine;
 }
 
@@ -137,10 +143,58 @@ void engine_table::drain(observed_engine& engine, instant now) {
   if (engine.busy == 0) close_entry(engine.engine, reconcile_outcome::done, "no request is left", now);
 }
 
-reconcile_facts engine_table::facts() const {
+reconcile_facts engine_table::facts(mono_time now) const {
   return {.memory_bytes = policy_.memory_bytes,
           .last_good = last_good_ ? &*last_good_ : nullptr,
-          .given_up = given_up_.has_value()};
+          .given_up = given_up_.has_value(),
+          .retry_due = given_up_ && given_up_->retry_at <= now};
+}
+
+std::optional<std::string> engine_table::given_up() const {
+  return given_up_ ? std::optional(given_up_->reason) : std::nullopt;
+}
+
+std::optional<mono_time> engine_table::next_step(mono_time now) const {
+  auto out = next_plan(engines_, now);
+  auto const consider = [&out, now](std::optional<mono_time> due) {
+    if (due && *due > now) out = std::min(out.value_or(*due), *due);
+  };
+  if (given_up_) consider(given_up_->retry_at);
+  for (auto const& engine : engines_) consider(engine.overdue_at);
+  return out;
+}
+
+// --- the watchdog ---
+
+duration engine_table::limit_of(reconcile_action action) const {
+  switch (action) {
+  case reconcile_action::load:
+  case reconcile_action::restart: return policy_.load_limit + policy_.overdue_after;
+  case reconcile_action::drain: return policy_.drain + policy_.overdue_after;
+  case reconcile_action::admit:
+  case reconcile_action::unload:
+  case reconcile_action::deliver: break;
+  }
+  return policy_.overdue_after;
+}
+
+// An action is overdue once: the words stay with its engine until it is closed.
+void engine_table::note_overdue(mono_time now) {
+  for (auto& engine : engines_) {
+    auto const* const entry = open_entry_of(engine.engine);
+    if (!entry || !engine.overdue_at || *engine.overdue_at > now || !engine.overdue.empty()) continue;
+    auto const minutes = std::chrono::duration_cast<std::chrono::minutes>(limit_of(entry->action)).count();
+    engine.overdue = "the " + std::string(to_string(entry->action)) + " of " + engine.content.name +
+                     " has been under way for more than " + std::to_string(minutes) + " min";
+    overdue_.insert(engine.engine);
+  }
+}
+
+std::vector<observed_engine> engine_table::take_overdue() {
+  std::vector<observed_engine> out;
+  for (auto const number : std::exchange(overdue_, {}))
+    if (auto const* const engine = find(number)) out.push_back(*engine);
+  return out;
 }
 
 observed_engine* engine_table::find_mutable(engine_number number) {
@@ -160,8 +214,9 @@ observed_engine const* engine_table::admitted() const {
 
 // --- the log ---
 
-void engine_table::open_entry(observed_engine const& engine, planned_action const& why, instant now) {
+void engine_table::open_entry(observed_engine& engine, planned_action const& why, instant now) {
   close_entry(engine.engine, reconcile_outcome::superseded, "another action followed", now);
+  engine.overdue_at = now.mono + limit_of(why.action);
   log_.push({.number = ++newest_entry_,
              .action = why.action,
              .engine = engine.engine,
@@ -188,6 +243,10 @@ reconciliation* engine_table::open_entry_of(engine_number engine) {
 }
 
 void engine_table::close_entry(engine_number engine, reconcile_outcome outcome, std::string observation, instant now) {
+  if (auto* const about = find_mutable(engine)) {
+    about->overdue_at.reset();
+    about->overdue.clear();
+  }
   auto* const entry = open_entry_of(engine);
   if (!entry) return;
   entry->outcome = outcome;

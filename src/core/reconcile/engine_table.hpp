@@ -7,8 +7,10 @@
 //     carry_out(*action);
 //
 // - load gives a new engine its number. Its end is told once, after unload, with gone().
-// - A goal whose engine does not load, where what served before had to make room for it, is given up: what served
-//   before is loaded again, and the goal waits until its content changes. Where both fit, the old engine never stopped.
+// - A goal whose engine does not load while nothing else serves is given up: what served before is loaded again. The
+//   goal is tried again after a while if it fits beside that one, which then stays whatever becomes of the goal;
+//   otherwise it waits until its content changes.
+// - An action that stays open for longer than it may take is told once, with take_overdue(), and goes on.
 // - Every action is in the log, open until an observation closes it.
 #pragma once
 #include "base/bounded.hpp"
@@ -24,9 +26,12 @@
 namespace paddler {
 
 struct engine_table_policy {
-  duration drain = std::chrono::seconds(30); // for running requests, before their engine is unloaded
-  std::optional<std::uint64_t> memory_bytes; // for engines; not known where not given
-  std::size_t log_entries = 64;              // the newest are kept
+  duration drain = std::chrono::seconds(30);         // for running requests, before their engine is unloaded
+  std::optional<std::uint64_t> memory_bytes;         // for engines; not known where not given
+  std::size_t log_entries = 64;                      // the newest are kept
+  duration retry_given_up = std::chrono::minutes(5); // after a goal was given up
+  duration load_limit = std::chrono::minutes(15);    // what a load, or a restart, may take
+  duration overdue_after = std::chrono::minutes(1);  // on top of what an action may take
 };
 
 // What is known of an engine at one moment.
@@ -59,7 +64,11 @@ public:
   // One action, noted as taken, or nothing: then all is as wanted, or something is under way, or cannot be mended.
   std::optional<engine_action> step(instant now);
 
-  [[nodiscard]] std::optional<mono_time> next_step(mono_time now) const { return next_plan(engines_, now); }
+  // When to step again though nothing has happened.
+  [[nodiscard]] std::optional<mono_time> next_step(mono_time now) const;
+
+  // Engines whose action has been open for too long, since the last call: `overdue` says it in words.
+  std::vector<observed_engine> take_overdue();
 
   [[nodiscard]] applicable_state const& wanted() const { return wanted_; }
 
@@ -73,7 +82,7 @@ public:
   [[nodiscard]] bool converged() const { return is_converged(goal_, engines_); }
 
   // Why the goal was given up; nothing where it was not.
-  [[nodiscard]] std::optional<std::string> const& given_up() const { return given_up_; }
+  [[nodiscard]] std::optional<std::string> given_up() const;
 
   // In order of number. An entry changes once after it was made: when it is closed.
   [[nodiscard]] bounded_ring<reconciliation> const& log() const { return log_; }
@@ -82,13 +91,20 @@ public:
   std::vector<reconciliation> take_log_news();
 
 private:
+  struct failed_goal {
+    std::string reason;
+    mono_time retry_at{};
+  };
+
   observed_engine* find_mutable(engine_number engine);
-  [[nodiscard]] reconcile_facts facts() const;
+  [[nodiscard]] reconcile_facts facts(mono_time now) const;
+  [[nodiscard]] duration limit_of(reconcile_action action) const;
+  void note_overdue(mono_time now);
   engine_number add_engine(instant now);
   void admit(observed_engine& engine);
   void drain(observed_engine& engine, instant now);
   void follow_load(observed_engine& engine, instant now);
-  void open_entry(observed_engine const& engine, planned_action const& why, instant now);
+  void open_entry(observed_engine& engine, planned_action const& why, instant now);
   reconciliation* open_entry_of(engine_number engine);
   void close_entry(engine_number engine, reconcile_outcome outcome, std::string observation, instant now);
 
@@ -97,8 +113,9 @@ private:
   reconcile_goal goal_;
   std::optional<reconcile_goal> last_good_;
   generation last_good_version_;
-  std::optional<std::string> given_up_;
+  std::optional<failed_goal> given_up_;
   std::vector<observed_engine> engines_;
+  std::set<engine_number> overdue_; // not yet taken
   std::uint64_t newest_engine_ = 0;
   std::uint64_t newest_entry_ = 0;
   bounded_ring<reconciliation> log_;

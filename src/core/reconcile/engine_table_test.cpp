@@ -70,7 +70,7 @@ TEST(EngineTable, ADrainEndsAtItsDeadline) {
   ASSERT_EQ(deadline, agent.now().mono + std::chrono::seconds(30));
   agent.clock += std::chrono::seconds(30);
   agent.act();
-  EXPECT_EQ(agent.table.next_step(agent.now().mono), std::nullopt);
+  EXPECT_EQ(agent.table.next_step(agent.now().mono), agent.now().mono + std::chrono::minutes(1)) << "the watchdog";
   EXPECT_THAT(words(agent.log()), ElementsAre("load m1 done", "admit m1 done", "drain m1 failed", "unload m1 open"));
   EXPECT_EQ(agent.log()[2].observation, "1 request had to be broken off");
 }
@@ -106,6 +106,87 @@ TEST(EngineTable, REC_06_WhatDoesNotLoadAloneGivesWayToTheOneBefore) {
   agent.settle();
   EXPECT_TRUE(agent.table.converged());
   agent.expect_sound_log(log_end::settled);
+}
+
+// Found by seed 5417 of the simulation: killed as it loaded, where nothing else served, and never tried again.
+TEST(EngineTable, REC_06_AGoalThatWasGivenUpIsTriedAgainBesideWhatServes) {
+  for (bool const loads_now : {true, false}) {
+    simulated_agent agent(1);
+    agent.want(1);
+    agent.settle();
+    agent.want(0);
+    agent.settle();
+    agent.want(2); // fits beside 1, but nothing serves
+    auto const first = agent.live.begin()->first;
+    agent.table.observe(first, {.status = engine_status::failed, .reason = "killed", .restarts = 2, .busy = 0},
+                        agent.now());
+    agent.act();
+    agent.settle();
+    ASSERT_EQ(agent.table.given_up(), "killed");
+    auto const serving = agent.table.admitted()->engine;
+    ASSERT_EQ(agent.table.find(serving)->content, simulated_content(1));
+    auto const due = agent.table.next_step(agent.now().mono);
+    ASSERT_TRUE(due.has_value());
+    auto const before = agent.loads;
+    agent.clock = *due - std::chrono::milliseconds(1) - mono_time{std::chrono::seconds(100)};
+    agent.act();
+    EXPECT_EQ(agent.loads, before) << "before its time";
+    agent.clock += std::chrono::milliseconds(1);
+    agent.act();
+    EXPECT_EQ(agent.loads, before + 1);
+    EXPECT_EQ(agent.table.given_up(), std::nullopt);
+    EXPECT_EQ(agent.table.admitted()->engine, serving) << "the retry costs nothing";
+    if (loads_now) {
+      agent.settle();
+      EXPECT_TRUE(agent.table.converged());
+    } else {
+      auto const again = agent.table.engines().back().engine;
+      agent.table.observe(again, {.status = engine_status::failed, .reason = "killed", .restarts = 0, .busy = 0},
+                          agent.now());
+      agent.act();
+      EXPECT_EQ(agent.table.admitted()->engine, serving) << "its supervisor goes on trying, beside";
+    }
+    agent.expect_sound_log(log_end::running);
+  }
+}
+
+TEST(EngineTable, REC_06_AGoalThatWouldInterruptServiceWaitsForOtherContent) {
+  simulated_agent agent(1);
+  agent.want(2);
+  agent.settle();
+  agent.want(6); // does not fit beside, and does not load
+  agent.settle();
+  auto const before = agent.actions;
+  for (int i = 0; i < 20; ++i) {
+    agent.clock += std::chrono::minutes(5);
+    agent.act();
+  }
+  EXPECT_EQ(agent.actions, before);
+  EXPECT_EQ(agent.table.next_step(agent.now().mono), std::nullopt) << "nobody wakes up for nothing";
+}
+
+TEST(EngineTable, WhatTakesTooLongIsSaidOnce) {
+  simulated_agent agent(1);
+  agent.want(1);
+  auto const due = agent.table.next_step(agent.now().mono);
+  ASSERT_EQ(due, agent.now().mono + std::chrono::minutes(16));
+  agent.clock += std::chrono::minutes(16);
+  EXPECT_THAT(agent.table.take_overdue(), IsEmpty()) << "nobody looked yet";
+  agent.act();
+  auto const said = agent.table.take_overdue();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].overdue, "the load of m1 has been under way for more than 16 min");
+  agent.clock += std::chrono::hours(1);
+  agent.act();
+  EXPECT_THAT(agent.table.take_overdue(), IsEmpty()) << "once";
+  EXPECT_EQ(agent.table.next_step(agent.now().mono), std::nullopt);
+  agent.settle();
+  EXPECT_EQ(agent.table.admitted()->overdue, "") << "it is over";
+  agent.want(0);
+  agent.clock += std::chrono::minutes(1);
+  agent.act();
+  ASSERT_EQ(agent.table.engines().size(), 1U);
+  EXPECT_EQ(agent.table.engines()[0].overdue, "the unload of m1 has been under way for more than 1 min");
 }
 
 TEST(EngineTable, REC_05_AnotherWishDuringALoadEndsAtTheNewestOne) {

@@ -64,19 +64,26 @@ private:
     });
   }
 
-  // A goal that was given up stays so until other content is wanted, which has another version.
+  // A goal that was given up stays so until other content is wanted, which has another version, or until it is tried
+  // again beside an engine that serves.
   void follow_goal(reconciliation const& entry) {
     bool const same_goal = entry.goal_content == goal_content_;
     if (same_goal && entry.action != reconcile_action::restart && serves_alone(entry, goal_content_))
       complain("everything was as wanted already");
     bool const given_up = given_up_ == entry.goal;
-    if (given_up && entry.action == reconcile_action::load && entry.content == entry.goal_content)
-      complain("its goal was given up");
-    if (given_up && entry.action != reconcile_action::restart && !engines_.empty() &&
+    bool const loads_goal = entry.action == reconcile_action::load && entry.content == entry.goal_content;
+    bool const retries = given_up && loads_goal && one_serves();
+    if (retries) given_up_.reset();
+    if (given_up && loads_goal && !retries) complain("its goal was given up, and nothing serves in its place");
+    if (given_up && !retries && entry.action != reconcile_action::restart && !engines_.empty() &&
         serves_alone(entry, engines_.begin()->second.content))
       complain("its goal was given up, and what serves in its place does");
     goal_content_ = entry.goal_content;
     if (entry.gives_up) given_up_ = entry.goal;
+  }
+
+  bool one_serves() const {
+    return std::ranges::any_of(engines_, [](auto const& each) { return each.second.admitted && !each.second.drained; });
   }
 
   bool serves_alone(reconciliation const& next, std::string const& content) const {

@@ -25,6 +25,7 @@ public:
         now_(now) {}
 
   std::optional<planned_action> next() const {
+    if (may_retry()) return retry();
     auto const* const chosen = find_target();
     if (chosen && chosen->status == engine_status::ready && chosen->admission != engine_admission::offered)
       return act(reconcile_action::admit, *chosen, "it is ready for what is wanted, and its slots are not offered");
@@ -61,6 +62,19 @@ private:
     return out;
   }
 
+  // Only beside what serves in its place: a goal that failed before must not interrupt service again.
+  bool may_retry() const {
+    return facts_.given_up && facts_.retry_due && wanted_.content && find_offered() && engines_.size() < max_engines &&
+           fits_beside(wanted_, engines_);
+  }
+
+  planned_action retry() const {
+    auto out = load(wanted_);
+    out.retries = true;
+    out.difference += "; it did not load before, and is tried again beside the one that serves";
+    return out;
+  }
+
   // What is there and is not wanted. The engine that serves stays until there is something to take its place.
   std::optional<planned_action> clear(observed_engine const& engine, observed_engine const* chosen) const {
     if (&engine == chosen || engine.stopping) return std::nullopt;
@@ -86,20 +100,20 @@ private:
         engines_, [&](observed_engine const& e) { return e.stopping && e.content == *target_.content; });
     auto const* const serving = find_offered();
     if (!one_of_these_is_ending && (engines_.size() < max_engines || is_loose(canary::third_engine)) &&
-        fits_beside(engines_))
-      return load();
-    if (!serving || fits_beside({serving, 1})) return std::nullopt; // once what is ending has ended
+        fits_beside(target_, engines_))
+      return load(target_);
+    if (!serving || fits_beside(target_, {serving, 1})) return std::nullopt; // once what is ending has ended
     return act(reconcile_action::drain, *serving,
                words(*target_.content) + " is wanted, and it is not known to fit into memory beside this one");
   }
 
   // Alone it is let try: whether it fits is said when a document is checked.
-  bool fits_beside(std::span<observed_engine const> others) const {
+  bool fits_beside(reconcile_goal const& what, std::span<observed_engine const> others) const {
     if (others.empty()) return true;
-    if (!facts_.memory_bytes || !target_.memory_bytes) return false;
+    if (!facts_.memory_bytes || !what.memory_bytes) return false;
     auto left = *facts_.memory_bytes;
-    if (*target_.memory_bytes > left) return false;
-    left -= *target_.memory_bytes;
+    if (*what.memory_bytes > left) return false;
+    left -= *what.memory_bytes;
     for (auto const& other : others) {
       if (!other.memory_bytes || *other.memory_bytes > left) return false;
       left -= *other.memory_bytes;
@@ -107,17 +121,19 @@ private:
     return true;
   }
 
-  planned_action load() const {
+  static planned_action load(reconcile_goal const& what) {
     return {.action = reconcile_action::load,
             .engine = {},
             .gives_up = false,
-            .difference = words(*target_.content) + " is wanted, and no engine runs it"};
+            .retries = false,
+            .difference = words(*what.content) + " is wanted, and no engine runs it"};
   }
 
   static planned_action act(reconcile_action action, observed_engine const& engine, std::string why) {
     return {.action = action,
             .engine = engine.engine,
             .gives_up = false,
+            .retries = false,
             .difference = words(engine) + ": " + std::move(why)};
   }
 

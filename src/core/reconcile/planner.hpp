@@ -47,7 +47,9 @@ struct observed_engine {
   bool stopping = false;                // unloaded, but its process has not ended yet
   std::uint64_t restarts = 0;           // of its process, by its supervisor
   mono_time load_began{};
-  std::optional<duration> loaded_in; // from its load to the first served probe
+  std::optional<duration> loaded_in;   // from its load to the first served probe
+  std::optional<mono_time> overdue_at; // when the action on it that is open will have taken too long
+  std::string overdue;                 // that it has, in words; empty: it has not
 };
 
 struct reconcile_goal {
@@ -59,12 +61,14 @@ struct reconcile_facts {
   std::optional<std::uint64_t> memory_bytes; // of the agent, for engines
   reconcile_goal const* last_good = nullptr; // what was admitted last
   bool given_up = false;                     // the goal does not load, and last_good is to serve in its place
+  bool retry_due = false;                    // the goal was given up long enough ago to be tried again
 };
 
 struct planned_action {
   reconcile_action action = reconcile_action::load;
   engine_number engine;   // none for load
   bool gives_up = false;  // of the goal; last_good is to come back
+  bool retries = false;   // the goal that was given up, beside what serves in its place
   std::string difference; // what is and what should be
 };
 

@@ -140,6 +140,21 @@ TEST(Planner, KeepsWhatServesWhereTheNewOneFails) {
   EXPECT_EQ(next("b", {with(loading(2, "b"), engine_status::failed)}, 7), "nothing") << "nothing good is known";
 }
 
+TEST(Planner, TriesAGoalAgainOnlyBesideWhatServesInItsPlace) {
+  reconcile_goal const before{content("a"), 4};
+  reconcile_facts facts;
+  facts.last_good = &before;
+  facts.given_up = true;
+  EXPECT_EQ(next("b", {serving(3, "a")}, 8, facts), "nothing") << "not yet";
+  facts.retry_due = true;
+  EXPECT_EQ(next("b", {serving(3, "a")}, 8, facts), "load");
+  EXPECT_EQ(next("b", {serving(3, "a")}, 7, facts), "nothing") << "it would interrupt service";
+  EXPECT_EQ(next("b", {serving(3, "a")}, std::nullopt, facts), "nothing") << "it might";
+  EXPECT_EQ(next("b", {loading(3, "a")}, 8, facts), "nothing") << "what served before comes first";
+  EXPECT_EQ(next("b", {stopping(serving(3, "a"))}, 8, facts), "nothing");
+  EXPECT_EQ(next("", {serving(3, "a")}, 8, facts), "nothing");
+}
+
 TEST(Planner, SaysWhenToLookAgain) {
   std::vector<observed_engine> const engines = {draining(serving(1, "a"), 1, now + seconds(3)), serving(2, "b")};
   EXPECT_EQ(next_plan(engines, now), now + seconds(3));
