@@ -3,8 +3,13 @@
 #include "core/reconcile/log_check.hpp"
 #include "core/state/applicable.hpp"
 #include "core/state/layers.hpp"
+#include "core/state/reference_claims.hpp"
+#include "model/words.hpp"
+#include "sim/stage.hpp"
+#include "wire/desired_codec.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 #include <vector>
@@ -12,7 +17,73 @@
 namespace paddler_sim {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t most_engines = 2; // at once, on one agent
+constexpr int most_slots = 4;           // that a document of the workload asks for
+constexpr auto longest_wait = 25s;      // the queue's timeout is 20
+constexpr auto catching_up = 2s;        // of a balancer that stood still
+constexpr auto drain_time = 4900ms;     // of the cluster's agents, and a little
+
+balancer_core const& core_of(stage& on) { return *on.plant.core(); }
+
+// --- requests and slots ---
+
+std::string check_ledger(stage& on) {
+  auto const n = core_of(on).requests().count();
+  return n.accepted == n.completed + n.failed + n.live ? "" : "the ledger does not add up";
+}
+
+std::string check_capacity(stage& on) {
+  auto const& requests = core_of(on).requests();
+  for (auto const& machine : on.plant.machines())
+    if (requests.slots_of({machine.id}, true) + requests.slots_of({machine.id}, false) > 2U * most_slots)
+      return machine.id + " has more slot connections than its engines have slots";
+  return {};
+}
+
+bool has_slot(request_state state) {
+  return state == request_state::routed || state == request_state::processing || state == request_state::streaming;
+}
+
+// The dispatcher counts as queued what is queued, and busy slots are those of requests that have one.
+std::string check_queue(stage& on) {
+  auto const& requests = core_of(on).requests();
+  auto const totals = requests.count();
+  std::size_t queued = 0, busy = 0;
+  for (auto const& request : requests.requests()) {
+    queued += request.state == request_state::queued ? 1 : 0;
+    busy += has_slot(request.state) ? 1 : 0;
+  }
+  if (queued != totals.queued)
+    return std::to_string(queued) + " requests are queued, and " + std::to_string(totals.queued) + " are counted";
+  if (busy != totals.slots_busy)
+    return std::to_string(busy) + " requests have a slot, and " + std::to_string(totals.slots_busy) + " are busy";
+  return {};
+}
+
+// Nobody waits longer than a request may. A balancer that stood still has to catch up first.
+std::string check_waiting(stage& on) {
+  auto const* const where = on.plant.balancer_process();
+  if (where == nullptr || where->paused()) on.stood_still = on.sim.now();
+  if (on.sim.now() - on.stood_still < catching_up) return {};
+  for (auto const& request : core_of(on).requests().requests())
+    if (request.state == request_state::queued && on.sim.now() - request.queued_since > longest_wait)
+      return "a request waits longer than it may";
+  return {};
+}
+
+// How requests end, and after how many attempts: for the probes.
+std::string count_endings(stage& on) {
+  for (auto const& request : core_of(on).requests().requests()) {
+    if (!is_terminal(request.state)) continue;
+    on.sim.count("request." + std::string(to_string(request.state)) + "." + std::string(to_string(request.failure)));
+    on.sim.count("request.attempts_" + std::to_string(request.tries.value));
+  }
+  return {};
+}
+
+// --- reconciliation ---
 
 using action_log = std::vector<reconciliation>;
 
@@ -27,63 +98,148 @@ std::map<std::pair<std::string, std::uint64_t>, action_log> logs_by_process(bala
 // From its first action on, without a gap: what the balancer did not see, nobody can judge.
 bool is_whole(action_log const& log) { return log.front().number == 1 && log.back().number == log.size(); }
 
-std::string wrong_drain(action_log const& log, duration drain, bool clocks_step) {
+// Where room for two is not known, what serves is drained to make room, by design.
+std::string wrong_drain(action_log const& log, bool room_for_two, bool clocks_step) {
   engine_number admitted;
   for (auto const& entry : log) {
     if (entry.action == reconcile_action::admit) admitted = entry.engine;
     if (entry.action != reconcile_action::drain) continue;
-    if (entry.engine == admitted && entry.goal_content != "none")
+    if (room_for_two && entry.engine == admitted && entry.goal_content != "none")
       return "an engine that serves was drained before another one took its place";
-    bool const early = entry.ended_at && *entry.ended_at - entry.started_at < drain;
+    bool const early = entry.ended_at && *entry.ended_at - entry.started_at < drain_time;
     if (early && !clocks_step && entry.outcome == reconcile_outcome::failed)
       return "a drain was cut short: " + entry.observation;
   }
   return {};
 }
 
-} // namespace
-
-std::string check_queue(balancer_core const& core) {
-  auto const totals = core.requests().count();
-  std::size_t queued = 0, busy = 0;
-  for (auto const& request : core.requests().requests()) {
-    if (request.state == request_state::queued) ++queued;
-    if (request.state == request_state::routed || request.state == request_state::processing ||
-        request.state == request_state::streaming)
-      ++busy;
-  }
-  if (queued != totals.queued)
-    return std::to_string(queued) + " requests are queued, and " + std::to_string(totals.queued) + " are counted";
-  if (busy != totals.slots_busy)
-    return std::to_string(busy) + " requests have a slot, and " + std::to_string(totals.slots_busy) + " are busy";
-  return {};
-}
-
-std::string check_applicable(balancer_core const& core, std::span<log_record const> log,
-                             std::span<std::string const> agents) {
-  desired_layers layers;
-  for (auto const& record : log) layers[record.source] = record.document;
-  auto const merged = merge_layers(layers);
-  std::map<model_id, model_spec> models;
-  for (auto const& model : merged.models) models.emplace(model.id, model);
-  for (auto const& id : agents) {
-    auto const entry = std::ranges::find(merged.agents, agent_id{id}, &agent_spec::id);
-    std::optional<applicable_model> wanted;
-    if (entry != merged.agents.end()) wanted = resolve_applicable(*entry, served_entry(models, *entry));
-    if (core.desired().applicable({id}).model != wanted) return id + " is to run something else than was asked for";
-  }
-  return {};
-}
-
-std::string check_actions(balancer_core const& core, duration drain, bool clocks_step) {
-  for (auto const& [process, log] : logs_by_process(core)) {
+std::string check_actions(stage& on) {
+  bool const clocks_step = on.what.faults.contains("step_clock");
+  for (auto const& [process, log] : logs_by_process(core_of(on))) {
     if (!is_whole(log)) continue;
-    auto wrong = wrong_drain(log, drain, clocks_step);
+    auto wrong = wrong_drain(log, on.what.room_for_two, clocks_step);
     if (auto const found = check_log(log, log_end::running, most_engines); wrong.empty() && !found.empty())
       wrong = "action " + std::to_string(found.front().entry) + ": " + found.front().what;
     if (!wrong.empty()) return process.first + ": " + wrong;
   }
   return {};
+}
+
+// --- desired state ---
+
+// Every acknowledged write stands in the log under its revision.
+std::string check_writes(stage& on) {
+  auto const& log = on.plant.disk().archive;
+  for (auto const& [number, document] : on.book.acknowledged) {
+    if (number.value == 0 || number.value > log.size())
+      return "the acknowledged revision " + std::to_string(number.value) + " is lost";
+    auto const& record = log[number.value - 1];
+    auto const said = parse_desired(document, document_format::yaml);
+    if (record.source.kind == source_kind::api && said && record.document != *said)
+      return "the acknowledged revision " + std::to_string(number.value) + " holds something else";
+  }
+  return {};
+}
+
+// What each agent is to run is what the log says, by a fold of its own: the newest document of each source, merged.
+std::string check_applicable(stage& on) {
+  desired_layers layers;
+  for (auto const& record : on.plant.disk().archive) layers[record.source] = record.document;
+  auto const merged = merge_layers(layers);
+  std::map<model_id, model_spec> models;
+  for (auto const& model : merged.models) models.emplace(model.id, model);
+  for (auto const& machine : on.plant.machines()) {
+    auto const entry = std::ranges::find(merged.agents, agent_id{machine.id}, &agent_spec::id);
+    std::optional<applicable_model> wanted;
+    if (entry != merged.agents.end()) wanted = resolve_applicable(*entry, served_entry(models, *entry));
+    if (core_of(on).desired().applicable({machine.id}).model != wanted)
+      return machine.id + " is to run something else than was asked for";
+  }
+  return {};
+}
+
+std::string check_history(stage& on) {
+  return judge_history(on.book, on.what.discovery || on.what.file_pause > duration{});
+}
+
+// Each field has the value of the highest source's last durable word, and that source owns it.
+std::string check_owners(stage& on) {
+  reference_claims reference;
+  for (auto const& record : on.plant.disk().archive) reference.apply(record);
+  auto const& desired = core_of(on).desired();
+  if (flatten(desired.effective()) != reference.effective())
+    return "what is in effect is not what the sources of highest priority said last";
+  for (auto const& [path, owner] : reference.owners()) {
+    auto const told = desired.claims().explain(path);
+    auto const at = std::ranges::find(told, path, &field_provenance::path);
+    if (at == told.end() || at->owner != owner)
+      return path + " is decided by another source, or since another revision";
+  }
+  return {};
+}
+
+// No loser is told more often than it lost; without a balancer's death in between, each is told exactly so often.
+std::string check_notices(stage& on) {
+  reference_claims reference;
+  std::map<std::string, std::pair<std::uint64_t, bool>> expected; // how often, and whether it is said in the log
+  for (auto const& record : on.plant.disk().archive)
+    for (auto const& loss : reference.apply(record)) {
+      auto& each = expected[describe(loss)];
+      ++each.first;
+      each.second = loss.lost.source.kind != source_kind::discovery;
+    }
+  for (auto const& [words, count] : on.book.losers_told)
+    if (auto const at = expected.find(words); at == expected.end() || at->second.first < count)
+      return "told " + std::to_string(count) + " times, and lost less often: " + words;
+  if (on.sim.log_counts().contains("balancer.ended")) return {};
+  for (auto const& [words, each] : expected) {
+    auto const told = on.book.losers_told.find(words);
+    auto const count = told == on.book.losers_told.end() ? 0 : told->second;
+    if (each.second && count != each.first)
+      return "lost " + std::to_string(each.first) + " times, and told " + std::to_string(count) + " times: " + words;
+    on.sim.count(each.second ? "conflict.told_in_the_log" : "conflict.told_to_an_agent", count);
+  }
+  return {};
+}
+
+// What the configuration file says is in force, unless it cannot be read: then what it said before is.
+std::string check_file(stage& on) {
+  auto const text = on.files.content(desired_file);
+  if (on.what.file_pause == duration{} || !text) return {};
+  auto said = parse_desired(*text, document_format::yaml);
+  if (!said) return {};
+  auto const& log = on.plant.disk().archive;
+  auto const newest = std::find_if(log.rbegin(), log.rend(),
+                                   [](log_record const& record) { return record.source.kind == source_kind::file; });
+  auto const held = newest == log.rend() ? desired_document{} : newest->document;
+  return flatten(held) == flatten(*said) ? "" : "the configuration file says something else than is in force";
+}
+
+constexpr auto table = std::to_array<checker>({
+    {"P1", moment::each_second, check_ledger},
+    {"P1", moment::each_second, check_queue},
+    {"P1", moment::each_second, check_waiting},
+    {"P5", moment::each_second, check_capacity},
+    {"REC", moment::each_second, check_actions},
+    {"probes", moment::each_second, count_endings},
+    {"P2", moment::at_the_end, check_writes},
+    {"P6", moment::at_the_end, check_applicable},
+    {"P3, LIN", moment::at_the_end, check_history},
+    {"LIN-08", moment::at_the_end, check_owners},
+    {"LIN-08", moment::at_the_end, check_notices},
+    {"LIN-08", moment::at_the_end, check_file},
+});
+
+} // namespace
+
+std::span<checker const> all_checkers() { return table; }
+
+void check(stage& on, moment when) {
+  for (auto const& each : table) {
+    if (on.violation || on.plant.core() == nullptr) return;
+    if (each.when != when) continue;
+    if (auto const wrong = each.look(on); !wrong.empty()) on.violated(std::string(each.promise) + ": " + wrong);
+  }
 }
 
 } // namespace paddler_sim

@@ -1,22 +1,27 @@
-// What the simulation holds the product's own books against. Each function says what is wrong; empty: nothing.
+// What the simulation holds the product against. One more: a row in checks.cpp.
 #pragma once
-#include "core/balancer_core.hpp"
-#include "sim/scenario.hpp"
-
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace paddler_sim {
 
-// The dispatcher counts as queued what is queued, and busy slots are those of requests that have one.
-std::string check_queue(balancer_core const& core);
+struct stage;
 
-// What each agent is to run is what the log says, by a fold of its own: the newest document of each source, merged.
-std::string check_applicable(balancer_core const& core, std::span<log_record const> log,
-                             std::span<std::string const> agents);
+enum class moment {
+  each_second, // while there are faults, too, whenever a balancer serves
+  at_the_end,  // everything has settled, a balancer serves, and nobody asks for anything any more
+};
 
-// The agents' reconciliation logs: sound, and no engine that serves is drained before another one took its place; no
-// drain is cut short (`drain` long, where wall clocks can be believed).
-std::string check_actions(balancer_core const& core, duration drain, bool clocks_step);
+struct checker {
+  std::string_view promise; // its name in reliability.md
+  moment when;
+  std::string (*look)(stage&); // what is wrong; empty: nothing
+};
+
+std::span<checker const> all_checkers();
+
+// The first that finds something wrong is the verdict.
+void check(stage& on, moment when);
 
 } // namespace paddler_sim

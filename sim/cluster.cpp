@@ -55,7 +55,9 @@ task<> agent_life::run() {
 
 // --- the cluster ---
 
-cluster::cluster(simulator& sim, sim_network& net, scenario const& what) : sim_(sim), net_(net), what_(what) {
+cluster::cluster(simulator& sim, sim_network& net, sim_files& files, scenario const& what,
+                 dispatch_policy const& dispatch)
+    : sim_(sim), net_(net), files_(files), what_(what), dispatch_(dispatch) {
   disk_->faults = {what.disk_full, what.disk_broken};
   disk_->forgets = what.broken == broken_promise::disk_forgets;
   for (std::size_t i = 0; i < what.agents; ++i) {
@@ -77,8 +79,11 @@ void cluster::start_balancer() {
   config.inference_address = inference_place;
   config.management_address = management_place;
   config.make_store = [this, &where] { return make_sim_store(sim_, disk_, where); };
-  if (what_.tiny_buffers) config.policy.dispatch.max_queued = 2;
-  config.policy.dispatch.queue_timeout = 20s;
+  config.policy.dispatch = dispatch_;
+  if (what_.file_pause > duration{}) {
+    config.desired_file = desired_file;
+    config.open_desired_file = [this](blocking_executor&) { return files_.open(desired_file); };
+  }
   config.engine_silence = 30s;
   balancer_ = std::make_shared<balancer_life>(sim_, net_, where, std::move(config));
   balancer_->on_end = [this] {
@@ -103,12 +108,13 @@ void cluster::start_agent(std::size_t which) {
   config.program.simulation.answer_tokens = 1000;
   config.runtime_directory = "/sim/" + on.id;
   config.engines = on.engines;
-  config.machine =
-      machine_facts{.hostname = on.id, .cpu_cores = 8, .memory_bytes = std::uint64_t{64} << 30, .gpus = {}};
+  config.machine = machine_facts{
+      .hostname = on.id, .cpu_cores = 8, .memory_bytes = what_.room_for_two ? std::uint64_t{64} << 30U : 0, .gpus = {}};
   config.drain = 5s;
   if (what_.discovery) {
     config.discovered.emplace();
-    config.discovered->slots = 2;
+    config.discovered->slots = static_cast<int>(1 + sim_.chance().below(4));
+    if (sim_.likely(0.3)) config.discovered->max_context_length = 2048;
   }
   on.agent = std::make_shared<agent_life>(sim_, net_, where, std::move(config));
   on.agent->on_end = [this, which] {

@@ -4,6 +4,7 @@
 #include "balancer/balancer.hpp"
 #include "sim/disk.hpp"
 #include "sim/engines.hpp"
+#include "sim/files.hpp"
 #include "sim/life.hpp"
 #include "sim/scenario.hpp"
 
@@ -18,6 +19,7 @@ namespace paddler_sim {
 inline constexpr host_id balancer_host = 0;
 inline constexpr host_id client_host = 1;
 inline constexpr host_id first_agent_host = 10;
+inline constexpr char const* desired_file = "/etc/paddler.yaml";
 inline constexpr char const* inference_place = "127.0.0.1:8061";
 inline constexpr char const* management_place = "127.0.0.1:8060";
 
@@ -55,7 +57,7 @@ private:
 // Starts again what ended, a little later, as a process supervisor does.
 class cluster {
 public:
-  cluster(simulator& sim, sim_network& net, scenario const& what);
+  cluster(simulator& sim, sim_network& net, sim_files& files, scenario const& what, dispatch_policy const& dispatch);
   cluster(cluster const&) = delete;
   cluster& operator=(cluster const&) = delete;
 
@@ -92,7 +94,9 @@ private:
 
   simulator& sim_;
   sim_network& net_;
+  sim_files& files_;
   scenario const& what_;
+  dispatch_policy dispatch_;
   std::shared_ptr<sim_disk> disk_ = std::make_shared<sim_disk>();
   std::shared_ptr<balancer_life> balancer_;
   std::vector<machine> machines_;

@@ -1,5 +1,6 @@
 #include "sim/disk.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace paddler_sim {
@@ -12,31 +13,35 @@ public:
 
   result<stored_state> blocking_open() override {
     if (!owner_.alive()) return gone();
-    if (disk_->forgets && !disk_->log.empty()) disk_->log.pop_back();
+    if (disk_->forgets && !disk_->log.empty()) {
+      disk_->log.pop_back();
+      disk_->archive.pop_back();
+    }
     disk_->owner = &owner_;
     disk_->leader = disk_->leader.next();
     broken_ = false;
     stored_state out;
     out.leader = disk_->leader;
     out.log = disk_->log;
+    out.base = disk_->base;
     return out;
   }
 
   result<void> blocking_append(std::span<log_record const> records) override {
-    if (!owner_.alive() || disk_->owner != &owner_) return gone();
-    if (broken_) return broken();
-    if (sim_.likely(disk_->faults.full)) {
-      sim_.count("disk.full");
-      return fail(error_code::full, "the disk is full");
-    }
-    if (sim_.likely(disk_->faults.broken)) {
-      sim_.count("disk.broken");
-      broken_ = true;
-      if (sim_.likely(0.5)) write(records);
-      return broken();
-    }
-    write(records);
-    return {};
+    return write([&] {
+      disk_->log.insert(disk_->log.end(), records.begin(), records.end());
+      disk_->archive.insert(disk_->archive.end(), records.begin(), records.end());
+    });
+  }
+
+  result<void> blocking_compact(revision last, snapshot_fold const& fold) override {
+    return write([&] {
+      auto const end = std::ranges::find_if(disk_->log, [last](auto const& each) { return each.number > last; });
+      std::vector<log_record> const folded(disk_->log.begin(), end);
+      disk_->base = fold(disk_->base.value_or(state_snapshot{}), folded);
+      disk_->log.erase(disk_->log.begin(), end);
+      sim_.count("disk.compacted");
+    });
   }
 
   void blocking_close() override {}
@@ -46,8 +51,22 @@ private:
 
   static std::unexpected<error> broken() { return fail(error_code::storage, "the disk failed"); }
 
-  void write(std::span<log_record const> records) {
-    disk_->log.insert(disk_->log.end(), records.begin(), records.end());
+  result<void> write(std::function<void()> const& change) {
+    if (!owner_.alive() || disk_->owner != &owner_) return gone();
+    if (broken_) return broken();
+    if (sim_.likely(disk_->faults.full)) {
+      sim_.count("disk.full");
+      return fail(error_code::full, "the disk is full");
+    }
+    if (sim_.likely(disk_->faults.broken)) {
+      sim_.count("disk.broken");
+      broken_ = true;
+      if (sim_.likely(0.5)) change();
+      return broken();
+    }
+    change();
+    if (disk_->written) disk_->written();
+    return {};
   }
 
   simulator& sim_;

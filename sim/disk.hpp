@@ -3,7 +3,9 @@
 #include "ports/state_store.hpp"
 #include "sim/simulator.hpp"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace paddler_sim {
@@ -16,11 +18,14 @@ struct disk_faults {
 
 // One balancer's disk. An append is a transaction: all of it or nothing, also when the power goes.
 struct sim_disk {
-  std::vector<log_record> log;
+  std::optional<state_snapshot> base; // what older records were folded into
+  std::vector<log_record> log;        // after it
+  std::vector<log_record> archive;    // every record that ever became durable: for checkers, the product never sees it
   epoch leader;
   disk_faults faults;
   bool forgets = false;           // the newest record, whenever it is opened
   process const* owner = nullptr; // has it open
+  std::function<void()> written;  // called after each write
 };
 
 std::unique_ptr<state_store> make_sim_store(simulator& sim, std::shared_ptr<sim_disk> disk, process const& owner);

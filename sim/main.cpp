@@ -1,7 +1,8 @@
 // paddler_sim [--seeds N] [--from SEED] [--seconds S] [--world NAME] [--twice] [--print] [--keep-going] [--probes]
 //
 // Runs seeds one after the other and says what was seen. Ends with 1 at the first violation, whose seed and command
-// line it prints. Worlds: swarm (everything, the default), operators, restarts, pairs (LIN-01, -02, -09).
+// line it prints. Worlds: swarm (everything, the default), operators, restarts, pairs (LIN-01, -02, -09), conflicts
+// (LIN-08).
 #include "runtime/clock.hpp"
 #include "sim/probes.hpp"
 #include "sim/run.hpp"
@@ -49,10 +50,11 @@ options read_options(std::span<char*> arguments) {
 }
 
 scenario draw(options const& told, std::uint64_t seed) {
-  auto out = told.world == "operators"  ? draw_operators(seed, false, false)
-             : told.world == "restarts" ? draw_operators(seed, true, false)
-             : told.world == "pairs"    ? draw_operators(seed, false, true)
-                                        : draw_scenario(seed);
+  auto out = told.world == "operators"   ? draw_operators(seed, false, false)
+             : told.world == "restarts"  ? draw_operators(seed, true, false)
+             : told.world == "pairs"     ? draw_operators(seed, false, true)
+             : told.world == "conflicts" ? draw_conflicts(seed)
+                                         : draw_scenario(seed);
   if (told.seconds > 0) out.length = std::chrono::seconds(told.seconds);
   return out;
 }

@@ -152,6 +152,12 @@ private:
   void try_delivery(std::size_t side, duration again) {
     auto& from = ends_[side];
     auto& to = ends_[1 - side];
+    if (!local_ && net_.is_clogged(from.who->host(), to.who->host())) {
+      net_.sim_.count("network.clogged");
+      net_.held_[std::minmax(from.who->host(), to.who->host())].push_back(
+          [self = shared_from_this(), side, again] { self->try_delivery(side, again); });
+      return;
+    }
     if (!local_ && net_.is_blocked(from.who->host(), to.who->host())) {
       net_.sim_.count("network.blocked");
       auto const next = std::min(again * 2, longest_retransmission);
@@ -174,6 +180,9 @@ private:
     }
     to.arrived += bytes;
     to.changed.notify_all();
+    if (local_ || !net_.sim_.likely(net_.conditions.events_again)) return;
+    net_.sim_.count("network.event_again");
+    net_.sim_.after(net_.delay(false), *to.who, [self = shared_from_this(), &to] { to.changed.notify_all(); });
   }
 
   sim_network& net_;
@@ -448,7 +457,8 @@ task<result<std::unique_ptr<transport>>> sim_network::connect(std::string place,
     auto const at = listening_.find(place);
     if (at == listening_.end()) co_return std::unexpected(refused);
     auto& peer = at->second->owner();
-    if (!local && (is_blocked(me.host(), peer.host()) || is_blocked(peer.host(), me.host()))) {
+    bool const cut = is_blocked(me.host(), peer.host()) || is_blocked(peer.host(), me.host());
+    if (!local && (cut || is_clogged(me.host(), peer.host()))) {
       if (!co_await sleep_for(connect_retry)) break;
       continue;
     }
@@ -470,6 +480,15 @@ std::unique_ptr<transport> sim_network::join(process& dialler, process& listenin
     if (auto const still = listening_.find(place); still != listening_.end()) still->second->take(std::move(*theirs));
   });
   return std::make_unique<sim_transport>(sim_, made, std::size_t{0}, place);
+}
+
+void sim_network::unclog(host_id a, host_id b) {
+  clogged_.erase(std::minmax(a, b));
+  for (auto& each : std::exchange(held_[std::minmax(a, b)], {})) sim_.at(sim_.now(), std::move(each));
+}
+
+void sim_network::unclog_all() {
+  for (auto const& [a, b] : std::exchange(clogged_, {})) unclog(a, b);
 }
 
 void sim_network::abandon(process& who, bool silently) {

@@ -7,7 +7,9 @@
 #include "net/network.hpp"
 #include "sim/simulator.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -27,6 +29,7 @@ struct weather {
   std::size_t window = 256 * 1024; // bytes under way or unread in one direction
   std::size_t segment = 64 * 1024; // bytes that travel together
   duration retransmission = std::chrono::milliseconds(200);
+  double events_again = 0; // after an arrival: that its reader is woken once more, for nothing
 };
 
 class sim_network final : public network {
@@ -47,6 +50,14 @@ public:
   void unblock_all() { blocked_.clear(); }
 
   [[nodiscard]] bool is_blocked(host_id from, host_id to) const { return blocked_.contains({from, to}); }
+
+  // Between these hosts everything waits, in both directions, and nothing is lost.
+  void clog(host_id a, host_id b) { clogged_.insert(std::minmax(a, b)); }
+
+  void unclog(host_id a, host_id b);
+  void unclog_all();
+
+  [[nodiscard]] bool is_clogged(host_id a, host_id b) const { return clogged_.contains(std::minmax(a, b)); }
 
   // The process is gone: its sockets are closed by its system, whose peers are told. `silently`: the machine is gone
   // with it, and nobody is told.
@@ -71,6 +82,8 @@ private:
 
   simulator& sim_;
   std::set<std::pair<host_id, host_id>> blocked_;
+  std::set<std::pair<host_id, host_id>> clogged_;
+  std::map<std::pair<host_id, host_id>, std::vector<std::function<void()>>> held_; // by what is clogged
   std::map<std::string, sim_acceptor*> listening_;
   std::vector<std::weak_ptr<sim_connection>> connections_;
   std::uint16_t ports_ = 20000;

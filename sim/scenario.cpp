@@ -1,6 +1,8 @@
 #include "sim/scenario.hpp"
 
 #include "base/random.hpp"
+#include "sim/circumstances.hpp"
+#include "sim/faults.hpp"
 
 #include <string_view>
 
@@ -23,9 +25,6 @@ public:
     return least + duration(static_cast<duration::rep>(static_cast<double>((most - least).count()) * random_.unit()));
   }
 
-  // A fault of this kind in half of all seeds.
-  duration rate(duration least, duration most) { return likely(0.5) ? time(least, most) : duration{}; }
-
 private:
   random_source random_;
 };
@@ -47,21 +46,22 @@ scenario draw_scenario(std::uint64_t seed) {
   out.operators = roll.count(1, 3);
   out.client_pause = roll.time(1s, 10s) * static_cast<duration::rep>(1 + out.clients / 4);
   out.operator_pause = roll.time(1s, 20s);
+  if (roll.likely(0.3)) out.file_pause = roll.time(2s, 20s);
   out.loss = roll.likely(0.3) ? roll.share(0.3) : 0;
   out.most_delay = roll.likely(0.5) ? roll.time(1ms, 100ms) : 1ms;
   out.load_time = roll.time(50ms, 5s);
   out.token_time = roll.time(1ms, 100ms);
-  out.tiny_buffers = roll.likely(0.25);
   out.discovery = roll.likely(0.3);
+  out.room_for_two = roll.likely(0.75);
   out.disk_full = roll.likely(0.2) ? 0.2 : 0;
   out.disk_broken = roll.likely(0.1) ? 0.02 : 0;
-  out.faults = {.kill_balancer = roll.rate(10s, 60s),
-                .kill_agent = roll.rate(5s, 60s),
-                .kill_engine = roll.rate(5s, 60s),
-                .pause = roll.rate(5s, 60s),
-                .partition = roll.rate(5s, 60s),
-                .break_connection = roll.rate(2s, 30s),
-                .step_clock = roll.rate(10s, 60s)};
+  for (auto const& each : all_faults()) {
+    bool const chosen = roll.likely(each.share_of_seeds);
+    auto const mean = roll.time(each.shortest, each.longest);
+    if (chosen) out.faults.emplace(each.name, mean);
+  }
+  for (auto const& each : all_circumstances())
+    if (roll.likely(each.share_of_seeds)) out.unkind.emplace(each.name);
   return out;
 }
 
@@ -78,7 +78,27 @@ scenario draw_operators(std::uint64_t seed, bool restarts, bool pairs) {
   out.most_delay = roll.time(1ms, 20ms);
   out.load_time = 100ms;
   out.token_time = 1ms;
-  if (restarts) out.faults.kill_balancer = roll.time(1s, 3s);
+  if (restarts) out.faults["kill_balancer"] = roll.time(1s, 3s);
+  return out;
+}
+
+scenario draw_conflicts(std::uint64_t seed) {
+  dice roll(seed * 0x9e3779b97f4a7c15ULL + 3);
+  scenario out;
+  out.seed = seed;
+  out.length = 10s;
+  out.agents = roll.count(1, 3);
+  out.clients = 0;
+  out.operators = roll.count(1, 2);
+  out.operator_pause = roll.time(200ms, 2s);
+  out.file_pause = roll.time(200ms, 2s);
+  out.discovery = true;
+  out.most_delay = roll.time(1ms, 20ms);
+  out.load_time = 50ms;
+  out.token_time = 1ms;
+  out.faults["kill_agent"] = roll.time(1s, 5s);
+  if (roll.likely(0.33)) out.faults["kill_balancer"] = roll.time(1s, 5s);
+  if (roll.likely(0.33)) out.disk_full = 0.1;
   return out;
 }
 
@@ -87,14 +107,13 @@ std::string describe(scenario const& what) {
              " clients=" + std::to_string(what.clients) + " operators=" + std::to_string(what.operators) +
              " loss=" + std::to_string(what.loss);
   out += seconds("most_delay", what.most_delay) + seconds("load", what.load_time) + seconds("token", what.token_time);
-  if (what.tiny_buffers) out += " tiny_buffers";
+  out += seconds("file_pause", what.file_pause);
   if (what.discovery) out += " discovery";
+  if (!what.room_for_two) out += " no_room_for_two";
   if (what.disk_full > 0) out += " disk_full";
   if (what.disk_broken > 0) out += " disk_broken";
-  auto const& f = what.faults;
-  out += seconds("kill_balancer", f.kill_balancer) + seconds("kill_agent", f.kill_agent);
-  out += seconds("kill_engine", f.kill_engine) + seconds("pause", f.pause) + seconds("partition", f.partition);
-  out += seconds("break_connection", f.break_connection) + seconds("step_clock", f.step_clock);
+  for (auto const& [name, mean] : what.faults) out += mean == duration{} ? " " + name : seconds(name, mean);
+  for (auto const& name : what.unkind) out += " " + name;
   return out;
 }
 

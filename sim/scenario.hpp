@@ -4,16 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 
 namespace paddler_sim {
 
 using namespace paddler;
-
-// A fault comes about every `mean` of simulated time; zero: never.
-struct fault_rates {
-  duration kill_balancer{}, kill_agent{}, kill_engine{}, pause{}, partition{}, break_connection{}, step_clock{};
-};
 
 // A world that breaks what it promises, so that a checker has to speak up: proof that it can.
 enum class broken_promise {
@@ -32,15 +29,17 @@ struct scenario {
   bool racing_operators = false; // each sends two changes of one revision at once, again and again
   duration client_pause{};       // mean, between two requests of one client
   duration operator_pause{};
-  double loss = 0; // of network segments
+  duration file_pause{}; // mean, between two changes of the configuration file; zero: there is no file
+  double loss = 0;       // of network segments
   duration most_delay{};
   duration load_time{};
   duration token_time{};
-  bool tiny_buffers = false; // windows of a few bytes, late timers, slow disks, one place in the queue
-  bool discovery = false;    // agents say what they want to run
+  bool discovery = false;   // agents say what they want to run
+  bool room_for_two = true; // it is known that two engines fit beside each other
   double disk_full = 0;
   double disk_broken = 0;
-  fault_rates faults;
+  std::map<std::string, duration, std::less<>> faults; // the mean time between two of a kind (sim/faults.hpp)
+  std::set<std::string, std::less<>> unkind;           // circumstances (sim/circumstances.hpp)
   broken_promise broken = broken_promise::none;
 };
 
@@ -51,6 +50,10 @@ scenario draw_scenario(std::uint64_t seed);
 // `restarts` the balancer is killed every one to three seconds. With `pairs` it is one who sends two changes of one
 // revision at once, again and again.
 scenario draw_operators(std::uint64_t seed, bool restarts, bool pairs);
+
+// The API, a configuration file and agents that say what they run, on the same few fields, for ten seconds (LIN-08). In
+// a third of all seeds the balancer dies now and then.
+scenario draw_conflicts(std::uint64_t seed);
 
 std::string describe(scenario const& what);
 

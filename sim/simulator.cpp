@@ -59,6 +59,10 @@ std::uint64_t simulator::at(mono_time when, std::function<void()> turn) { return
 
 std::uint64_t simulator::call_after(duration delay, std::move_only_function<void()> then) {
   ensure(current_ != nullptr, "a timer was asked for outside of any simulated process");
+  if (how.early_timers > 0 && delay > duration{} && likely(how.early_timers)) {
+    count("timer.early");
+    return add(now_, current_, std::move(then));
+  }
   auto const late = how.timer_slack > duration{} && delay > duration{} ? between({}, how.timer_slack) : duration{};
   return add(now_ + std::max(delay, duration{}) + late, current_, std::move(then));
 }
@@ -67,6 +71,10 @@ void simulator::run_blocking(void const* pool, std::move_only_function<void()> j
   ensure(current_ != nullptr, "a blocking call was made outside of any simulated process");
   auto& busy = pools_[pool];
   busy = std::max(busy, now_) + between(how.blocking_least, how.blocking_most);
+  if (how.blocking_stall > duration{} && likely(0.01)) {
+    count("blocking.stalled");
+    busy += between({}, how.blocking_stall);
+  }
   add(busy, current_, std::move(job));
 }
 
@@ -137,12 +145,13 @@ void simulator::resume(process& who) {
 
 void simulator::note(std::string_view what) { mix(trace_, what); }
 
-void simulator::count(std::string_view probe) {
+void simulator::count(std::string_view probe, std::uint64_t times) {
+  if (times == 0) return;
   auto const at = log_counts_.find(probe);
   if (at == log_counts_.end())
-    log_counts_.emplace(probe, 1);
+    log_counts_.emplace(probe, times);
   else
-    ++at->second;
+    at->second += times;
 }
 
 void simulator::say(std::string_view what, std::string_view more) {
@@ -156,6 +165,7 @@ void simulator::logged(std::string_view /*level*/, std::string_view event, std::
   mix(trace_, event);
   count(event);
   say(event, message);
+  if (on_log && current_ != nullptr && current_->alive()) on_log(*current_, event, message);
 }
 
 } // namespace paddler_sim

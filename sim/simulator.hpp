@@ -63,8 +63,10 @@ public:
   struct settings {
     duration blocking_least = std::chrono::microseconds(20); // what a blocking call takes
     duration blocking_most = std::chrono::milliseconds(2);
-    duration timer_slack{}; // each timer fires late by up to this
-    bool print = false;     // every line of the log, with its virtual time
+    duration blocking_stall{}; // what one in a hundred of them may take on top
+    duration timer_slack{};    // each timer fires late by up to this
+    double early_timers = 0;   // the share of timers that fire at once
+    bool print = false;        // every line of the log, with its virtual time
   };
 
   simulator(std::uint64_t seed, settings how);
@@ -116,10 +118,13 @@ public:
   // How often each event's name was logged by any process: what a run has seen.
   [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> const& log_counts() const { return log_counts_; }
 
-  void count(std::string_view probe);
+  void count(std::string_view probe, std::uint64_t times = 1);
   void say(std::string_view what, std::string_view more = {}); // printed where lines are
 
   settings how;
+
+  // Where set, sees each line that a living process logs.
+  std::function<void(process& who, std::string_view event, std::string_view message)> on_log;
 
   // --- world ---
   mono_time mono_now() override { return now_; }

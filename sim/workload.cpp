@@ -29,12 +29,6 @@ constexpr auto patience = 60s;
 constexpr std::size_t answer_limit = 1 << 20;
 constexpr std::size_t natural_tokens = 1000;
 
-// Poisson arrivals.
-duration pause_of(simulator& sim, duration mean) {
-  double const drawn = -std::log(1.0 - sim.chance().unit());
-  return duration(static_cast<duration::rep>(static_cast<double>(mean.count()) * std::min(drawn, 5.0)));
-}
-
 std::string chat_body(std::string const& text, std::size_t tokens) {
   json::object message{{"role", "user"}, {"content", text}};
   return json::serialize(
@@ -163,6 +157,11 @@ std::size_t number_of_document(desired_document const& document) {
 }
 
 } // namespace
+
+duration pause_of(simulator& sim, duration mean) {
+  double const drawn = -std::log(1.0 - sim.chance().unit());
+  return duration(static_cast<duration::rep>(static_cast<double>(mean.count()) * std::min(drawn, 5.0)));
+}
 
 // --- clients ---
 

@@ -32,12 +32,17 @@ struct ledger {
   std::vector<std::string> documents = {""};
   std::uint64_t pairs_raced = 0;
 
+  std::map<std::string, std::uint64_t> losers_told; // of each loss: how often anybody was told
+
   std::size_t called(register_operation::kind what, std::uint64_t value, std::optional<revision> wanted);
   void returned(std::size_t which, register_operation::kind what, revision at, std::uint64_t value);
 };
 
 // Empty where the history is linearizable. `shared`: others than the history's operators change desired state too.
 std::string judge_history(ledger const& book, bool shared);
+
+// Until the next of events that come about every `mean`, as a Poisson process.
+duration pause_of(simulator& sim, duration mean);
 
 class client_life final : public life {
 public:

@@ -167,7 +167,9 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   };
   core->spawn_into(background);
   if (config.desired_file) {
-    file.emplace(executor, *core, files, *config.desired_file, config.max_document_bytes);
+    auto opened =
+        config.open_desired_file ? config.open_desired_file(files) : watch_file(executor, files, *config.desired_file);
+    file.emplace(*core, files, *config.desired_file, std::move(opened), config.max_document_bytes);
     background.spawn("desired file", file->watch());
   }
   inference_server.emplace(

@@ -4,6 +4,7 @@
 #include "core/balancer_core.hpp"
 #include "ports/state_store.hpp"
 #include "runtime/task.hpp"
+#include "runtime/watched_file.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,7 @@ struct balancer_config {
   std::string state_directory;                              // holds the database; empty: state is kept in memory only
   std::function<std::unique_ptr<state_store>()> make_store; // empty: SQLite in that folder
   std::optional<std::string> desired_file;                  // a YAML file that is watched
+  std::function<std::unique_ptr<watched_file>(blocking_executor& pool)> open_desired_file; // empty: of this machine
   balancer_policy policy;
   std::size_t max_body_bytes = std::size_t{16} << 20; // of one inference request
   std::size_t max_document_bytes = std::size_t{4} << 20;

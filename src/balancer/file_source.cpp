@@ -1,6 +1,5 @@
 #include "balancer/file_source.hpp"
 
-#include "runtime/files.hpp"
 #include "runtime/log.hpp"
 #include "runtime/timer.hpp"
 #include "wire/desired_codec.hpp"
@@ -8,8 +7,8 @@
 namespace paddler {
 namespace {
 
-result<desired_document> blocking_load(std::string const& path, std::size_t max_bytes) {
-  auto const text = blocking_read_file(path, max_bytes);
+result<desired_document> blocking_load(watched_file& file, std::string const& path, std::size_t max_bytes) {
+  auto const text = file.blocking_read(max_bytes);
   if (!text) return std::unexpected(text.error());
   return parse_desired(*text, path.ends_with(".json") ? document_format::json : document_format::yaml);
 }
@@ -21,12 +20,12 @@ bool may_work_later(error const& why) { return why.code == error_code::full || w
 
 } // namespace
 
-file_source::file_source(asio::any_io_executor executor, core_service& core, blocking_executor& pool, std::string path,
-                         std::size_t max_bytes)
-    : core_(core), pool_(pool), path_(std::move(path)), max_bytes_(max_bytes), watcher_(executor, pool, path_) {}
+file_source::file_source(core_service& core, blocking_executor& pool, std::string path,
+                         std::unique_ptr<watched_file> file, std::size_t max_bytes)
+    : core_(core), pool_(pool), path_(std::move(path)), file_(std::move(file)), max_bytes_(max_bytes) {}
 
 task<result<change_outcome>> file_source::load() {
-  auto document = co_await run_blocking(pool_, [this] { return blocking_load(path_, max_bytes_); });
+  auto document = co_await run_blocking(pool_, [this] { return blocking_load(*file_, path_, max_bytes_); });
   if (!document) co_return std::unexpected(document.error());
   desired_change change;
   change.source = {source_kind::file, path_};
@@ -36,7 +35,7 @@ task<result<change_outcome>> file_source::load() {
 }
 
 task<> file_source::watch() {
-  co_await watcher_.start();
+  co_await file_->start();
   do {
     auto loaded = co_await load();
     while (!loaded && may_work_later(loaded.error())) {
@@ -53,7 +52,7 @@ task<> file_source::watch() {
                     "\nMend the file: it is read again when it changes.",
                 {{"path", path_}});
     }
-  } while (co_await watcher_.next_change());
+  } while (co_await file_->next_change());
 }
 
 } // namespace paddler

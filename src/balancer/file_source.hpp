@@ -2,8 +2,9 @@
 #pragma once
 #include "balancer/core_service.hpp"
 #include "runtime/blocking.hpp"
-#include "runtime/file_watcher.hpp"
+#include "runtime/watched_file.hpp"
 
+#include <memory>
 #include <string>
 
 namespace paddler {
@@ -12,8 +13,8 @@ namespace paddler {
 // matter.
 class file_source {
 public:
-  // `core` and `pool` must outlive it.
-  file_source(asio::any_io_executor executor, core_service& core, blocking_executor& pool, std::string path,
+  // `core` and `pool` must outlive it. `path` names the source.
+  file_source(core_service& core, blocking_executor& pool, std::string path, std::unique_ptr<watched_file> file,
               std::size_t max_bytes);
 
   // Reads the file once. The error says why its content was not taken.
@@ -26,8 +27,8 @@ private:
   core_service& core_;
   blocking_executor& pool_;
   std::string path_;
+  std::unique_ptr<watched_file> file_;
   std::size_t max_bytes_;
-  file_watcher watcher_;
 };
 
 } // namespace paddler

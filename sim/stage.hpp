@@ -1,0 +1,47 @@
+// What a run is made of, for faults and checkers: the cluster, those who use it, and the verdict.
+#pragma once
+#include "sim/circumstances.hpp"
+#include "sim/cluster.hpp"
+#include "sim/files.hpp"
+#include "sim/workload.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paddler_sim {
+
+// Members are destroyed in reverse: programs before the network, the network before the clock.
+struct stage {
+  stage(scenario const& what, bool print);
+
+  scenario what;
+  surroundings around;
+  simulator sim;
+  sim_network net;
+  ledger book;
+  sim_files files;
+  cluster plant;
+  std::vector<std::shared_ptr<client_life>> clients;
+  std::vector<std::shared_ptr<operator_life>> operators;
+  std::optional<std::string> violation; // the first
+  mono_time faults_end{};
+  mono_time stood_still{}; // when the balancer was last seen not to run
+
+  void violated(std::string const& words);
+
+  // A fault struck: counted together with what was under way.
+  void injected(std::string_view kind);
+
+  // A living balancer or agent, by chance; null: there is none there.
+  process* somebody();
+
+  // The index of a machine, by chance; nothing where there is none.
+  std::optional<std::size_t> some_machine();
+
+  void step_until(mono_time when);
+};
+
+} // namespace paddler_sim

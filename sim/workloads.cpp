@@ -1,0 +1,105 @@
+#include "sim/workloads.hpp"
+
+#include "sim/stage.hpp"
+
+#include <array>
+#include <string>
+#include <utility>
+
+namespace paddler_sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+void start_clients(stage& on) {
+  for (std::size_t i = 0; i < on.what.clients; ++i) {
+    auto& where = on.sim.add_process("c" + std::to_string(i), client_host);
+    on.clients.push_back(std::make_shared<client_life>(on.sim, on.net, where, on.what, on.book));
+    on.clients.back()->start();
+  }
+}
+
+void finish_clients(stage& on) {
+  for (auto& each : on.clients) each->finish();
+}
+
+void start_operators(stage& on) {
+  for (std::size_t i = 0; i < on.what.operators; ++i) {
+    auto& where = on.sim.add_process("o" + std::to_string(i), client_host);
+    on.operators.push_back(std::make_shared<operator_life>(on.sim, on.net, where, on.what, on.book));
+    on.operators.back()->start();
+  }
+}
+
+void finish_operators(stage& on) {
+  for (auto& each : on.operators) each->finish();
+}
+
+// --- the configuration file ---
+
+// It sets some fields of some agents, and the model's.
+std::string draw_file(stage& on) {
+  auto& sim = on.sim;
+  std::string agents;
+  for (std::size_t i = 0; i < on.what.agents; ++i) {
+    if (sim.likely(0.4)) continue;
+    agents += "  - id: a" + std::to_string(i) + "\n";
+    if (sim.likely(0.5))
+      agents +=
+          "    desired_model: {source: local, path: /models/f" + std::to_string(sim.chance().below(2)) + ".gguf}\n";
+    if (sim.likely(0.5)) agents += "    slots: " + std::to_string(1 + sim.chance().below(4)) + "\n";
+    if (sim.likely(0.5)) agents += "    max_context_length: " + std::to_string(1024 << sim.chance().below(2)) + "\n";
+  }
+  auto out = agents.empty() ? std::string("agents: []\n") : "agents:\n" + agents;
+  if (sim.likely(0.5))
+    out += "models:\n  - id: sim\n    parameters: {top_k: " + std::to_string(1 + sim.chance().below(3)) + "}\n";
+  return out;
+}
+
+// As editors and people do it: as a whole, in place and so half written for a while, away and back, the same once more.
+void change_file(stage& on) {
+  auto text = draw_file(on);
+  auto const way = on.sim.chance().below(10);
+  if (way < 5) {
+    on.sim.count("file.replaced");
+    on.files.replace(desired_file, std::move(text));
+  } else if (way < 8) {
+    on.sim.count("file.half_written");
+    on.files.replace(desired_file, text.substr(0, on.sim.chance().below(text.size())));
+    on.sim.at(on.sim.now() + on.sim.between(1ms, 2s),
+              [&on, text = std::move(text)] { on.files.replace(desired_file, text); });
+  } else if (way == 8) {
+    on.sim.count("file.removed");
+    on.files.remove(desired_file);
+  } else if (auto same = on.files.content(desired_file)) {
+    on.sim.count("file.touched");
+    on.files.replace(desired_file, *std::move(same));
+  }
+}
+
+void keep_changing_file(stage& on) {
+  auto const when = on.sim.now() + pause_of(on.sim, on.what.file_pause);
+  if (when >= on.faults_end) return;
+  on.sim.at(when, [&on] {
+    change_file(on);
+    keep_changing_file(on);
+  });
+}
+
+void start_file(stage& on) {
+  if (on.what.file_pause == duration{}) return;
+  if (on.sim.likely(0.5)) on.files.replace(desired_file, draw_file(on));
+  keep_changing_file(on);
+}
+
+constexpr auto table = std::to_array<workload>({
+    {"clients", start_clients, false, finish_clients},
+    {"operators", start_operators, true, finish_operators},
+    {"configuration file", start_file, true, [](stage&) {}},
+});
+
+} // namespace
+
+std::span<workload const> all_workloads() { return table; }
+
+} // namespace paddler_sim

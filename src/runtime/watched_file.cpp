@@ -1,0 +1,34 @@
+#include "runtime/watched_file.hpp"
+
+#include "runtime/file_watcher.hpp"
+#include "runtime/files.hpp"
+
+#include <utility>
+
+namespace paddler {
+namespace {
+
+class file_of_this_machine final : public watched_file {
+public:
+  file_of_this_machine(asio::any_io_executor const& executor, blocking_executor& pool, std::string path)
+      : path_(std::move(path)), watcher_(executor, pool, path_) {}
+
+  result<std::string> blocking_read(std::size_t limit) override { return blocking_read_file(path_, limit); }
+
+  task<> start() override { return watcher_.start(); }
+
+  task<bool> next_change() override { return watcher_.next_change(); }
+
+private:
+  std::string path_;
+  file_watcher watcher_;
+};
+
+} // namespace
+
+std::unique_ptr<watched_file> watch_file(asio::any_io_executor const& executor, blocking_executor& pool,
+                                         std::string path) {
+  return std::make_unique<file_of_this_machine>(executor, pool, std::move(path));
+}
+
+} // namespace paddler
