@@ -116,6 +116,7 @@ void cluster::start_agent(std::size_t which) {
     config.discovered->slots = static_cast<int>(1 + sim_.chance().below(4));
     if (sim_.likely(0.3)) config.discovered->max_context_length = 2048;
   }
+  if (adjust) adjust(which, config);
   on.agent = std::make_shared<agent_life>(sim_, net_, where, std::move(config));
   on.agent->on_end = [this, which] {
     machines_[which].engines->kill_all(); // they die with their parent

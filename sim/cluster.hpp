@@ -83,6 +83,11 @@ public:
 
   std::vector<machine>& machines() { return machines_; }
 
+  [[nodiscard]] std::vector<machine> const& machines() const { return machines_; }
+
+  // Where set, may change how an agent is started.
+  std::function<void(std::size_t which, agent_config&)> adjust;
+
   sim_disk& disk() { return *disk_; }
 
   // Kills everything and waits until all of it has unwound. False: something never ended.

@@ -1,9 +1,11 @@
 // paddler_sim [--seeds N] [--from SEED] [--seconds S] [--world NAME] [--twice] [--print] [--keep-going] [--probes]
+// paddler_sim --figures: how fast a cluster converges (sim/figures.hpp), and 1 where that misses a bar
 //
 // Runs seeds one after the other and says what was seen. Ends with 1 at the first violation, whose seed and command
 // line it prints. Worlds: swarm (everything, the default), operators, restarts, pairs (LIN-01, -02, -09), conflicts
 // (LIN-08).
 #include "runtime/clock.hpp"
+#include "sim/figures.hpp"
 #include "sim/probes.hpp"
 #include "sim/run.hpp"
 
@@ -21,7 +23,7 @@ struct options {
   std::uint64_t seeds = 1, from = 1;
   std::uint64_t seconds = 0; // 0: what the world says
   std::string_view world = "swarm";
-  bool twice = false, print = false, keep_going = false, probes = false;
+  bool twice = false, print = false, keep_going = false, probes = false, figures = false;
   std::uint64_t canary = 0; // of broken_promise
 };
 
@@ -45,6 +47,7 @@ options read_options(std::span<char*> arguments) {
     if (word == "--keep-going") out.keep_going = true;
     if (word == "--canary") out.canary = value();
     if (word == "--probes") out.probes = true;
+    if (word == "--figures") out.figures = true;
   }
   return out;
 }
@@ -59,6 +62,18 @@ scenario draw(options const& told, std::uint64_t seed) {
   return out;
 }
 
+int print_figures() {
+  bool all = true;
+  for (auto const& each : {measure_changes(100), measure_heals(100), measure_restarts(5)}) {
+    auto const milliseconds = [](duration time) { return static_cast<long long>(time / std::chrono::milliseconds(1)); };
+    std::printf("%s, %zu times: median %lld ms, p99 %lld ms, most %lld ms%s\n", std::string(each.name).c_str(),
+                each.samples.size(), milliseconds(each.at(0.5)), milliseconds(each.at(0.99)), milliseconds(each.at(1)),
+                each.holds() ? "" : ": MISSES ITS BAR");
+    all = all && each.holds();
+  }
+  return all ? 0 : 1;
+}
+
 int failed(run_report const& report, options const& told, std::string const& words) {
   std::printf("FAILED: %s\n  %s\n  again: paddler_sim --world %s --from %llu --print\n", words.c_str(),
               describe(report.what).c_str(), std::string(told.world).c_str(),
@@ -70,6 +85,7 @@ int failed(run_report const& report, options const& told, std::string const& wor
 
 int main(int argc, char** argv) {
   auto const told = read_options({argv, static_cast<std::size_t>(argc)});
+  if (told.figures) return print_figures();
   std::map<std::string, std::uint64_t, std::less<>> seen;
   std::uint64_t events = 0, asked = 0, answered = 0, writes = 0, failures = 0, judged = 0, pairs = 0;
   duration simulated{};

@@ -1,10 +1,10 @@
 #include "sim/workload.hpp"
 
 #include "core/engine/hash_chain.hpp"
-#include "net/http_client.hpp"
 #include "runtime/race.hpp"
 #include "runtime/task_group.hpp"
 #include "sim/cluster.hpp"
+#include "sim/http_call.hpp"
 #include "wire/desired_codec.hpp"
 
 #include <boost/json/array.hpp>
@@ -25,8 +25,6 @@ namespace {
 using namespace std::chrono_literals;
 namespace json = boost::json;
 
-constexpr auto patience = 60s;
-constexpr std::size_t answer_limit = 1 << 20;
 constexpr std::size_t natural_tokens = 1000;
 
 std::string chat_body(std::string const& text, std::size_t tokens) {
@@ -75,72 +73,6 @@ struct stream_reader {
       finished = true;
   }
 };
-
-struct asked {
-  char const* place = inference_place;
-  std::string method = "GET";
-  std::string target;
-  std::string body;
-  std::string_view type = "application/json";
-  std::optional<revision> if_match;
-  std::function<void(std::string_view)> on_piece; // sees the body as it comes
-};
-
-struct outcome {
-  bool sent = false; // false: it cannot have had an effect
-  int status = 0;    // 0: no answer came
-  bool whole = false;
-  revision etag;
-  std::string body;
-};
-
-revision revision_of_etag(std::string_view text) {
-  revision out;
-  if (text.size() > 2) std::from_chars(text.data() + 1, text.data() + text.size() - 1, out.value);
-  return out;
-}
-
-http_client_config client_config() {
-  http_client_config out;
-  out.authority = "127.0.0.1";
-  out.limits.head_timeout = out.limits.body_silence = out.limits.write_silence = patience;
-  return out;
-}
-
-// One request on a connection of its own.
-task<outcome> call(asked what) {
-  outcome out;
-  auto const port = static_cast<std::uint16_t>(std::string_view(what.place) == inference_place ? 8061 : 8060);
-  auto stream = co_await connect_tcp("127.0.0.1", port, 5s);
-  if (!stream) co_return out;
-  http_connection connection(std::move(*stream), {}, client_config());
-  std::vector<header_view> headers;
-  if (!what.body.empty()) headers.push_back({"Content-Type", what.type});
-  auto const condition = what.if_match ? "\"" + std::to_string(what.if_match->value) + "\"" : std::string();
-  if (what.if_match) headers.push_back({"If-Match", condition});
-  out.sent = true;
-  auto const sent = co_await connection.send(what.method, what.target, headers, what.body);
-  if (!sent) co_return out;
-  auto const head = co_await connection.read_head();
-  if (!head) co_return out;
-  out.status = (*head)->status;
-  out.etag = revision_of_etag((*head)->header("etag"));
-  for (;;) {
-    auto const piece = co_await connection.read_body_some();
-    if (!piece) break;
-    if (piece->empty()) {
-      out.whole = true;
-      break;
-    }
-    std::string_view const bytes(piece->data(), piece->size());
-    if (what.on_piece)
-      what.on_piece(bytes);
-    else if (out.body.size() < answer_limit)
-      out.body += bytes;
-  }
-  connection.close();
-  co_return out;
-}
 
 revision revision_in(std::string const& body) {
   boost::system::error_code ec;
