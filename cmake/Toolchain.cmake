@@ -47,3 +47,8 @@ if(PADDLER_SANITIZE)
   target_compile_options(paddler_flags INTERFACE -fsanitize=${PADDLER_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(paddler_flags INTERFACE -fsanitize=${PADDLER_SANITIZE})
 endif()
+if(PADDLER_COVERAGE)
+  # Figures go by instrumented source, so headers and templates count where they are used (scripts/coverage).
+  target_compile_options(paddler_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(paddler_flags INTERFACE -fprofile-instr-generate)
+endif()

@@ -175,9 +175,8 @@ task<> link_session::read(dial_serial serial, websocket& socket) {
 }
 
 task<> link_session::check(applicable_state state) {
-  auto const version = state.version;
-  auto errors = co_await handlers_.check(std::move(state));
-  apply(state_checked{version, std::move(errors)});
+  auto errors = co_await handlers_.check(state);
+  apply(state_checked{std::move(state), std::move(errors)});
 }
 
 } // namespace paddler

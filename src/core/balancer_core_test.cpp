@@ -243,6 +243,82 @@ TEST(BalancerCore, ARequestWaitsForAnAgentAndRunsOnItsSlot) {
   EXPECT_EQ(core.requests().count().completed, 1U);
 }
 
+// A request through all its states, as the shell tells them.
+TEST(BalancerCore, ARequestIsFollowedFromItsArrivalToItsEnd) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  apply_durably(core, greeting(1, "a"), at(1));
+  apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(1));
+  auto const state = [&core] { return core.requests().find({"r"})->state; };
+  EXPECT_EQ(text(core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(2))), "run ");
+  EXPECT_EQ(state(), request_state::routed);
+  EXPECT_EQ(text(core.apply(attempt_sent{{"r"}, {1}}, at(2))), "");
+  EXPECT_EQ(state(), request_state::processing);
+  EXPECT_EQ(text(core.apply(attempt_first_byte{{"r"}, {1}}, at(2))), "");
+  EXPECT_EQ(state(), request_state::streaming);
+  EXPECT_EQ(text(core.apply(attempt_ended{{"r"}, {1}, attempt_outcome::completed}, at(3))), "");
+  EXPECT_EQ(state(), request_state::completed);
+  EXPECT_EQ(text(core.apply(slot_left{{1}}, at(4))), "");
+  EXPECT_EQ(core.requests().count().slots, 0U);
+}
+
+TEST(BalancerCore, AClientThatLeavesAndABalancerThatStopsEndRequests) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  for (char const* id : {"r1", "r2"}) core.apply(request_arrived{{{id}, "m", "/v1/completions", 10}}, at(2));
+  EXPECT_EQ(text(core.apply(request_left{{"r1"}}, at(3))), "") << "there is nobody to tell";
+  EXPECT_EQ(text(core.apply(stop_requested{}, at(3))), "fail ");
+  EXPECT_EQ(core.requests().find({"r1"})->failure, request_failure::client_gone);
+  EXPECT_EQ(core.requests().find({"r2"})->failure, request_failure::shutdown);
+  EXPECT_EQ(text(core.apply(request_arrived{{{"r3"}, "m", "/v1/completions", 10}}, at(4))), "fail ");
+  EXPECT_EQ(core.leader(), epoch{1});
+}
+
+// The earliest of: a heartbeat, the end of somebody's patience in the queue, another try to store.
+TEST(BalancerCore, WakesForWhateverComesFirst) {
+  balancer_core core({}, {1});
+  EXPECT_EQ(core.next_deadline(), std::nullopt);
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(1));
+  EXPECT_EQ(core.next_deadline(), at(61).mono) << "its time in the queue";
+  core.apply(greeting(1, "a", spec("a", "/n.gguf")), at(2));
+  EXPECT_EQ(core.next_deadline(), at(3).mono) << "a heartbeat";
+  core.apply(records_refused{full()}, at(2));
+  core.apply(link_closed{{1}}, at(2));
+  EXPECT_EQ(core.next_deadline(), at(5).mono) << "the agent is lost then";
+  core.apply(time_passed{}, at(5));
+  EXPECT_EQ(core.next_deadline(), at(7).mono) << "what it said of itself is tried again";
+  EXPECT_EQ(text(core.apply(time_passed{}, at(7))), "persist ");
+}
+
+TEST(BalancerCore, AnAgentThatSaysNonsenseOfItselfIsToldAndServesOn) {
+  balancer_core core({}, {1});
+  auto const effects = core.apply(greeting(1, "a", spec("a", "relative.gguf")), at(1));
+  ASSERT_EQ(text(effects), "send send ");
+  auto const& notice = std::get<link_notice>(std::get<send_to_agent>(effects[1]).message);
+  EXPECT_NE(notice.text.find("agents[0].desired_model.path"), std::string::npos) << notice.text;
+  EXPECT_TRUE(core.agents().is_connected({"a"}, {1}));
+  EXPECT_EQ(core.desired().current(), revision{});
+}
+
+TEST(BalancerCore, AFullSyncSendsWhatAnAgentDoesNotHold) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  EXPECT_EQ(text(apply_durably(core, greeting(1, "a"), at(1))), "send send ");
+  core.apply(link_spoke{{1}, link_ack{{1}}}, at(1));
+  int sent = 0;
+  for (int second = 2; second < 70; ++second) {
+    link_report forgot; // it says that it holds nothing
+    forgot.report.sequence = static_cast<std::uint64_t>(second);
+    if (second == 30) core.apply(link_spoke{{1}, forgot}, at(second));
+    core.apply(link_spoke{{1}, link_heartbeat{1}}, at(second));
+    for (auto const& effect : core.apply(time_passed{}, at(second)))
+      if (auto const* send = std::get_if<send_to_agent>(&effect))
+        sent += std::holds_alternative<link_apply>(send->message) ? 1 : 0;
+  }
+  EXPECT_GE(sent, 1);
+}
+
 TEST(BalancerCore, ASilentAgentLosesItsSlots) {
   balancer_core core({}, {1});
   apply_durably(core, greeting(1, "a"), at(1));

@@ -1,5 +1,6 @@
 #include "store/record_row.hpp"
 
+#include "base/text.hpp"
 #include "model/words.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/mapper.hpp"
@@ -91,6 +92,7 @@ result<log_record> from_row(record_row const& row) {
   record.at = *at;
   if (!boost::describe::enum_from_string(row.source_kind.c_str(), record.source.kind))
     return unreadable(row, "there is no kind of source `" + clipped(row.source_kind) + "`");
+  if (!is_valid_utf8(row.source_name)) return unreadable(row, "the name of its source is not UTF-8");
   record.source.name = row.source_name;
   record.origin = {row.actor, row.origin};
   auto const node = parse_json(row.document, own_document_limits);

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 
 namespace paddler {
 namespace {
@@ -85,6 +87,61 @@ TEST(EngineCommand, OfAnEmbeddingModelTakesAWholeInputInOneBatch) {
   EXPECT_TRUE(command(spec).contains("--ubatch-size 8192"));
 }
 
+TEST(EngineCommand, NamesEachPooling) {
+  using enum embedding_pooling;
+  for (auto const& [pooling, word] : std::vector<std::pair<embedding_pooling, std::string>>{
+           {none, "none"}, {mean, "mean"}, {cls, "cls"}, {last, "last"}, {rank, "rank"}}) {
+    auto spec = good_spec();
+    spec.embedding = true;
+    spec.pooling = pooling;
+    EXPECT_TRUE(command(spec).contains("--embeddings --pooling " + word + " --batch-size 512")) << word;
+  }
+  auto spec = good_spec();
+  spec.embedding = true;
+  EXPECT_FALSE(command(spec).contains("--pooling")) << "what the file says";
+}
+
+TEST(EngineCommand, SaysMoreWhereItIsToldTo) {
+  EXPECT_TRUE(command(good_spec(), {.verbose = true}).contains("--log-verbosity 3"));
+}
+
+TEST(EngineCommand, LimitsAreTheLastGoodValue) {
+  struct row {
+    std::string field;
+    std::function<void(engine_spec&, bool)> set; // to the last good value, or to the first bad one
+  };
+
+  row const rows[] = {
+      {"slots", [](engine_spec& s, bool good) { s.slots = max_engine_slots + !good; }},
+      {"context_per_slot", [](engine_spec& s, bool good) { s.context_per_slot = max_engine_context + !good; }},
+      {"threads", [](engine_spec& s, bool good) { s.threads = 1024 + !good; }},
+      {"gpu_layers", [](engine_spec& s, bool good) { s.gpu_layers = good ? 0 : -1; }},
+      {"chat_template",
+       [](engine_spec& s, bool good) { s.chat_template = std::string(max_template_bytes + !good, 'x'); }},
+      {"parameters.repeat_penalty", [](engine_spec& s, bool good) { s.parameters.repeat_penalty = good ? 0.01 : 0; }},
+      {"parameters.min_p", [](engine_spec& s, bool good) { s.parameters.min_p = good ? 1 : 1.5; }},
+      {"parameters.seed", [](engine_spec& s, bool good) { s.parameters.seed = 0xFFFFFFFFLL + !good; }},
+      {"model_path", [](engine_spec& s, bool good) { s.model_path = good ? "/m" : std::string("/m\0x", 4); }},
+  };
+  for (auto const& [field, set] : rows) {
+    auto spec = good_spec();
+    set(spec, true);
+    EXPECT_TRUE(engine_arguments({}, spec, files)) << field;
+    set(spec, false);
+    auto const wrong = engine_arguments({}, spec, files);
+    ASSERT_FALSE(wrong) << field;
+    ASSERT_EQ(wrong.error().fields.size(), 1U) << field;
+    EXPECT_EQ(wrong.error().fields[0].path, field);
+    EXPECT_NE(wrong.error().fields[0].hint, "");
+  }
+}
+
+TEST(EngineCommand, AForeignServerHasToBeNamed) {
+  auto const wrong = engine_arguments({.kind = engine_kind::llama_server}, good_spec(), files);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().fields.at(0).path, "program");
+}
+
 TEST(EngineCommand, PadsTheContextAsLlamaDoes) {
   EXPECT_EQ(padded_context(1), 256);
   EXPECT_EQ(padded_context(256), 256);
@@ -163,6 +220,38 @@ TEST(EngineParameters, RefusesWhatIsOutOfBoundsOrNotAllowed) {
     EXPECT_EQ(wrong.error().fields[0].path, name);
     EXPECT_NE(wrong.error().fields[0].hint, "");
   }
+}
+
+TEST(EngineParameters, TakeWhatIsWithinBounds) {
+  for (auto const& [name, value] : std::vector<bad_parameter>{{"batch_size", "32"},
+                                                              {"batch_size", "65536"},
+                                                              {"typical_p", "1"},
+                                                              {"typical_p", "1e-3"},
+                                                              {"cache_type_k", "q8_0"},
+                                                              {"load_mode", "mmap+mlock"},
+                                                              {"reasoning_budget", "-1"},
+                                                              {"tensor_split", "1"},
+                                                              {"tensor_split", "0.5,0.25,0.25"}})
+    EXPECT_EQ(engine_parameter_arguments({{name, value}})->size(), 2U) << name << '=' << value;
+  std::string devices = "1";
+  for (int i = 1; i < 64; ++i) devices += ",1";
+  EXPECT_TRUE(engine_parameter_arguments({{"tensor_split", devices}}));
+  EXPECT_FALSE(engine_parameter_arguments({{"tensor_split", devices + ",1"}})) << "more devices than there can be";
+}
+
+TEST(EngineParameters, SwitchesTakeTheirWordsAndSayWhatTheyMean) {
+  using words = std::vector<std::string>;
+  for (auto const* yes : {"on", "true"}) EXPECT_EQ(engine_parameter_arguments({{"warmup", yes}}), words{"--warmup"});
+  for (auto const* no : {"off", "false"}) {
+    EXPECT_EQ(engine_parameter_arguments({{"warmup", no}}), words{"--no-warmup"});
+    EXPECT_EQ(engine_parameter_arguments({{"swa_full", no}}), words{}) << "off is what it is anyway";
+  }
+}
+
+TEST(EngineParameters, BoundsAreNamedAsPeopleWriteThem) {
+  EXPECT_EQ(engine_parameter_arguments({{"typical_p", "2"}}).error().fields[0].hint, "give a number from 0 to 1");
+  EXPECT_EQ(engine_parameter_arguments({{"poll", "x"}}).error().fields[0].hint, "give a whole number from 0 to 100");
+  EXPECT_EQ(engine_parameter_arguments({{"numa", "x"}}).error().fields[0].hint, "give distribute, isolate or numactl");
 }
 
 TEST(EngineParameters, AreSortedSoThatPeopleFindThem) { EXPECT_TRUE(std::ranges::is_sorted(engine_parameter_names())); }

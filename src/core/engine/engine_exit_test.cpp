@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace paddler {
@@ -28,6 +30,26 @@ TEST(EngineExit, QuotesTheLastLinesWhereNoneTells) {
   EXPECT_EQ(reason({true, SIGKILL}, {"one", "two"}), "the engine was ended by SIGKILL");
   EXPECT_EQ(reason({false, 7}, {}), "the engine ended with status 7");
   EXPECT_EQ(reason({true, 40}, {}), "the engine was ended by signal 40");
+}
+
+TEST(EngineExit, OnlyWhatIsAStampIsDropped) {
+  for (auto const& [line, wanted] : std::vector<std::pair<std::string, std::string>>{
+           {"0.01 E error: x", "error: x"},
+           {"0.01 I error: x", "error: x"},
+           {"0.01 X error: x", "X error: x"},
+           {"0.01 error: x", "error: x"},
+           {"0.01 E", "E"},
+           {"error: x", "error: x"},
+           {"0.01error: x", "0.01error: x"},
+           {"7", "7"},
+       })
+    EXPECT_EQ(reason({false, 1}, {line}), "the engine ended with status 1; it said: " + wanted) << line;
+}
+
+// Whoever ends an engine from outside did not do it for what it said last.
+TEST(EngineExit, QuotesTheLastLinesOfAnEngineThatWasEndedOnlyWhereTheyTell) {
+  EXPECT_EQ(reason({true, SIGTERM}, {"one", "two"}), "the engine was ended by SIGTERM");
+  EXPECT_EQ(reason({true, SIGKILL}, {"out of memory"}), "the engine was ended by SIGKILL; it said: out of memory");
 }
 
 TEST(EngineExit, HintsWhereAPersonCanAct) {

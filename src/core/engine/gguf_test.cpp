@@ -59,6 +59,12 @@ public:
     return *this;
   }
 
+  // The value of the key before.
+  template <class T> gguf_writer& raw(T value) {
+    put(entries_, value);
+    return *this;
+  }
+
   std::string file(std::size_t data_bytes, std::uint32_t version = 3) const {
     std::string out = "GGUF";
     put(out, version);
@@ -134,6 +140,69 @@ TEST(Gguf, KnowsEmbeddingModels) {
   info = std::get<gguf_info>(parse(pooled));
   EXPECT_EQ(info.pooling, embedding_pooling::last);
   EXPECT_TRUE(is_embedding_model(info));
+}
+
+// What a file says beside the usual, and what it leaves out.
+TEST(Gguf, TakesWhatIsGivenAndDerivesWhatIsNot) {
+  auto const read = [](gguf_writer out) { return std::get<gguf_info>(parse(out.tensor("t", {1}, 0, 0).file(4))); };
+  EXPECT_EQ(read(chat_model().u32("split.count", 3)).split_count, 3U);
+  EXPECT_FALSE(read(chat_model().u32("llama.attention.causal", 0)).causal);
+  EXPECT_TRUE(read(chat_model().u32("llama.attention.causal", 1)).causal);
+  auto const given = read(chat_model().u32("llama.attention.key_length", 5).u32("llama.attention.value_length", 6));
+  EXPECT_EQ(given.key_length, 5U);
+  EXPECT_EQ(given.value_length, 6U);
+  EXPECT_EQ(read(chat_model().u32("llama.pooling_type", 99)).pooling, std::nullopt) << "a newer one";
+  EXPECT_EQ(read(chat_model().text("split.count", "two")).split_count, 0U) << "no number";
+  EXPECT_EQ(read(chat_model().u32s("many", std::vector<std::uint32_t>(5'000, 1))).block_count, 3U) << "passed over";
+  auto const bare = read(gguf_writer().text("general.architecture", "x"));
+  EXPECT_EQ(bare.key_length, 0U);
+  EXPECT_EQ(bare.head_count_kv, 0U);
+  auto negative = chat_model().key("llama.rope.dimension_count", 5); // i32
+  EXPECT_EQ(std::get<gguf_info>(parse(negative.raw(std::int32_t{-1}).tensor("t", {1}, 0, 0).file(4))).block_count, 3U);
+}
+
+TEST(Gguf, VersionTwoIsReadToo) {
+  auto const parsed = parse(chat_model().tensor("t", {1}, 0, 0).file(4, 2));
+  ASSERT_TRUE(std::holds_alternative<gguf_info>(parsed));
+  EXPECT_EQ(std::get<gguf_info>(parsed).version, 2U);
+}
+
+TEST(Gguf, WhatMakesVectors) {
+  struct row {
+    std::string architecture;
+    std::optional<embedding_pooling> pooling;
+    bool causal;
+    bool makes_vectors;
+  };
+
+  using enum embedding_pooling;
+  for (auto const& [architecture, pooling, causal, makes_vectors] : std::vector<row>{
+           {"llama", std::nullopt, true, false},
+           {"llama", none, true, false},
+           {"llama", last, true, true},
+           {"llama", rank, true, true},
+           {"llama", std::nullopt, false, true},
+           {"bert", std::nullopt, true, true},
+           {"nomic-bert", none, true, true},
+           {"modern-bert", mean, false, true},
+       }) {
+    gguf_info info;
+    info.architecture = architecture;
+    info.pooling = pooling;
+    info.causal = causal;
+    EXPECT_EQ(is_embedding_model(info), makes_vectors) << architecture;
+  }
+}
+
+TEST(Gguf, WhoAsksForVectorsOfATextModelGetsThoseOfTheLastToken) {
+  engine_spec spec;
+  spec.embedding = true;
+  gguf_info text;
+  text.context_length = 1'000'000;
+  EXPECT_EQ(fit_to_model(spec, text).pooling, embedding_pooling::last);
+  EXPECT_EQ(fit_to_model(spec, text).context_per_slot, spec.context_per_slot) << "less than it was trained for";
+  spec.pooling = embedding_pooling::cls;
+  EXPECT_EQ(fit_to_model(spec, text).pooling, embedding_pooling::cls) << "as it was asked for";
 }
 
 TEST(Gguf, SpecificationsAreFittedToTheModel) {
@@ -227,6 +296,11 @@ TEST(Gguf, SaysWhatIsWrong) {
             "names tensor 't' twice"},
            {"tensor name", chat_model().tensor(std::string(64, 'n'), {1}, 0, 0).file(4), "a tensor name of 64 bytes"},
            {"projector", gguf_writer().text("general.architecture", "clip").file(64), "multimodal projector"},
+           {"alignment as text", chat_model().text("general.alignment", "32").file(0), "alignment"},
+           {"importance matrix", chat_model().text("general.type", "imatrix").tensor("t", {1}, 0, 0).file(4),
+            "importance matrix"},
+           {"projector by type", chat_model().text("general.type", "mmproj").tensor("t", {1}, 0, 0).file(4),
+            "multimodal projector"},
            {"adapter", chat_model().text("general.type", "adapter").tensor("t", {1}, 0, 0).file(4), "LoRA adapter"},
        })
     EXPECT_NE(problem(bytes).find(message), std::string::npos) << what << ": " << problem(bytes);

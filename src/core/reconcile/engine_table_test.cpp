@@ -336,6 +336,68 @@ TEST(EngineTable, KnowsHowLongALoadTook) {
   EXPECT_EQ(agent.log()[0].observation, "it serves, 1500 ms after its load");
 }
 
+TEST(EngineTable, NewsOfTheLogAreToldOnceAndInOrder) {
+  simulated_agent agent(1);
+  EXPECT_THAT(agent.table.take_log_news(), IsEmpty());
+  agent.want(1);
+  EXPECT_THAT(words(agent.table.take_log_news()), ElementsAre("load m1 open"));
+  EXPECT_THAT(agent.table.take_log_news(), IsEmpty());
+  agent.settle();
+  EXPECT_THAT(words(agent.table.take_log_news()), ElementsAre("load m1 done", "admit m1 done"));
+  agent.want(2);
+  agent.want(1);
+  EXPECT_THAT(words(agent.table.take_log_news()), ElementsAre("load m2 superseded", "unload m2 open"));
+}
+
+TEST(EngineTable, NewsThatFellOutOfTheLogAreNotTold) {
+  simulated_agent agent(1, {.drain = std::chrono::seconds(30), .memory_bytes = simulated_memory, .log_entries = 2});
+  agent.want(1);
+  agent.settle();
+  agent.want(2);
+  agent.settle();
+  EXPECT_THAT(words(agent.table.take_log_news()), ElementsAre("drain m1 done", "unload m1 done"));
+}
+
+TEST(EngineTable, SeveralRequestsThatWereBrokenOffAreCounted) {
+  simulated_agent agent(1);
+  agent.want(3);
+  agent.settle();
+  auto const number = agent.table.admitted()->engine;
+  agent.live[number].facts.busy = 3;
+  agent.table.observe(number, agent.live[number].facts, agent.now());
+  agent.want(0);
+  agent.clock += std::chrono::seconds(30);
+  agent.act();
+  EXPECT_EQ(agent.log()[2].observation, "3 requests had to be broken off");
+}
+
+TEST(EngineTable, WhatIsUnloadedIsAskedNothingMore) {
+  simulated_agent agent(1);
+  agent.want(1);
+  agent.want(0);
+  auto const number = agent.log().front().engine;
+  ASSERT_TRUE(agent.table.find(number)->stopping);
+  auto const before = agent.log().size();
+  agent.table.observe(number, {.status = engine_status::ready, .reason = {}, .restarts = 3, .busy = 0}, agent.now());
+  EXPECT_EQ(agent.log().size(), before) << "no restart of what ends anyway";
+  agent.table.gone(number, agent.now());
+  EXPECT_EQ(agent.table.find(number), nullptr);
+}
+
+// A busy engine whose status is as before is the path of each request: it may not move anything else.
+TEST(EngineTable, BusySlotsOfTheServingEngineChangeNothingElse) {
+  simulated_agent agent(1);
+  agent.want(2);
+  agent.settle();
+  auto const number = agent.table.admitted()->engine;
+  auto before = *agent.table.find(number);
+  agent.table.observe(number, {.status = engine_status::ready, .reason = "words", .restarts = 0, .busy = 2},
+                      agent.now());
+  EXPECT_EQ(agent.table.find(number)->busy, 2);
+  EXPECT_EQ(agent.table.find(number)->reason, before.reason);
+  EXPECT_THAT(agent.table.take_log_news(), testing::SizeIs(2)) << "the load and the admission";
+}
+
 TEST(EngineTable, FactsOfAnEngineThatIsGoneChangeNothing) {
   simulated_agent agent(1);
   agent.table.observe({7}, {}, agent.now());

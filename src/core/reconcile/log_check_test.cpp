@@ -119,6 +119,51 @@ TEST(LogCheck, FindsAnEngineThatIsNotThere) {
                                          "8: its number does not follow that of the entry before"));
 }
 
+TEST(LogCheck, FindsASecondUnload) {
+  auto log = swap();
+  log[5].outcome = reconcile_outcome::open;
+  log.push_back(entry(7, unload, 1, "a", "b"));
+  EXPECT_THAT(findings(log, log_end::running), ElementsAre("7: its engine was unloaded already"));
+}
+
+TEST(LogCheck, FindsWhatIsDoneOnceNothingIsWantedAndNothingIsThere) {
+  auto log = swap();
+  log.push_back(entry(7, drain, 2, "b", "none"));
+  log.push_back(entry(8, unload, 2, "b", "none"));
+  EXPECT_THAT(findings(log), IsEmpty());
+  log.push_back(entry(9, load, 3, "b", "none"));
+  EXPECT_THAT(findings(log), ElementsAre("9: everything was as wanted already"));
+}
+
+TEST(LogCheck, ARestartIsSoundWhereThereIsSomethingToRestart) {
+  auto log = swap();
+  log.push_back(entry(7, reconcile_action::restart, 2, "b", "b"));
+  EXPECT_THAT(findings(log), IsEmpty()) << "whatever is wanted, a dead engine starts again";
+  log.push_back(entry(8, reconcile_action::restart, 9, "b", "b"));
+  EXPECT_THAT(findings(log), ElementsAre("8: there is no engine 9"));
+}
+
+TEST(LogCheck, FindsAnAdmissionBeforeTheLoadWasClosed) {
+  auto log = swap();
+  log[2].ended_after = 4; // closed only after the admission
+  EXPECT_THAT(findings(log), ElementsAre("4: its engine does not serve"));
+}
+
+TEST(LogCheck, WhatWasWithdrawnMayBeAdmittedAgain) {
+  auto log = swap();
+  log.resize(5);
+  log.push_back(entry(6, admit, 1, "a", "a"));
+  log.push_back(entry(7, drain, 2, "b", "a"));
+  log.push_back(entry(8, unload, 2, "b", "a"));
+  EXPECT_THAT(findings(log), IsEmpty());
+}
+
+TEST(LogCheck, FindsABalancersActionInAnAgentsLog) {
+  auto log = swap();
+  log.push_back(entry(7, reconcile_action::deliver, 0, "b", "c"));
+  EXPECT_THAT(findings(log), ElementsAre("7: it is a balancer's action"));
+}
+
 // A sound log from which one entry is missing is not sound: the checker is no rubber stamp.
 TEST(LogCheck, MissesNoMissingLoadOrAdmission) {
   random_source random(7);

@@ -139,7 +139,7 @@ struct agent_link_machine::step {
   // --- state ---
 
   void on(state_checked const& event) {
-    if (!m.pending_ || m.pending_->version != event.version) return;
+    if (m.pending_ != event.state) return; // something else is to be checked by now
     auto state = std::move(*m.pending_);
     m.pending_.reset();
     if (event.errors.empty()) {

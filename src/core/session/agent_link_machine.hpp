@@ -80,9 +80,9 @@ struct engines_observed {
   std::vector<reconciliation> actions; // of the log: new ones, and those that were closed
 };
 
-// No errors: the agent can run the state of this version.
+// No errors: the agent can run this state. Whole, since two balancers may give one version to different content.
 struct state_checked {
-  generation version;
+  applicable_state state;
   std::vector<field_error> errors;
 };
 

@@ -47,14 +47,21 @@ protected:
   mono_time now = start;
   double random = 0.5;
   dial_serial dial = 0; // the newest
+  std::map<generation, applicable_state> checks;
 
   std::string apply(agent_link_event const& event) {
     std::string out;
     for (auto const& effect : it.apply(event, now, random)) {
       if (auto const* d = std::get_if<dial_balancer>(&effect)) dial = d->dial;
+      if (auto const* check = std::get_if<check_state>(&effect)) checks[check->state.version] = check->state;
       out += (out.empty() ? "" : " ") + text(effect);
     }
     return out;
+  }
+
+  // The newest check of this version ends.
+  std::string checked(std::uint64_t version, std::vector<field_error> errors = {}) {
+    return apply(state_checked{checks[{version}], std::move(errors)});
   }
 
   std::string hear(balancer_message message) { return apply(balancer_spoke{dial, std::move(message)}); }
@@ -177,14 +184,14 @@ TEST_F(AgentLinkMachineTest, AcceptsAStateThatPassesItsCheck) {
   come_alive();
   EXPECT_EQ(hear(link_apply{{1}, state(3, "m")}), "check3");
   EXPECT_FALSE(it.accepted());
-  EXPECT_EQ(apply(state_checked{{3}, {}}), "run3 ack3");
+  EXPECT_EQ(checked(3), "run3 ack3");
   EXPECT_EQ(it.accepted(), state(3, "m"));
 }
 
 TEST_F(AgentLinkMachineTest, DoesNothingWithTheSameContent) {
   come_alive();
   hear(link_apply{{1}, state(3, "m")});
-  apply(state_checked{{3}, {}});
+  checked(3);
   EXPECT_EQ(hear(link_apply{{1}, state(3, "m")}), "ack3");
   EXPECT_EQ(hear(link_apply{{1}, state(4, "m")}), "run4 ack4") << "the slots are to carry the new version";
   EXPECT_EQ(hear(link_apply{{1}, {{5}, std::nullopt}}), "run5 ack5") << "nothing to check";
@@ -193,43 +200,43 @@ TEST_F(AgentLinkMachineTest, DoesNothingWithTheSameContent) {
 TEST_F(AgentLinkMachineTest, RefusesWithReasonsAndKeepsWhatRuns) {
   come_alive();
   hear(link_apply{{1}, state(3, "m")});
-  apply(state_checked{{3}, {}});
+  checked(3);
   hear(link_apply{{1}, state(4, "bad")});
-  EXPECT_EQ(apply(state_checked{{4}, {{"model", "no", "", 0}}}), "nack4");
+  EXPECT_EQ(checked(4, {{"model", "no", "", 0}}), "nack4");
   EXPECT_EQ(it.accepted(), state(3, "m"));
 }
 
 TEST_F(AgentLinkMachineTest, ChecksARefusedStateAgainNowAndThen) {
   come_alive();
   hear(link_apply{{1}, state(4, "missing")});
-  apply(state_checked{{4}, {{"model", "no", "", 0}}});
+  checked(4, {{"model", "no", "", 0}});
   auto const again = [&] {
     now += seconds(15);
     hear(link_heartbeat{1});
     return apply(agent_timer_fired{});
   };
   EXPECT_EQ(again(), "heartbeat1 report#2/busy0 check4");
-  EXPECT_EQ(apply(state_checked{{4}, {{"model", "no", "", 0}}}), "") << "nothing new to say";
+  EXPECT_EQ(checked(4, {{"model", "no", "", 0}}), "") << "nothing new to say";
   EXPECT_EQ(again(), "heartbeat2 report#3/busy0 check4");
-  EXPECT_EQ(apply(state_checked{{4}, {{"model", "not a GGUF", "", 0}}}), "nack4");
+  EXPECT_EQ(checked(4, {{"model", "not a GGUF", "", 0}}), "nack4");
   EXPECT_EQ(again(), "heartbeat3 report#4/busy0 check4");
-  EXPECT_EQ(apply(state_checked{{4}, {}}), "run4 ack4");
+  EXPECT_EQ(checked(4), "run4 ack4");
 }
 
 TEST_F(AgentLinkMachineTest, OnlyTheNewestCheckCounts) {
   come_alive();
   hear(link_apply{{1}, state(3, "m")});
   EXPECT_EQ(hear(link_apply{{1}, state(4, "n")}), "check4");
-  EXPECT_EQ(apply(state_checked{{3}, {}}), "");
-  EXPECT_EQ(apply(state_checked{{4}, {}}), "run4 ack4");
-  EXPECT_EQ(apply(state_checked{{4}, {}}), "");
+  EXPECT_EQ(checked(3), "");
+  EXPECT_EQ(checked(4), "run4 ack4");
+  EXPECT_EQ(checked(4), "");
 }
 
 TEST_F(AgentLinkMachineTest, AStateIsAcceptedWhileTheBalancerIsAway) {
   come_alive();
   hear(link_apply{{1}, state(3, "m")});
   apply(dial_ended{dial, "reset"});
-  EXPECT_EQ(apply(state_checked{{3}, {}}), "run3");
+  EXPECT_EQ(checked(3), "run3");
   tick_when_due();
   EXPECT_EQ(apply(dial_opened{dial}), "hello#2/e1/v3");
   hear(link_welcome{{1}, 1000});

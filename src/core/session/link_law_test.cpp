@@ -135,7 +135,7 @@ private:
       } else if (auto const* said = std::get_if<send_to_balancer>(&effect)) {
         if (said->dial == dial_) send(said->message);
       } else if (auto const* check = std::get_if<check_state>(&effect)) {
-        carry_out(agent_.apply(state_checked{check->state.version, {}}, now_, 0.5));
+        carry_out(agent_.apply(state_checked{check->state, {}}, now_, 0.5));
       } else if (auto const* run = std::get_if<run_state>(&effect)) {
         running_ = run->state;
         ran_.push_back(run->state);

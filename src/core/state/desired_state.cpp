@@ -1,6 +1,7 @@
 #include "core/state/desired_state.hpp"
 
 #include "base/canary.hpp"
+#include "base/text.hpp"
 #include "core/state/field_map.hpp"
 #include "core/state/validation.hpp"
 
@@ -69,6 +70,9 @@ result<std::optional<log_record>> desired_state::check(desired_change const& cha
                 "Desired state is at revision " + std::to_string(current_.value) + ", not at " +
                     std::to_string(change.if_match->value) + ": somebody changed it in between. Nothing was changed.",
                 "Read it again, merge your change, and send it with the new ETag.");
+  if (!is_valid_utf8(change.source.name)) // snapshots and answers are JSON
+    return fail(error_code::invalid_input, "The name of this source is not UTF-8; nothing was changed.",
+                "Rename the file.");
   if (auto wrong = validate_document(change.document); !wrong.empty())
     return std::unexpected(refusal_of(std::move(wrong)));
   auto const said = table_.difference(change.source, change.document);

@@ -72,6 +72,22 @@ TEST(DesiredState, AnInvalidDocumentIsRefusedWithEveryReason) {
   EXPECT_EQ(refused.error().fields.size(), 2U);
 }
 
+// Found by record_fuzz: a snapshot is JSON, and such a name would not come back from it.
+TEST(DesiredState, FUZ_12_ASourceWhoseNameIsNotUtf8IsRefused) {
+  desired_state state;
+  auto const refused = state.check({{source_kind::file, "/etc/\xff.yaml"}, document("/m.gguf"), {}, {}}, now);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, error_code::invalid_input);
+  EXPECT_EQ(refused.error().hint, "Rename the file.");
+}
+
+TEST(DesiredState, TheRevisionThatWasReadMayBeChanged) {
+  desired_state state;
+  change(state, api, document("/m.gguf"));
+  EXPECT_TRUE(state.check({api, document("/n.gguf"), revision{1}, {}}, now).has_value());
+  EXPECT_EQ(state.agents().size(), 1U);
+}
+
 TEST(DesiredState, AnEmptyDocumentReleasesWhatTheSourceHadSet) {
   desired_state state;
   change(state, discovery, document("/m.gguf", 8));

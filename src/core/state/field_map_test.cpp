@@ -65,6 +65,43 @@ TEST(FieldMap, APathCoversWhatLiesBeneathIt) {
   EXPECT_FALSE(path_covers("agents/a1.slots", "agents/a1"));
 }
 
+TEST(FieldMap, EveryFieldHasItsPath) {
+  agent_spec agent;
+  agent.id.value = "a1";
+  agent.model = "chat";
+  agent.max_context_length = 512;
+  agent.desired_model = model_reference{.source = model_source::huggingface,
+                                        .model_id = "o/r",
+                                        .revision = "main",
+                                        .file = "f.gguf",
+                                        .quantization = "Q8_0",
+                                        .path = "/p",
+                                        .url = "u"};
+  model_spec const model{{"chat"},
+                         "t",
+                         model_parameters{.temperature = 1,
+                                          .top_p = 0.5,
+                                          .top_k = 2,
+                                          .min_p = 0.1,
+                                          .repeat_penalty = 1.1,
+                                          .presence_penalty = -1,
+                                          .frequency_penalty = 2,
+                                          .max_tokens = 9,
+                                          .seed = 4294967295}};
+  std::vector<std::string> paths;
+  for (auto const& [path, value] : flatten(agent)) paths.push_back(path);
+  EXPECT_THAT(paths, ElementsAre("agents/a1", "agents/a1.desired_model.file", "agents/a1.desired_model.model_id",
+                                 "agents/a1.desired_model.path", "agents/a1.desired_model.quantization",
+                                 "agents/a1.desired_model.revision", "agents/a1.desired_model.source",
+                                 "agents/a1.desired_model.url", "agents/a1.max_context_length", "agents/a1.model"));
+  auto const fields = flatten(model);
+  EXPECT_EQ(fields.size(), 11U);
+  EXPECT_EQ(fields.at("models/chat.parameters.seed"), field_value{std::int64_t{4294967295}});
+  EXPECT_EQ(fields.at("models/chat.parameters.top_k"), field_value{std::int64_t{2}});
+  EXPECT_EQ(fields.at("models/chat.parameters.presence_penalty"), field_value{-1.0});
+  EXPECT_EQ(fields.at("models/chat.chat_template"), field_value{"t"});
+}
+
 TEST(FieldMap, SaysValuesAndLossesInWords) {
   EXPECT_EQ(describe(field_value{}), "present");
   EXPECT_EQ(describe(field_value{0.7}), "0.7");

@@ -53,6 +53,27 @@ TEST(MergeLayers, AModelReferenceOfAnotherKindIsNotMixedIn) {
   EXPECT_EQ(merged.agents[0].desired_model, high.desired_model);
 }
 
+TEST(MergeLayers, AReferenceOfTheSameKindIsFilledInFieldByField) {
+  auto high = agent("a");
+  high.desired_model = model_reference{.source = model_source::huggingface, .file = "Q8_0.gguf"};
+  auto low = agent("a");
+  low.desired_model = model_reference{.source = model_source::huggingface, .model_id = "o/r", .file = "Q4_0.gguf"};
+  auto const merged = merge_layers({{api, {{high}, {}}}, {file, {{low}, {}}}});
+  EXPECT_EQ(merged.agents[0].desired_model,
+            (model_reference{.source = model_source::huggingface, .model_id = "o/r", .file = "Q8_0.gguf"}));
+}
+
+TEST(MergeLayers, AnEntryThatSaysNothingMoreTakesAllFromTheNext) {
+  auto low = agent_with_slots("a", 4);
+  low.desired_model = model_reference{.source = model_source::local, .path = "/m.gguf"};
+  EXPECT_EQ(merge_layers({{api, {{agent("a")}, {}}}, {file, {{low}, {}}}}).agents[0], low);
+  EXPECT_EQ(merge_layers({{api, {{low}, {}}}, {file, {{agent("a")}, {}}}}).agents[0], low);
+  model_spec const plain{{"m"}, std::nullopt, std::nullopt};
+  model_spec const full{{"m"}, "t", model_parameters{.top_k = 3}};
+  EXPECT_EQ(merge_layers({{api, {{}, {plain}}}, {file, {{}, {full}}}}).models[0], full);
+  EXPECT_EQ(merge_layers({{api, {{}, {full}}}, {file, {{}, {plain}}}}).models[0], full);
+}
+
 TEST(MergeLayers, ParametersCountFieldByField) {
   model_spec high{{"m"}, std::nullopt, model_parameters{.temperature = 0.1}};
   model_spec low{{"m"}, "template", model_parameters{.temperature = 0.9, .top_p = 0.5}};

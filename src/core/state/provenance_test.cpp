@@ -106,6 +106,55 @@ TEST(FieldClaims, AReferenceOfAnotherKindLosesAsAWhole) {
   EXPECT_EQ(claims.losses()[0].path, "agents/a.desired_model.source");
 }
 
+TEST(FieldClaims, TellsWhoLostNothingFromWhoLost) {
+  claims_on_documents claims;
+  EXPECT_FALSE(field_provenance{}.in_conflict()) << "nobody decides it";
+  claims.replace(api, slots(4), {1});
+  EXPECT_FALSE(claims.explain("agents/a.slots")[0].in_conflict());
+  claims.replace(discovery, slots(4), {2});
+  EXPECT_FALSE(claims.explain("agents/a.slots")[0].in_conflict()) << "they agree";
+  claims.replace(discovery, slots(5), {3});
+  EXPECT_TRUE(claims.explain("agents/a.slots")[0].in_conflict());
+}
+
+TEST(FieldClaims, APathChoosesAnEntryAFieldOrAKind) {
+  claims_on_documents claims;
+  desired_document document = slots(4);
+  document.agents.push_back({.id = {"b"}, .desired_model = {}, .model = "m", .slots = 2, .max_context_length = {}});
+  document.models.push_back({{"m"}, "a template", {}});
+  claims.replace(api, document, {1});
+  EXPECT_THAT(claims.explain(""), SizeIs(7)) << "two agents, three of their fields, a model, its template";
+  EXPECT_THAT(claims.explain("agents"), SizeIs(5));
+  EXPECT_THAT(claims.explain("agents/b"), SizeIs(3));
+  EXPECT_THAT(claims.explain("agents/b.slots"), SizeIs(1));
+  EXPECT_THAT(claims.explain("models/m.chat_template"), SizeIs(1));
+  EXPECT_THAT(claims.explain("agents/c"), IsEmpty());
+  EXPECT_THAT(claims.explain("agents/b.sl"), IsEmpty());
+}
+
+TEST(FieldClaims, RevisionsAreThoseOfTheSnapshotOrUnknown) {
+  field_claims claims;
+  auto const fields = flatten(slots(4).agents[0]);
+  claims.restore(file, "agents/a", fields, {{"agents/a", {3}}});
+  using line = std::pair<std::string, revision>;
+  EXPECT_THAT(claims.since(file, "agents/a"),
+              ::testing::ElementsAre(line{"agents/a", {3}}, line{"agents/a.slots", {0}}));
+  EXPECT_THAT(claims.since(api, "agents/a"), IsEmpty()) << "it says nothing of it";
+  EXPECT_THAT(claims.since(file, "agents/b"), IsEmpty()) << "nobody does";
+  claims.restore(api, "agents/b", {}, {});
+  EXPECT_THAT(claims.explain(""), SizeIs(2)) << "to say nothing is no claim";
+}
+
+// Without a kind of its own a reference goes along with the one that is in force.
+TEST(FieldClaims, AReferenceWithoutAKindAddsToTheOneInForce) {
+  claims_on_documents claims;
+  claims.replace(file, reference({.source = model_source::huggingface, .model_id = "o/r"}), {1});
+  claims.replace(discovery, reference({.revision = "main"}), {2});
+  auto const found = claims.explain("agents/a.desired_model.revision");
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].owner->source, discovery);
+}
+
 // Laws that hold for any history of any sources.
 TEST(FieldClaims, LawsOfTheMerge) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {

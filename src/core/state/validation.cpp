@@ -75,7 +75,7 @@ void check_parameters(errors& out, std::string const& path, model_parameters con
   check_range(out, path + ".top_p", p.top_p, 0.0, 1.0);
   check_range(out, path + ".top_k", p.top_k, 0, 1'000'000);
   check_range(out, path + ".min_p", p.min_p, 0.0, 1.0);
-  check_range(out, path + ".repeat_penalty", p.repeat_penalty, 0.0, 10.0);
+  check_range(out, path + ".repeat_penalty", p.repeat_penalty, 0.01, 10.0); // engines divide by it
   check_range(out, path + ".presence_penalty", p.presence_penalty, -2.0, 2.0);
   check_range(out, path + ".frequency_penalty", p.frequency_penalty, -2.0, 2.0);
   check_range(out, path + ".max_tokens", p.max_tokens, 1, max_context_length_limit);

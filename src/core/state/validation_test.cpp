@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 
 namespace paddler {
 namespace {
@@ -55,6 +56,119 @@ TEST(ValidateDocument, NamesThePlaceOfEachMistake) {
   }
 }
 
+// Each limit from both sides: the last value that is good, and the first that is not.
+struct limit_case {
+  std::string_view field;
+  std::function<void(model_parameters&, double)> set;
+  double good;
+  double bad;
+};
+
+TEST(ValidateDocument, ParametersAreGoodUpToTheirLimits) {
+  using p = model_parameters;
+  limit_case const cases[] = {
+      {"temperature", [](p& to, double v) { to.temperature = v; }, 0, -0.01},
+      {"temperature", [](p& to, double v) { to.temperature = v; }, 10, 10.01},
+      {"top_p", [](p& to, double v) { to.top_p = v; }, 0, -0.01},
+      {"top_p", [](p& to, double v) { to.top_p = v; }, 1, 1.01},
+      {"top_k", [](p& to, double v) { to.top_k = static_cast<int>(v); }, 0, -1},
+      {"top_k", [](p& to, double v) { to.top_k = static_cast<int>(v); }, 1'000'000, 1'000'001},
+      {"min_p", [](p& to, double v) { to.min_p = v; }, 0, -0.01},
+      {"min_p", [](p& to, double v) { to.min_p = v; }, 1, 1.01},
+      {"repeat_penalty", [](p& to, double v) { to.repeat_penalty = v; }, 10, 10.5},
+      {"repeat_penalty", [](p& to, double v) { to.repeat_penalty = v; }, 0.01, 0},
+      {"presence_penalty", [](p& to, double v) { to.presence_penalty = v; }, -2, -2.5},
+      {"presence_penalty", [](p& to, double v) { to.presence_penalty = v; }, 2, 2.5},
+      {"frequency_penalty", [](p& to, double v) { to.frequency_penalty = v; }, -2, -2.5},
+      {"frequency_penalty", [](p& to, double v) { to.frequency_penalty = v; }, 2, 2.5},
+      {"max_tokens", [](p& to, double v) { to.max_tokens = static_cast<int>(v); }, 1, 0},
+      {"max_tokens", [](p& to, double v) { to.max_tokens = static_cast<int>(v); }, max_context_length_limit,
+       max_context_length_limit + 1},
+      {"seed", [](p& to, double v) { to.seed = static_cast<std::int64_t>(v); }, 0, -1},
+      {"seed", [](p& to, double v) { to.seed = static_cast<std::int64_t>(v); }, 4294967295.0, 4294967296.0},
+      {"temperature", [](p& to, double v) { to.temperature = v; }, 1, std::numeric_limits<double>::quiet_NaN()},
+      {"temperature", [](p& to, double v) { to.temperature = v; }, 1, std::numeric_limits<double>::infinity()},
+  };
+  for (auto const& c : cases) {
+    SCOPED_TRACE(c.field);
+    auto document = valid();
+    c.set(document.models[0].parameters.emplace(), c.good);
+    EXPECT_TRUE(validate_document(document).empty()) << c.good;
+    c.set(document.models[0].parameters.emplace(), c.bad);
+    auto const found = validate_document(document);
+    ASSERT_EQ(found.size(), 1U) << c.bad;
+    EXPECT_EQ(found[0].path, "models[0].parameters." + std::string(c.field));
+    EXPECT_TRUE(found[0].hint.starts_with("give a value from ")) << found[0].hint;
+  }
+}
+
+TEST(ValidateDocument, AnAgentIsGoodUpToItsLimits) {
+  for (int const slots : {1, max_slots}) {
+    auto document = valid();
+    document.agents[0].slots = slots;
+    EXPECT_TRUE(validate_document(document).empty()) << slots;
+  }
+  for (int const length : {min_context_length, max_context_length_limit}) {
+    auto document = valid();
+    document.agents[0].max_context_length = length;
+    EXPECT_TRUE(validate_document(document).empty()) << length;
+  }
+  auto document = valid();
+  document.models[0].chat_template = std::string(max_chat_template_bytes, 'x');
+  EXPECT_TRUE(validate_document(document).empty());
+}
+
+// What each kind of source needs, what it may have, and what it may not.
+TEST(ValidateDocument, AReferenceHasTheFieldsOfItsKindAndNoOthers) {
+  using r = model_reference;
+
+  struct row {
+    r reference;
+    std::string_view wrong; // the field, empty: none
+  };
+
+  using enum model_source;
+  row const rows[] = {
+      {r{.source = huggingface, .model_id = "o/r"}, ""},
+      {r{.source = huggingface, .model_id = "o/r", .revision = "main", .file = "a.gguf", .quantization = "Q8_0"}, ""},
+      {r{.source = huggingface}, "model_id"},
+      {r{.source = huggingface, .model_id = ""}, "model_id"},
+      {r{.source = huggingface, .model_id = "o/r", .path = "/m.gguf"}, "path"},
+      {r{.source = huggingface, .model_id = "o/r", .url = "u"}, "url"},
+      {r{.source = local, .path = "/m.gguf"}, ""},
+      {r{.source = local, .path = ""}, "path"},
+      {r{.source = local, .path = "m.gguf"}, "path"},
+      {r{.source = local, .model_id = "o/r", .path = "/m.gguf"}, "model_id"},
+      {r{.source = local, .revision = "main", .path = "/m.gguf"}, "revision"},
+      {r{.source = local, .file = "m.gguf", .path = "/m.gguf"}, "file"},
+      {r{.source = local, .quantization = "Q8_0", .path = "/m.gguf"}, "quantization"},
+      {r{.source = url, .url = "https://example.org/m.gguf"}, ""},
+      {r{.source = url}, "url"},
+      {r{.source = url, .url = ""}, "url"},
+      {r{.source = url, .revision = "main", .url = "u"}, "revision"},
+      {r{.path = "/m.gguf"}, "source"},
+  };
+  for (auto const& [reference, wrong] : rows) {
+    auto document = valid();
+    document.agents[0].desired_model = reference;
+    auto const found = validate_document(document);
+    ASSERT_EQ(found.size(), wrong.empty() ? 0U : 1U) << wrong;
+    if (!wrong.empty()) EXPECT_EQ(found[0].path, "agents[0].desired_model." + std::string(wrong));
+  }
+}
+
+TEST(ValidateDocument, ListsHaveALimit) {
+  desired_document document;
+  for (std::size_t i = 0; i <= max_models; ++i) document.models.push_back({{"m" + std::to_string(i)}, {}, {}});
+  auto const found = validate_document(document);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].path, "models");
+  EXPECT_EQ(found[0].message, "has 1001 entries");
+  EXPECT_EQ(found[0].hint, "the limit is 1000");
+  document.models.pop_back();
+  EXPECT_TRUE(validate_document(document).empty());
+}
+
 TEST(ValidateDocument, FindsEverythingAtOnce) {
   auto document = valid();
   document.agents[0].slots = 0;
@@ -69,6 +183,16 @@ TEST(ValidateEffective, SuggestsTheModelThatWasMeant) {
   auto const found = validate_effective(document);
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].hint, "did you mean 'chat'?");
+}
+
+TEST(ValidateEffective, SaysWhatThereIsWhereNothingIsNear) {
+  auto document = valid();
+  document.agents[0].model = "something-else";
+  EXPECT_EQ(validate_effective(document).at(0).hint, "there are: chat");
+  document.models.clear();
+  EXPECT_EQ(validate_effective(document).at(0).hint, "add it to models[]");
+  document.agents[0].model.reset();
+  EXPECT_TRUE(validate_effective(document).empty()) << "no models[], nothing to choose";
 }
 
 TEST(ValidateEffective, WantsAChoiceAmongSeveralModels) {

@@ -1,0 +1,221 @@
+// The state machine of one request as a table: each thing that can happen in each state.
+#include "core/dispatch/dispatcher.hpp"
+#include "model/words.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paddler {
+namespace {
+
+using std::chrono::seconds;
+
+mono_time const now{seconds(100)};
+wall_time const wall{seconds(1)};
+request_id const id{"r"};
+constexpr slot_serial only_slot{1};
+
+// A dispatcher with one request in one of its states, and where it is routed, on the only slot there is.
+dispatcher request_in(std::string_view state) {
+  dispatcher it({.max_queued = 4, .max_queued_bytes = 1000, .queue_timeout = seconds(10)});
+  it.set_models({"m"}, now, wall);
+  if (state != "queued") it.slot_opened({only_slot, {"x"}, {1}, {1}, "m"}, now);
+  it.arrived({id, "m", "/v1/chat/completions", 7}, now, wall);
+  if (state == "processing" || state == "streaming") it.sent(id, {1});
+  if (state == "streaming") it.first_byte(id, {1});
+  if (state == "completed") it.ended(id, {1}, attempt_outcome::completed, now, wall);
+  if (state == "failed") it.ended(id, {1}, attempt_outcome::timeout, now, wall);
+  return it;
+}
+
+// Its state, with the reason where it failed.
+std::string state_of(dispatcher const& it) {
+  auto const* const record = it.find(id);
+  if (record == nullptr) return "unknown";
+  std::string out(to_string(record->state));
+  if (record->failure != request_failure::none) out += ": " + std::string(to_string(record->failure));
+  return out;
+}
+
+using happening = std::function<dispatch_decisions(dispatcher&)>;
+
+happening ends(attempt_outcome outcome, std::uint64_t number = 1) {
+  return [=](dispatcher& it) { return it.ended(id, {number}, outcome, now, wall); };
+}
+
+struct row {
+  std::string_view what;
+  happening happen;
+  std::array<std::string_view, 6> then; // from queued, routed, processing, streaming, completed, failed
+};
+
+constexpr std::array<std::string_view, 6> states{"queued", "routed", "processing", "streaming", "completed", "failed"};
+constexpr std::string_view as_before; // nothing happens
+
+std::vector<row> table() {
+  return {
+      {"it is sent",
+       [](dispatcher& it) {
+         it.sent(id, {1});
+         return dispatch_decisions{};
+       },
+       {as_before, "processing", as_before, as_before, as_before, as_before}},
+      {"its first byte comes",
+       [](dispatcher& it) {
+         it.first_byte(id, {1});
+         return dispatch_decisions{};
+       },
+       {as_before, "streaming", "streaming", as_before, as_before, as_before}},
+      {"it is answered",
+       ends(attempt_outcome::completed),
+       {as_before, "completed", "completed", "completed", as_before, as_before}},
+      {"it is answered and its connection ends",
+       ends(attempt_outcome::completed_last),
+       {as_before, "completed", "completed", "completed", as_before, as_before}},
+      // The shell says "early" only where the client has not got a byte.
+      {"its connection breaks early",
+       ends(attempt_outcome::lost_early),
+       {as_before, "queued", "queued", "queued", as_before, as_before}},
+      {"its connection breaks late",
+       ends(attempt_outcome::lost_late),
+       {as_before, "failed: agent_lost", "failed: agent_lost", "failed: agent_lost", as_before, as_before}},
+      {"its engine runs another version",
+       ends(attempt_outcome::refused),
+       {as_before, "routed", "routed", "routed", as_before, as_before}},
+      {"its engine is silent",
+       ends(attempt_outcome::timeout),
+       {as_before, "failed: timeout", "failed: timeout", "failed: timeout", as_before, as_before}},
+      {"its client does not read",
+       ends(attempt_outcome::slow_client),
+       {as_before, "failed: slow_client", "failed: slow_client", "failed: slow_client", as_before, as_before}},
+      {"its engine answers nonsense",
+       ends(attempt_outcome::engine_error),
+       {as_before, "failed: engine_error", "failed: engine_error", "failed: engine_error", as_before, as_before}},
+      {"an attempt ends that never was",
+       ends(attempt_outcome::completed, 9),
+       {as_before, as_before, as_before, as_before, as_before, as_before}},
+      {"its client leaves",
+       [](dispatcher& it) { return it.client_gone(id, wall); },
+       {"failed: client_gone", "failed: client_gone", "failed: client_gone", "failed: client_gone", as_before,
+        as_before}},
+      {"it has waited for too long",
+       [](dispatcher& it) { return it.expire(now + seconds(10), wall); },
+       {"failed: queue_timeout", as_before, as_before, as_before, as_before, as_before}},
+      {"its model is no longer wanted",
+       [](dispatcher& it) { return it.set_models({}, now, wall); },
+       {"failed: no_model", as_before, as_before, as_before, as_before, as_before}},
+      {"the balancer stops",
+       [](dispatcher& it) { return it.shut_down(wall); },
+       {"failed: shutdown", as_before, as_before, as_before, as_before, as_before}},
+      {"an idle connection of that number ends",
+       [](dispatcher& it) {
+         it.slot_closed({9});
+         return dispatch_decisions{};
+       },
+       {as_before, as_before, as_before, as_before, as_before, as_before}},
+  };
+}
+
+std::size_t failures_told(dispatch_decisions const& decisions) {
+  std::size_t out = 0;
+  for (auto const& each : decisions) out += std::holds_alternative<fail_request>(each) ? 1U : 0U;
+  return out;
+}
+
+TEST(DispatcherStates, EachThingThatHappensInEachState) {
+  for (auto const& [what, happen, then] : table())
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      SCOPED_TRACE(std::string(states[i]) + ", and " + std::string(what));
+      auto it = request_in(states[i]);
+      auto const before = state_of(it);
+      ASSERT_TRUE(before.starts_with(states[i]));
+      auto const decisions = happen(it);
+      auto const wanted = then[i].empty() ? before : std::string(then[i]);
+      EXPECT_EQ(state_of(it), wanted);
+      bool const failed_now = wanted != before && wanted.starts_with("failed");
+      bool const is_to_be_told = failed_now && wanted != "failed: client_gone";
+      EXPECT_EQ(failures_told(decisions), is_to_be_told ? 1U : 0U);
+      auto const count = it.count();
+      EXPECT_EQ(count.accepted, count.completed + count.failed + count.live);
+      EXPECT_EQ(count.queued, wanted == "queued" ? 1U : 0U);
+      EXPECT_EQ(count.queued_bytes, wanted == "queued" ? 7U : 0U);
+      EXPECT_EQ(count.slots_busy, wanted == "routed" || wanted == "processing" || wanted == "streaming" ? 1U : 0U);
+    }
+}
+
+TEST(DispatcherStates, WhatIsOverCanArriveAgainAndWhatLivesCannot) {
+  for (auto const state : states) {
+    SCOPED_TRACE(state);
+    auto it = request_in(state);
+    auto const before = it.count().accepted;
+    it.arrived({id, "m", "/v1/completions", 1}, now, wall);
+    EXPECT_EQ(it.count().accepted - before, state == "completed" || state == "failed" ? 1U : 0U);
+  }
+}
+
+// A model that goes away while a request runs: where its attempt is lost early, there is no place to wait.
+TEST(DispatcherStates, ALostAttemptOfAModelThatWentAwayFails) {
+  auto it = request_in("processing");
+  it.set_models({"another"}, now, wall);
+  EXPECT_EQ(failures_told(ends(attempt_outcome::lost_early)(it)), 1U);
+  EXPECT_EQ(state_of(it), "failed: no_model");
+}
+
+TEST(DispatcherStates, ALostAttemptWhileTheBalancerStopsFails) {
+  auto it = request_in("processing");
+  it.shut_down(wall);
+  EXPECT_EQ(failures_told(ends(attempt_outcome::lost_early)(it)), 1U);
+  EXPECT_EQ(state_of(it), "failed: shutdown");
+}
+
+// --- what people see ---
+
+TEST(DispatcherViews, LiveRequestsComeFirstThenTheNewestThatEnded) {
+  dispatcher it({.max_queued = 9, .ended_kept = 2});
+  it.set_models({"m"}, now, wall);
+  for (char const* name : {"a", "b", "c", "d", "e"}) it.arrived({{name}, "m", "/", 1}, now, wall);
+  for (char const* name : {"b", "a", "d"}) it.client_gone({name}, wall);
+  std::string order;
+  for (auto const& each : it.requests()) order += each.id.value;
+  EXPECT_EQ(order, "ceda") << "b fell out: two are kept";
+  EXPECT_EQ(it.find({"b"}), nullptr);
+  EXPECT_EQ(it.find({"a"})->failure, request_failure::client_gone);
+  EXPECT_EQ(it.find({"c"})->state, request_state::queued);
+  EXPECT_EQ(it.find({"never"}), nullptr);
+}
+
+TEST(DispatcherViews, SlotsAreCountedByAgentOverItsModels) {
+  dispatcher it({});
+  it.set_models({"m", "n"}, now, wall);
+  for (std::uint64_t serial = 1; serial <= 3; ++serial)
+    it.slot_opened({{serial}, {"x"}, {1}, {1}, serial == 3 ? "n" : "m"}, now);
+  it.slot_opened({{4}, {"y"}, {1}, {1}, "n"}, now);
+  EXPECT_EQ(it.slots_of({"x"}, false), 3U);
+  it.arrived({{"a"}, "m", "/", 1}, now, wall);
+  EXPECT_EQ(it.slots_of({"x"}, false), 2U);
+  EXPECT_EQ(it.slots_of({"x"}, true), 1U);
+  EXPECT_EQ(it.slots_of({"y"}, false), 1U);
+  EXPECT_EQ(it.slots_of({"nobody"}, true), 0U);
+  EXPECT_EQ(it.idle_slots().size(), 3U);
+  it.slot_opened({{4}, {"y"}, {1}, {1}, "n"}, now);
+  EXPECT_EQ(it.idle_slots().size(), 3U) << "a connection counts once, however often it is told";
+}
+
+TEST(DispatcherViews, TheEarliestDeadlineIsTheOldestWaiter) {
+  dispatcher it({.queue_timeout = seconds(10)});
+  it.set_models({"m", "n"}, now, wall);
+  it.arrived({{"late"}, "m", "/", 1}, now + seconds(3), wall);
+  it.arrived({{"early"}, "n", "/", 1}, now, wall);
+  it.arrived({{"later"}, "n", "/", 1}, now + seconds(5), wall);
+  EXPECT_EQ(it.next_deadline(), now + seconds(10));
+  it.expire(now + seconds(10), wall);
+  EXPECT_EQ(it.next_deadline(), now + seconds(13));
+}
+
+} // namespace
+} // namespace paddler
