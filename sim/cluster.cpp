@@ -80,6 +80,7 @@ void cluster::start_balancer() {
   config.management_address = management_place;
   config.make_store = [this, &where] { return make_sim_store(sim_, disk_, where); };
   config.policy.dispatch = dispatch_;
+  config.policy.history = {.max_records = 20, .always_kept = 5, .max_folded_at_once = 8, .slack = 5};
   if (what_.file_pause > duration{}) {
     config.desired_file = desired_file;
     config.open_desired_file = [this](blocking_executor&) { return files_.open(desired_file); };

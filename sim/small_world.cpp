@@ -94,7 +94,7 @@ void small_world::step() {
 void small_world::start_balancer() {
   ++balancer_life_;
   core_ = std::make_unique<balancer_core>(balancer_policy{}, epoch{balancer_life_});
-  core_->restore(log_);
+  core_->restore({}, log_);
 }
 
 void small_world::crash_balancer() {
@@ -194,8 +194,8 @@ void small_world::carry_out(std::size_t which, agent_link_effects const& effects
     } else if (auto const* said = std::get_if<send_to_balancer>(&effect)) {
       if (said->dial == agent.dial && agent.link != link_id{}) send({which, agent.link, agent.dial, said->message});
     } else if (auto const* check = std::get_if<check_state>(&effect)) {
-      at(latency, [this, which, life, version = check->state.version] {
-        if (agents_[which].process == life) apply(which, state_checked{version, {}});
+      at(latency, [this, which, life, state = check->state] {
+        if (agents_[which].process == life) apply(which, state_checked{state, {}});
       });
     } else if (auto const* run = std::get_if<run_state>(&effect)) {
       undid_something_ = undid_something_ || run->state.version < agent.newest_run;

@@ -208,7 +208,7 @@ task<> operator_life::act() {
   auto const at = co_await read();
   if (!at || dice < 7) co_return;
   // Another operator may come in between.
-  if (sim_.likely(0.3)) co_await with_deadline(pause_of(sim_, what_.operator_pause), changed().wait());
+  if (sim_.likely(0.3) && !ending()) co_await with_deadline(pause_of(sim_, what_.operator_pause), changed().wait());
   co_await put(at);
 }
 

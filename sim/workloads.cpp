@@ -52,7 +52,7 @@ std::string draw_file(stage& on) {
   }
   auto out = agents.empty() ? std::string("agents: []\n") : "agents:\n" + agents;
   if (sim.likely(0.5))
-    out += "models:\n  - id: sim\n    parameters: {top_k: " + std::to_string(1 + sim.chance().below(3)) + "}\n";
+    out += "models:\n  - id: \"sim\"\n    parameters: {top_k: " + std::to_string(1 + sim.chance().below(3)) + "}\n";
   return out;
 }
 

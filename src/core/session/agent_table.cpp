@@ -45,6 +45,8 @@ std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const&
   if (links_.contains(link)) return {refuse_protocol(link, "a second hello on one link", now.mono), false};
   if (auto refusal = refusal_of(message)) return {refuse(link, std::move(*refusal)), false};
   auto& agent = agents_[message.agent];
+  if (agent.process == message.process && message.report.sequence < agent.report.sequence)
+    return {refuse(link, {"this process of the agent has greeted on a newer link already", true}), false};
   if (agent.connected && agent.process != message.process && now.mono - links_.at(agent.link).heard_at < patience())
     return {refuse(link, second_process(message.agent)), false};
 
@@ -254,7 +256,8 @@ void agent_table::log(logged_action entry) {
   ++logged_;
 }
 
-// Entries come once when they are made and once more when they are closed; a new link brings all again.
+// Entries come once when they are made and once more when they are closed; a new link brings all again. What was closed
+// stays so: a message that says otherwise was on its way for long.
 void agent_table::log_actions(agent_record const& agent, std::vector<reconciliation> const& actions) {
   for (auto const& action : actions) {
     auto const at = std::ranges::find_if(log_, [&](logged_action const& logged) {
@@ -263,7 +266,7 @@ void agent_table::log_actions(agent_record const& agent, std::vector<reconciliat
     });
     if (at == log_.end()) {
       log({agent.id, agent.process, false, action});
-    } else if (at->action != action) {
+    } else if (at->action.outcome == reconcile_outcome::open && at->action != action) {
       at->action = action;
       news_.actions.push_back(*at);
     }

@@ -62,7 +62,9 @@ TEST_F(AgentTableLog, KeepsEachActionOnceAndTellsWhatIsNewOfIt) {
   EXPECT_EQ(news(), "a/7:2! ");
   it.heard({1}, report_of(2, {action(2, reconcile_outcome::done)}), begin);
   EXPECT_EQ(news(), "") << "said again, it is no news";
-  hello(2, hello_of("a", 7, {action(1), action(2, reconcile_outcome::done), action(3)}));
+  auto again = hello_of("a", 7, {action(1), action(2, reconcile_outcome::done), action(3)});
+  again.report.sequence = 2;
+  hello(2, again);
   EXPECT_EQ(news(), "a/7:3 ") << "a new link brings all again";
   EXPECT_EQ(text(it.log()), "a/7:1 a/7:2! a/7:3 ");
 }

@@ -72,6 +72,27 @@ TEST_F(AgentTableTest, ANewLinkOfTheSameProcessReplacesTheOldOneWithoutLosingThe
   EXPECT_EQ(text(it.tick(start + milliseconds(1))), "");
 }
 
+// Found by seed 1863 of the simulation: the hello of a dial that was given up arrived late, and took the link away.
+TEST_F(AgentTableTest, REC_09_AHelloThatWasOvertakenByANewerLinkIsRefused) {
+  auto const greet = [this](std::uint64_t link, std::uint64_t sequence, reconciliation action) {
+    auto message = hello_of("a", 7);
+    message.report.sequence = sequence;
+    message.actions = {std::move(action)};
+    return hello(link, message);
+  };
+  reconciliation action;
+  action.number = 1;
+  auto const open = action;
+  action.outcome = reconcile_outcome::done;
+  greet(2, 2, action);
+  EXPECT_EQ(greet(1, 1, open), "refuse@1;close@1;");
+  EXPECT_TRUE(it.is_connected({"a"}, {7}));
+  EXPECT_EQ(it.log().begin()->action, action) << "what was closed stays closed";
+  it.heard({2}, link_report{.report = {}, .actions = {open}}, begin);
+  EXPECT_EQ(it.log().begin()->action, action);
+  EXPECT_EQ(greet(3, 3, action), "close@2;welcome@3;");
+}
+
 TEST_F(AgentTableTest, ASecondProcessIsRefusedWhileTheFirstLives) {
   hello(1, hello_of("a", 7));
   EXPECT_EQ(hello(2, hello_of("a", 8)), "refuse@2;close@2;");
