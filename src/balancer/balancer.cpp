@@ -8,6 +8,7 @@
 #include "balancer/inference_service.hpp"
 #include "balancer/link_registry.hpp"
 #include "balancer/management_service.hpp"
+#include "balancer/openapi.hpp"
 #include "balancer/slot_registry.hpp"
 #include "core/state/field_map.hpp"
 #include "net/host_guard.hpp"
@@ -177,8 +178,9 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
       guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
   auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
   management_routes = joined(joined(std::move(management_routes), dump->routes()), health_routes(*core));
-  management_server.emplace(executor, http_server_config{.name = "management"},
-                            guarded(host_guard({}), routed(router(std::move(management_routes), about_management))));
+  management_server.emplace(
+      executor, http_server_config{.name = "management"},
+      guarded(host_guard({}), routed(router(with_openapi(std::move(management_routes)), about_management))));
 }
 
 void balancer::parts::listen(front_doors doors) {

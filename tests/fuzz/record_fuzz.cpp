@@ -52,7 +52,7 @@ void check_record(std::string_view text) {
   state.apply(*record);
   must_go_on(state);
   balancer_core core({}, {1});
-  core.restore({&*record, 1});
+  core.restore({}, {&*record, 1});
   must(core.desired().snapshot({}) == state.snapshot({}));
 }
 
