@@ -82,7 +82,7 @@ agent: []
   line 2: agents[0].id: anchors (`&name`) are not supported (remove the anchor)
   line 3: agents[0].slotz: unknown key (did you mean "slots"? valid keys: id, desired_model, model, slots, max_context_length)
   line 4: agents[0].slots: expected a whole number, got text "4" (write it without quotes)
-  line 5: agents[0].max_context_length: expected a whole number, got the number 1.5
+  line 5: agents[0].max_context_length: expected a whole number, got the number 1.5 (write it without a fraction)
   line 6: agents[1].slots: `010` begins with a zero: some read it as octal (write a decimal number, or put it in quotes if it is text)
   line 7: agents[1].desired_model.source: expected huggingface, local or url, got text "hugginface" (did you mean "huggingface"?)
   line 7: agents[1].desired_model.revision: expected text, got the number 1234567 (put it in quotes if it is text)

@@ -110,7 +110,7 @@ std::string hint_for(std::string_view rest) {
   case ']': return "no comma may stand before a closing bracket, and brackets must match";
   case '#':
   case '/': return "JSON has no comments; YAML does";
-  default: return "";
+  default: return "is a quote, a comma, a colon or a bracket missing here?";
   }
 }
 

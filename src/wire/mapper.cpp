@@ -46,6 +46,14 @@ std::string kind_hint(document_node const& node, node_kind wanted) {
   if (wanted == node_kind::text && is_scalar) return "put it in quotes if it is text";
   if (wanted == node_kind::number && node.kind == node_kind::text && looks_like_number(node.text))
     return "write it without quotes";
+  switch (wanted) {
+  case node_kind::boolean: return "write true or false";
+  case node_kind::number: return "write a number, as in 4";
+  case node_kind::text: return "write text in quotes";
+  case node_kind::list: return "write a list, or [] for none";
+  case node_kind::object: return "write keys with their values";
+  case node_kind::null: break;
+  }
   return {};
 }
 
@@ -85,7 +93,7 @@ void document_reader::read_value(document_node const& node, std::string& out) {
 void document_reader::read_value(document_node const& node, double& out) {
   if (!expect(node, node_kind::number, "a number")) return;
   out = to_double(node.text);
-  if (!std::isfinite(out)) report(clipped(node.text) + " is too large for a number", "", node.line);
+  if (!std::isfinite(out)) report(clipped(node.text) + " is too large for a number", "write a smaller one", node.line);
 }
 
 void document_reader::read_value(document_node const& node, wall_time& out) {
@@ -127,7 +135,10 @@ void document_reader::report_range(document_node const& node, std::string const&
 
 void document_reader::report_word(document_node const& node, std::span<std::string_view const> words) {
   std::string hint = node.kind == node_kind::text ? did_you_mean(node.text, words) : std::string();
-  if (!hint.empty()) hint.pop_back();
+  if (hint.empty())
+    hint = "write " + one_of(words);
+  else
+    hint.pop_back();
   report("expected " + one_of(words) + ", got " + describe(node), std::move(hint), node.line);
 }
 

@@ -125,7 +125,7 @@ private:
     bool const fits = value >= static_cast<double>(std::numeric_limits<T>::min()) &&
                       value < std::ldexp(1.0, std::numeric_limits<T>::digits);
     if (std::trunc(value) != value) {
-      report("expected a whole number, got " + describe(node), "", node.line);
+      report("expected a whole number, got " + describe(node), "write it without a fraction", node.line);
     } else if (!fits) {
       report_range(node, std::to_string(std::numeric_limits<T>::min()), std::to_string(std::numeric_limits<T>::max()));
     } else {

@@ -90,7 +90,7 @@ TEST(Mapper, NamesEveryErrorWithItsPlaceAndItsMend) {
   for (auto const& [json, errors] : {
            row{R"({"number":1})", ""},
            row{R"({})", "number: is missing (give it a value)\n"},
-           row{R"([])", ": expected an object, got a list\n"},
+           row{R"([])", ": expected an object, got a list (write keys with their values)\n"},
            row{R"({"number":1,"txt":""})",
                "txt: unknown key (did you mean \"text\"? valid keys: number, parts, counts, series, flag, big, huge, "
                "tiny, ratio, at, text, words)\n"},
@@ -101,13 +101,16 @@ TEST(Mapper, NamesEveryErrorWithItsPlaceAndItsMend) {
                "parts[1].paint: expected red, green or blue, got text \"gren\" (did you mean \"green\"?)\n"
                "parts[1].id: is missing (give it a value)\nparts[2].id: is empty (give it a name)\n"},
            row{R"({"number":1,"parts":[{"id":"a","paint":2}]})",
-               "parts[0].paint: expected red, green or blue, got the number 2\n"},
-           row{R"({"number":1,"parts":{}})", "parts: expected a list, got an object\n"},
-           row{R"({"number":1,"parts":[3]})", "parts[0]: expected an object, got the number 3\n"},
+               "parts[0].paint: expected red, green or blue, got the number 2 (write red, green or blue)\n"},
+           row{R"({"number":1,"parts":{}})", "parts: expected a list, got an object (write a list, or [] for none)\n"},
+           row{R"({"number":1,"parts":[3]})",
+               "parts[0]: expected an object, got the number 3 (write keys with their values)\n"},
            row{R"({"number":1,"counts":{"x y":"1"}})",
                "counts[\"x y\"]: expected a whole number, got text \"1\" (write it without quotes)\n"},
-           row{R"({"number":1,"tiny":"four"})", "tiny: expected a whole number, got text \"four\"\n"},
-           row{R"({"number":1,"tiny":1.5})", "tiny: expected a whole number, got the number 1.5\n"},
+           row{R"({"number":1,"tiny":"four"})",
+               "tiny: expected a whole number, got text \"four\" (write a number, as in 4)\n"},
+           row{R"({"number":1,"tiny":1.5})",
+               "tiny: expected a whole number, got the number 1.5 (write it without a fraction)\n"},
            row{R"({"number":1,"tiny":256})", "tiny: 256 is out of range (write a whole number from 0 to 255)\n"},
            row{R"({"number":1,"tiny":-1})", "tiny: -1 is out of range (write a whole number from 0 to 255)\n"},
            row{R"({"number":1,"tiny":1e308})", "tiny: 1e308 is out of range (write a whole number from 0 to 255)\n"},
@@ -126,8 +129,9 @@ TEST(Mapper, NamesEveryErrorWithItsPlaceAndItsMend) {
                "text: expected text, got null (give it a value, or leave the key out)\n"},
            row{R"({"number":1,"flag":null})",
                "flag: expected true or false, got null (give it a value, or leave the key out)\n"},
-           row{R"({"number":1,"flag":"yes"})", "flag: expected true or false, got text \"yes\"\n"},
-           row{R"({"number":1,"ratio":"a"})", "ratio: expected a number, got text \"a\"\n"},
+           row{R"({"number":1,"flag":"yes"})",
+               "flag: expected true or false, got text \"yes\" (write true or false)\n"},
+           row{R"({"number":1,"ratio":"a"})", "ratio: expected a number, got text \"a\" (write a number, as in 4)\n"},
            row{R"({"number":1,"at":"now"})",
                "at: expected a time, got text \"now\" (write it as in 2026-01-31T12:00:00Z)\n"},
            row{R"({"number":1,"words":["a",1]})",
@@ -148,7 +152,7 @@ TEST(Mapper, ANewerPeerMaySendMore) {
   EXPECT_EQ(reader.ignored_keys(), 2U);
   EXPECT_EQ(value.parts.size(), 1U);
   EXPECT_EQ(errors_of(R"({"number":"x","new":1})", unknown_keys::ignore),
-            "number: expected a whole number, got text \"x\"\n");
+            "number: expected a whole number, got text \"x\" (write a number, as in 4)\n");
 }
 
 TEST(Mapper, ListsAHundredErrorsAndCountsTheRest) {

@@ -166,7 +166,7 @@ std::string hint_for(std::string_view message, std::string_view line) {
   if (indentation.find('\t') != std::string_view::npos) return "indent with spaces, not tabs";
   for (auto const& known : explained_messages)
     if (message == known.of_yaml_cpp) return std::string(known.hint);
-  return {};
+  return "look at this line and the one before it: is something cut off, or a quote, bracket or colon out of place?";
 }
 
 std::string_view line_at(std::string_view text, int number) {

@@ -34,19 +34,20 @@ task<> local_cluster::start(std::string desired) {
   if (!desired.empty()) co_await api_.apply(std::move(desired));
 }
 
-void local_cluster::add_agent(std::string id) {
+void local_cluster::add_agent(std::string id, std::string handle) {
+  if (handle.empty()) handle = id;
   agent_config told;
   told.balancers = {api_.management()};
-  told.id = {id};
+  told.id = {std::move(id)};
   told.version = "test";
   told.program.kind = engine_kind::simulated;
   told.program.simulation = simulation;
-  told.runtime_directory = directory_.path(id);
+  told.runtime_directory = directory_.path(handle);
   told.engine.backoff_first = std::chrono::milliseconds(20);
   auto added = std::make_unique<member>(executor_);
   added->it = std::make_unique<agent>(executor_, std::move(told));
   added->tasks.spawn("run", run_and_note(*added->it));
-  require(agents_.emplace(std::move(id), std::move(added)).second, "an agent of this name runs already");
+  require(agents_.emplace(std::move(handle), std::move(added)).second, "an agent of this name runs already");
 }
 
 task<> local_cluster::stop_agent(std::string id, duration polite) {

@@ -30,7 +30,8 @@ public:
   // Starts the balancer and, where a document is given, wants it.
   task<> start(std::string desired = {});
 
-  void add_agent(std::string id);
+  // `handle` names it here where two are to have one id.
+  void add_agent(std::string id, std::string handle = {});
   task<> stop_agent(std::string id, duration polite);
   [[nodiscard]] agent const& agent_named(std::string const& id) const;
 
