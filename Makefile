@@ -2,7 +2,7 @@
 PRESET ?= release
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup build test soak bench format lint clean
+.PHONY: help demo setup build test coverage soak bench format lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ build: setup ## build PRESET (release, with llama.cpp)
 
 test: ## everything that CI runs; `scripts/test list` names the stages
 	@scripts/test
+
+coverage: setup ## what the tests of src/core run of it, file by file
+	@scripts/coverage
 
 soak: setup ## the tests of streams and of faults again and again, for MINUTES (10)
 	@scripts/soak $(MINUTES)

@@ -49,8 +49,9 @@ dispatch_decisions dispatcher::arrived(request_arrival const& request, mono_time
   if (shutting_down_) return fail(request.id, request_failure::shutdown, wall_now);
   if (!models_.contains(model)) return fail(request.id, request_failure::no_model, wall_now);
   auto out = match(model, now);
-  // Only what is still waiting takes a place in the queue.
-  if (queued_ > policy_.max_queued || queued_bytes_ > policy_.max_queued_bytes)
+  // Only what is still waiting takes a place in the queue, which may be overfull: what was lost early is back in it.
+  bool const overfull = queued_ > policy_.max_queued || queued_bytes_ > policy_.max_queued_bytes;
+  if (overfull && added.record.state == request_state::queued)
     append(out, fail(request.id, request_failure::queue_full, wall_now));
   return out;
 }
@@ -260,15 +261,13 @@ dispatch_decisions dispatcher::retry(request_id const& id, bool counts, mono_tim
 }
 
 dispatch_decisions dispatcher::fail(request_id const& id, request_failure reason, wall_time wall_now) {
-  if (!live_.contains(id)) return {};
   finish(id, request_state::failed, reason, wall_now);
   return {fail_request{id, reason}};
 }
 
-// The one place where a request becomes terminal.
+// The one place where a request becomes terminal. It is alive, and holds no slot any more.
 void dispatcher::finish(request_id const& id, request_state state, request_failure reason, wall_time wall_now) {
   auto const at = live_.find(id);
-  if (at == live_.end()) return;
   remove_from_queue(at->second);
   at->second.record.state = state;
   at->second.record.failure = reason;

@@ -80,6 +80,20 @@ TEST_F(DispatcherTest, RefusesWhatDoesNotFitTheQueueAndCountsBytesToo) {
   EXPECT_EQ(it.count().queued, 3U);
 }
 
+// What is lost early comes back into a queue that was full; whoever finds a free slot of another model does not care.
+TEST_F(DispatcherTest, WhatRunsAtOnceNeedsNoPlaceInAnOverfullQueue) {
+  it.set_models({"m", "n"}, now, wall);
+  slot("x");
+  for (auto const* id : {"a", "b", "c", "d"}) request(id);
+  EXPECT_EQ(text(end("a", attempt_outcome::lost_early)), "");
+  EXPECT_EQ(it.count().queued, 4U) << "one more than the limit";
+  slot("y", "n");
+  EXPECT_EQ(text(request("e", "n")), "run e on y;");
+  EXPECT_EQ(text(request("f", "n")), failed("f", request_failure::queue_full));
+  EXPECT_EQ(text(end("e", attempt_outcome::completed)), "");
+  EXPECT_EQ(it.count().slots_busy, 0U);
+}
+
 TEST_F(DispatcherTest, AnUnknownModelFailsAtOnceAndAnEmptyNameMeansTheOnlyModel) {
   EXPECT_EQ(text(request("a", "other")), failed("a", request_failure::no_model));
   slot("x");

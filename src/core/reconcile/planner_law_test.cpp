@@ -102,10 +102,11 @@ std::vector<std::vector<observed_engine>> every_set_of_engines() {
 void for_every_situation(std::function<void(situation const&)> const& law) {
   std::size_t count = 0;
   auto const sets = every_set_of_engines();
+  // Not even for one, for one, for two, and not known.
+  std::array<std::optional<std::uint64_t>, 4> const rooms{3, 7, 8, std::nullopt};
   for (auto const& engines : sets)
     for (int wanted = 0; wanted <= 3; ++wanted)
-      for (std::optional<std::uint64_t> const memory :
-           {std::optional<std::uint64_t>(7), std::optional<std::uint64_t>(8), std::optional<std::uint64_t>()})
+      for (std::optional<std::uint64_t> const& memory : rooms)
         for (int good = 0; good <= 2; ++good)
           for (bool const given_up : {false, true}) {
             if (given_up && (good == 0 || good == wanted)) continue; // there is something to go back to
