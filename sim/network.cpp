@@ -77,6 +77,7 @@ public:
     net_.bytes_sent_ += bytes.size();
     if (!local_ && net_.tamper) net_.tamper(bytes);
     deliver(side, [this, side, bytes = std::move(bytes)]() mutable { arrive(side, std::move(bytes)); });
+    if (net_.on_sent) net_.on_sent(*from.who);
   }
 
   void finish(std::size_t side) {

@@ -42,6 +42,9 @@ public:
   // Where set, sees all bytes of connections between hosts on their way, and may change them.
   std::function<void(std::string&)> tamper;
 
+  // Where set, is told of each piece that a process sent, after it did.
+  std::function<void(process& who)> on_sent;
+
   // Nothing gets from one host to the other until the path is opened again.
   void block(host_id from, host_id to) { blocked_.insert({from, to}); }
 

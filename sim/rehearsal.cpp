@@ -68,12 +68,15 @@ std::size_t rehearsal::slots_of(std::size_t which) const {
 }
 
 void rehearsal::want(std::string document) {
+  if (!try_to_want(std::move(document))) stage_.violated("a change was not answered 200");
+}
+
+bool rehearsal::try_to_want(std::string document) {
+  until(start_limit, [this] { return core() != nullptr; });
   auto& where = stage_.sim.add_process("script", client_host);
   auto const sender = std::make_shared<messenger>(stage_.sim, stage_.net, where, std::move(document));
   sender->start();
-  auto const answered = until(answer_limit, [&] { return sender->over(); });
-  if (!answered || sender->answer.status != 200)
-    stage_.violated("a change was answered " + std::to_string(sender->answer.status) + ": " + sender->answer.body);
+  return until(answer_limit, [&] { return sender->over(); }) && sender->answer.status == 200;
 }
 
 void rehearsal::pass(duration time) {

@@ -36,6 +36,9 @@ public:
   // The API says this of all agents: 200 within ten seconds, or the run is over.
   void want(std::string document);
 
+  // As a client sees it: whether the answer was 200; it waits for a balancer first.
+  bool try_to_want(std::string document);
+
   void pass(duration time); // checking each second what the swarm checks, too
 
   // How long that took, in steps of five milliseconds; nothing where it took longer than the limit.

@@ -1,5 +1,6 @@
 // REC-06, REC-07 and REC-12 with the real shell, and how fast a cluster converges (P6).
 #include "core/session/agent_trouble.hpp"
+#include "model/words.hpp"
 #include "sim/figures.hpp"
 #include "sim/rehearsal.hpp"
 
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <ostream>
 #include <string>
 
 namespace paddler_sim {
@@ -88,6 +90,103 @@ TEST_P(crash_loop, REC_06_a_model_that_never_loads_costs_nobody_anything) {
 }
 
 INSTANTIATE_TEST_SUITE_P(seeds, crash_loop, testing::Range<std::uint64_t>(1, 6));
+
+// --- REC-02 ---
+
+struct operation {
+  char const* name;
+  bool room_for_two;
+  std::string before, after; // what is said of the first agent; the second one always has a model
+};
+
+std::string first_and_second(std::string const& first) {
+  return "agents:\n" + first +
+         "  - id: a1\n    desired_model: {source: local, path: /models/m.gguf}\n    slots: 1\nmodels:\n  - id: sim\n";
+}
+
+std::string first(std::string const& model, int slots) {
+  return "  - id: a0\n    desired_model: {source: local, path: /models/" + model +
+         ".gguf}\n    slots: " + std::to_string(slots) + "\n";
+}
+
+std::vector<operation> operations() {
+  return {{"add_a_model", true, "", first("m", 1)},
+          {"swap_models", true, first("m", 1), first("n", 1)},
+          {"change_slots", true, first("m", 1), first("m", 3)},
+          {"remove_the_model", true, first("m", 1), ""},
+          {"swap_without_room", false, first("m", 1), first("n", 1)}};
+}
+
+void PrintTo(operation const& what, std::ostream* out) { *out << what.name; }
+
+class each_operation_for_real : public testing::TestWithParam<operation> {};
+
+// The victim's steps: what it logged, wrote to its disk, and sent.
+struct played {
+  std::uint64_t steps = 0;
+  std::string outcome;
+};
+
+std::string outcome_of(rehearsal& play) {
+  std::string out;
+  for (std::size_t which = 0; which < 2; ++which) {
+    auto const& engine = play.agent(which)->report.engine;
+    out += std::string(to_string(engine.status)) + " " + engine.content + " " + std::to_string(engine.slots) + " " +
+           std::to_string(play.slots_of(which)) + "; ";
+  }
+  return out;
+}
+
+// The agent is "a0", which a step's process is named by; its engines are processes of their own.
+played played_with_crash(operation const& what, std::string const& victim, std::uint64_t crash_at) {
+  auto how = calm(1, 2);
+  how.load_time = 200ms;
+  how.room_for_two = what.room_for_two;
+  rehearsal play(how);
+  auto& on = play.on();
+  play.want(first_and_second(what.before));
+  EXPECT_TRUE(play.converges(60s));
+  played out;
+  auto const step = [&](process const& who) {
+    if (who.name() != victim || ++out.steps != crash_at) return;
+    if (victim == "balancer")
+      on.plant.kill_balancer();
+    else
+      on.plant.kill_agent(0);
+  };
+  on.sim.on_log = [step](process& who, std::string_view, std::string_view) { step(who); };
+  on.net.on_sent = [step](process& who) { step(who); };
+  on.plant.disk().written = [&] { step(*on.plant.balancer_process()); };
+  bool said = false;
+  for (int attempt = 0; attempt < 5 && !said; ++attempt) said = play.try_to_want(first_and_second(what.after));
+  EXPECT_TRUE(said);
+  EXPECT_TRUE(play.converges(60s)) << outcome_of(play);
+  on.sim.on_log = {};
+  on.net.on_sent = {};
+  on.plant.disk().written = {};
+  play.pass(5s);
+  EXPECT_TRUE(play.converges(60s));
+  EXPECT_EQ(play.verdict(), "");
+  out.outcome = outcome_of(play);
+  return out;
+}
+
+TEST_P(each_operation_for_real, REC_02_a_crash_of_the_real_shell_after_any_step_ends_where_no_crash_would) {
+  for (std::string const victim : {"balancer", "a0"}) {
+    auto const fault_free = played_with_crash(GetParam(), victim, 0);
+    EXPECT_GE(fault_free.steps, 3U);
+    RecordProperty(victim + "_steps", std::to_string(fault_free.steps));
+    for (std::uint64_t at = 1; at <= fault_free.steps; ++at) {
+      SCOPED_TRACE("crash of " + victim + " after step " + std::to_string(at) + " of " +
+                   std::to_string(fault_free.steps));
+      EXPECT_EQ(played_with_crash(GetParam(), victim, at).outcome, fault_free.outcome);
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(of, each_operation_for_real, testing::ValuesIn(operations()),
+                         [](auto const& each) { return std::string(each.param.name); });
 
 // --- REC-07 ---
 
