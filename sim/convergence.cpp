@@ -61,7 +61,7 @@ bool convergence::as_wanted(cluster::machine const& machine) {
   auto const known = core.agents().agents().find({machine.id});
   why_ = ": " + machine.id + " is not connected";
   if (known == core.agents().agents().end() || !known->second.connected) return false;
-  auto const wanted = core.desired().applicable({machine.id});
+  auto const& wanted = core.desired().applicable({machine.id});
   auto const& report = known->second.report;
   auto const& engine = report.engine;
   auto const offered = slots_of(core, machine.id);

@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::size_t write_queue_limit = 64;
 constexpr std::size_t file_queue_limit = 64;
+constexpr std::size_t max_operators = 10'000; // connections to the management API beside those of agents
 // For those who ask the wrong port.
 constexpr auto about_inference =
     "this port serves OpenAI's API under /v1, the management API has another (--management-addr)";
@@ -178,8 +179,10 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
       guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
   auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
   management_routes = joined(joined(std::move(management_routes), dump->routes()), health_routes(*core));
+  // Links and slots have limits of their own, which tell an agent more than a server that is full.
+  auto const connections = config.policy.link.max_agents + max_slot_connections + max_operators;
   management_server.emplace(
-      executor, http_server_config{.name = "management"},
+      executor, http_server_config{.name = "management", .connection_limit = connections},
       guarded(host_guard({}), routed(router(with_openapi(std::move(management_routes)), about_management))));
 }
 

@@ -59,7 +59,18 @@ void link_registry::take(link_id link, agent_id const& agent, agent_message mess
 }
 
 void link_registry::send(link_id link, balancer_message const& message) {
-  if (auto const at = links_.find(link); at != links_.end()) at->second->socket->send(encode_balancer_message(message));
+  if (auto const at = links_.find(link); at != links_.end()) at->second->socket->send(encoded(message));
+}
+
+// One change brings the same state to thousands of agents, one after the other: it is put into words once.
+std::string link_registry::encoded(balancer_message const& message) {
+  auto const* const state = std::get_if<link_apply>(&message);
+  if (state == nullptr) return encode_balancer_message(message);
+  if (!applied_ || applied_->leader != state->leader || applied_->state != state->state) {
+    applied_text_ = encode_balancer_message(message);
+    applied_ = *state;
+  }
+  return applied_text_;
 }
 
 void link_registry::close(link_id link, std::string const& reason) {

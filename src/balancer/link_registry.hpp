@@ -36,12 +36,15 @@ private:
   };
 
   task<> read(link_id link, websocket& socket, agent_id agent);
+  std::string encoded(balancer_message const& message);
   static task<> wait_for_close(std::shared_ptr<open_link> link);
   void take(link_id link, agent_id const& agent, agent_message message);
 
   core_service& core_;
   std::uint64_t links_opened_ = 0;
   std::map<link_id, std::shared_ptr<open_link>> links_;
+  std::optional<link_apply> applied_; // the newest state that was sent, to whomever
+  std::string applied_text_;          // the same as it travels
 };
 
 } // namespace paddler

@@ -10,7 +10,6 @@
 namespace paddler {
 namespace {
 
-constexpr std::size_t max_slot_connections = 65'536;
 constexpr std::string_view slot_protocol = "paddler-slot/1";
 
 std::optional<std::uint64_t> number_in(http_head const& head, std::string_view name) {
@@ -50,10 +49,15 @@ task<> slot_registry::serve(http_exchange& exchange, agent_id agent) {
   as_client.limits.body_silence = engine_silence_;
   kept->connection =
       std::make_unique<http_connection>(std::move(taken->stream), std::move(taken->initial_bytes), as_client);
+  std::pair const whose(kept->offer.agent, kept->offer.process);
   slots_.emplace(kept->offer.serial, kept);
+  of_process_[whose].insert(kept->offer.serial);
   core_.apply(slot_arrived{kept->offer});
   co_await keep(kept);
   slots_.erase(kept->offer.serial);
+  auto const others = of_process_.find(whose);
+  others->second.erase(kept->offer.serial);
+  if (others->second.empty()) of_process_.erase(others);
 }
 
 // Watches an idle connection for its end; leaves a borrowed one to its borrower.
@@ -97,9 +101,10 @@ void slot_registry::interrupt(slot_serial serial) {
 }
 
 void slot_registry::drop(drop_slots const& which) {
+  auto const at = of_process_.find({which.agent, which.process});
+  if (at == of_process_.end()) return;
   std::vector<std::shared_ptr<slot>> dropped;
-  for (auto const& [serial, held] : slots_)
-    if (held->offer.agent == which.agent && held->offer.process == which.process) dropped.push_back(held);
+  for (auto const serial : at->second) dropped.push_back(slots_.at(serial));
   for (auto const& held : dropped) end(*held);
 }
 

@@ -7,8 +7,12 @@
 
 #include <map>
 #include <memory>
+#include <set>
+#include <utility>
 
 namespace paddler {
+
+inline constexpr std::size_t max_slot_connections = 65'536;
 
 // Lives on one executor. A connection belongs to the registry; a request borrows it between `borrow` and `give_back`.
 class slot_registry {
@@ -49,6 +53,7 @@ private:
   duration const engine_silence_;
   std::uint64_t serials_ = 0;
   std::map<slot_serial, std::shared_ptr<slot>> slots_;
+  std::map<std::pair<agent_id, incarnation>, std::set<slot_serial>> of_process_;
 };
 
 } // namespace paddler

@@ -1,11 +1,13 @@
 #include "balancer/table_projector.hpp"
 
 #include "balancer/views.hpp"
+#include "core/session/agent_trouble.hpp"
 #include "core/state/field_map.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/mapper.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace paddler {
 namespace {
@@ -14,23 +16,19 @@ std::string slot_name(agent_id const& agent, int number) { return agent.value + 
 
 template <class Value> std::string json_of(Value const& value) { return print_json(to_document(value)); }
 
-agent_row row_of(agent_id const& id, balancer_core const& core) {
+// Without configuration and capabilities. `agent` is null where it has never connected.
+agent_row row_of(agent_id const& id, agent_record const* agent, balancer_core const& core) {
   agent_row row;
   row.id = id;
-  auto const& known = core.agents().agents();
-  auto const at = known.find(id);
-  row.configuration = json_of(core.desired().applicable(id));
-  row.capabilities = json_of(at == known.end() ? agent_capabilities{} : at->second.capabilities);
-  if (at == known.end()) {
+  if (agent == nullptr) {
     row.status = boost::describe::enum_to_string(engine_status::none, "");
     row.reason = "has never connected";
     return row;
   }
-  auto const view = view_agent(at->second, core);
-  row.status = boost::describe::enum_to_string(view.status, "");
-  row.last_seen = view.last_seen;
-  row.connected = view.connected;
-  row.reason = view.reason;
+  row.status = boost::describe::enum_to_string(status_of(*agent), "");
+  row.last_seen = agent->last_seen;
+  row.connected = agent->connected;
+  row.reason = reason_of(*agent, core.desired().applicable(id));
   return row;
 }
 
@@ -112,6 +110,7 @@ struct table_projector::note {
 
   void operator()(link_greeted const& e) const {
     to.links_[e.link] = e.hello.agent;
+    if (auto const at = to.written_.find(e.hello.agent); at != to.written_.end()) at->second.capabilities = false;
     reported(e.hello.agent, e.hello.report.engine);
   }
 
@@ -184,6 +183,7 @@ void table_projector::saw(balancer_event const& event, balancer_effects const& e
   note const on{*this, now};
   std::visit(on, event);
   for (auto const& effect : effects) std::visit(on, effect);
+  restated_.insert(core.restated().begin(), core.restated().end());
   // A link that was refused.
   if (auto const* greeted = std::get_if<link_greeted>(&event);
       greeted && !core.agents().agents().contains(greeted->hello.agent)) {
@@ -258,11 +258,7 @@ table_changes table_projector::take(balancer_core const& core, std::size_t limit
   out.is_first = !started_;
   started_ = true;
   if (desired_changed_ && (with_desired || out.is_first)) take_desired(core, out);
-  while (!agents_.empty() && out.agents.size() < limit) {
-    auto const id = agents_.extract(agents_.begin()).value();
-    written_[id] = core.desired().applicable(id).version;
-    out.agents.push_back(row_of(id, core));
-  }
+  take_agents(core, limit, out);
   while (agents_.empty() && !slots_changed_.empty() && out.slots.size() < limit) {
     auto const key = slots_changed_.extract(slots_changed_.begin()).value();
     auto const& slot = slots_.at(key);
@@ -287,20 +283,36 @@ table_changes table_projector::take(balancer_core const& core, std::size_t limit
   return out;
 }
 
+// What is wanted of an agent, and its hardware, are written where they are others: they are long, and agents report
+// often.
+void table_projector::take_agents(balancer_core const& core, std::size_t limit, table_changes& out) {
+  auto const& known = core.agents().agents();
+  while (!agents_.empty() && out.agents.size() + out.agents_gone.size() < limit) {
+    auto const id = agents_.extract(agents_.begin()).value();
+    auto const at = known.find(id);
+    auto const* const agent = at == known.end() ? nullptr : &at->second;
+    if (agent == nullptr && !core.desired().agents().contains(id)) {
+      if (written_.erase(id) > 0) out.agents_gone.push_back(id);
+      continue;
+    }
+    auto row = row_of(id, agent, core);
+    auto& written = written_[id];
+    auto const& wanted = core.desired().applicable(id);
+    if (std::exchange(written.version, wanted.version) != wanted.version) row.configuration = json_of(wanted);
+    if (!std::exchange(written.capabilities, true))
+      row.capabilities = json_of(agent == nullptr ? agent_capabilities{} : agent->capabilities);
+    out.agents.push_back(std::move(row));
+  }
+}
+
 void table_projector::take_desired(balancer_core const& core, table_changes& out) {
   desired_changed_ = false;
-  auto const& desired = core.desired();
-  auto const& known = core.agents().agents();
-  for (auto const& [id, spec] : desired.agents())
-    if (!written_.contains(id)) agents_.insert(id);
-  for (auto at = written_.begin(); at != written_.end();) {
-    bool const is_gone = !known.contains(at->first) && !desired.agents().contains(at->first);
-    if (is_gone) out.agents_gone.push_back(at->first);
-    if (!is_gone && desired.applicable(at->first).version != at->second) agents_.insert(at->first);
-    at = is_gone ? written_.erase(at) : std::next(at);
-  }
+  agents_.merge(restated_);
+  restated_.clear();
+  if (out.is_first)
+    for (auto const& [id, spec] : core.desired().agents()) agents_.insert(id);
   take_models(core, out);
-  auto conflicts = conflict_rows(desired);
+  auto conflicts = conflict_rows(core.desired());
   if (conflicts == conflicts_written_) return;
   conflicts_written_ = conflicts;
   out.conflicts = std::move(conflicts);
@@ -309,11 +321,8 @@ void table_projector::take_desired(balancer_core const& core, table_changes& out
 void table_projector::take_models(balancer_core const& core, table_changes& out) {
   std::map<std::string, applicable_model const*> served;
   for (auto const& name : core.desired().served_names()) served[name] = nullptr;
-  for (auto const& [agent, state] : core.desired().applicable_states())
-    if (state.model) {
-      auto& first = served[state.model->name];
-      if (first == nullptr) first = &*state.model;
-    }
+  for (auto const& [name, agents] : core.desired().agents_by_name())
+    served[name] = &*core.desired().applicable(*agents.begin()).model;
   for (auto const& [name, model] : served) {
     auto row = row_of(name, model, core);
     if (auto const at = loaded_at_.find(name); at != loaded_at_.end()) row.loaded_at = at->second;

@@ -52,20 +52,28 @@ private:
     slot_serial serial;
   };
 
+  // What an agent's row shows.
+  struct written_agent {
+    std::optional<generation> version;
+    bool capabilities = false; // the newest
+  };
+
   struct note; // the overloads for events and effects
 
   void touch(request_id const& id);
   void open_slot(slot_offer const& offer);
   void close_slot(slot_serial serial);
   void end_attempt(request_id const& id, attempt number, bool reusable);
+  void take_agents(balancer_core const& core, std::size_t limit, table_changes& out);
   void take_desired(balancer_core const& core, table_changes& out);
   void take_models(balancer_core const& core, table_changes& out);
 
   bool started_ = false;
   bool desired_changed_ = true;
   std::map<link_id, agent_id> links_;
-  std::set<agent_id> agents_;              // whose rows may be otherwise
-  std::map<agent_id, generation> written_; // agents that have a row, with the version that it shows
+  std::set<agent_id> agents_;                 // whose rows may be otherwise
+  std::set<agent_id> restated_;               // the same, as what is wanted of them changed
+  std::map<agent_id, written_agent> written_; // those that have a row
   std::map<std::string, model_row> models_written_;
   std::map<std::string, wall_time> loaded_at_; // by model
   std::vector<conflict_row> conflicts_written_;

@@ -81,8 +81,8 @@ TEST_F(TableProjector, AClusterIsRowsInFourTables) {
   EXPECT_EQ(rows.agents[0].status, "ready");
   EXPECT_TRUE(rows.agents[0].connected);
   EXPECT_EQ(rows.agents[0].last_seen, noon);
-  EXPECT_NE(rows.agents[0].configuration.find("/models/chat.gguf"), std::string::npos);
-  EXPECT_NE(rows.agents[0].capabilities.find("\"cpu_cores\":8"), std::string::npos);
+  EXPECT_NE(rows.agents[0].configuration->find("/models/chat.gguf"), std::string::npos);
+  EXPECT_NE(rows.agents[0].capabilities->find("\"cpu_cores\":8"), std::string::npos);
   ASSERT_EQ(rows.models.size(), 1U);
   EXPECT_EQ(rows.models[0].id, "chat");
   EXPECT_EQ(rows.models[0].source_type, "local");

@@ -6,7 +6,6 @@
 #include <set>
 
 namespace paddler {
-namespace {
 
 std::string reason_of(agent_record const& agent, applicable_state const& wanted) {
   if (!agent.connected) return "not connected";
@@ -21,10 +20,8 @@ std::string reason_of(agent_record const& agent, applicable_state const& wanted)
   return trouble_of(agent.report);
 }
 
-} // namespace
-
 agent_view view_agent(agent_record const& agent, balancer_core const& core) {
-  auto const wanted = core.desired().applicable(agent.id);
+  auto const& wanted = core.desired().applicable(agent.id);
   auto const& engine = agent.report.engine;
   agent_view out;
   out.id = agent.id;
@@ -51,7 +48,7 @@ std::vector<agent_view> view_agents(balancer_core const& core) {
   for (auto const& [id, agent] : core.agents().agents()) out[id] = view_agent(agent, core);
   for (auto const& [id, spec] : core.desired().agents()) {
     if (out.contains(id)) continue;
-    auto const wanted = core.desired().applicable(id);
+    auto const& wanted = core.desired().applicable(id);
     auto& row = out[id];
     row.id = id;
     if (wanted.model) row.model = wanted.model->name;

@@ -3,9 +3,13 @@
 #include "core/balancer_core.hpp"
 #include "model/views.hpp"
 
+#include <string>
 #include <vector>
 
 namespace paddler {
+
+// Why an agent does not serve what is wanted of it; empty where it does.
+std::string reason_of(agent_record const& agent, applicable_state const& wanted);
 
 agent_view view_agent(agent_record const& agent, balancer_core const& core);
 std::vector<agent_view> view_agents(balancer_core const& core);

@@ -27,6 +27,9 @@ public:
 
   [[nodiscard]] std::size_t size() const { return items_.size(); }
 
+  // Whether the next item makes the oldest fall out.
+  [[nodiscard]] bool is_full() const { return !items_.empty() && items_.size() == limit_; }
+
   [[nodiscard]] bool empty() const { return items_.empty(); }
 
 private:

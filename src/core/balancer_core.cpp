@@ -140,6 +140,8 @@ struct balancer_core::handler {
     auto const news = core.desired_.apply(record);
     core.history_.add(record);
     core.events_.changed(record, news);
+    core.restated_.insert(core.restated_.end(), news.agents.begin(), news.agents.end());
+    for (auto const& [agent, entry] : news.entries.agents) core.restated_.push_back(agent);
     if (news.names_changed) {
       auto const names = core.desired_.served_names();
       add(core.dispatch_.set_models({names.begin(), names.end()}, now.mono, now.wall));
@@ -217,6 +219,7 @@ void balancer_core::restore(state_snapshot base, std::span<log_record const> log
 }
 
 balancer_effects balancer_core::apply(balancer_event const& event, instant now) {
+  restated_.clear();
   handler handle{*this, now, {}};
   std::visit(handle, event);
   handle.publish_news();

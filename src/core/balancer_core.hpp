@@ -176,6 +176,9 @@ public:
   // What happened, for those who watch.
   [[nodiscard]] event_feed const& events() const { return events_; }
 
+  // The agents whose entry or whose applicable state the last apply() changed.
+  [[nodiscard]] std::vector<agent_id> const& restated() const { return restated_; }
+
   [[nodiscard]] epoch leader() const { return leader_; }
 
 private:
@@ -194,6 +197,7 @@ private:
   epoch leader_;
   duration discovery_retry_;
   desired_state desired_;
+  std::vector<agent_id> restated_;
   desired_state decided_; // ahead of it by the records that wait
   state_history history_;
   bool compacting_ = false;

@@ -21,7 +21,7 @@ class measured {
 public:
   explicit measured(balancer_core const& core) {
     for (auto const& [id, agent] : core.agents().agents()) {
-      auto const wanted = core.desired().applicable(id);
+      auto const& wanted = core.desired().applicable(id);
       if (!wanted.model) continue;
       for (auto const* engine : {&agent.report.engine, agent.report.beside ? &*agent.report.beside : nullptr})
         if (engine != nullptr && engine->content == content_digest(wanted.model)) note(*wanted.model, *engine);

@@ -16,8 +16,8 @@ struct agent_row {
   agent_id id;
   std::string status; // of its engine; "unknown" where it is not known now
   std::optional<wall_time> last_seen;
-  std::string configuration; // JSON: its applicable state
-  std::string capabilities;  // JSON
+  std::optional<std::string> configuration; // JSON: its applicable state; none: as it stands there
+  std::optional<std::string> capabilities;  // JSON; the same
   bool connected = false;
   std::string reason; // why it is not ready; empty where it is
   friend bool operator==(agent_row const&, agent_row const&) = default;

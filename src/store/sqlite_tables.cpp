@@ -71,8 +71,9 @@ constexpr char const* settle = R"(
   DELETE FROM conflicts;)";
 
 constexpr std::string_view write_agent =
-    "INSERT INTO agents VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET status = ?2, last_seen = "
-    "coalesce(?3, last_seen), configuration = ?4, capabilities = ?5, connected = ?6, reason = ?7";
+    "INSERT INTO agents VALUES (?1, ?2, ?3, coalesce(?4, '{}'), coalesce(?5, '{}'), ?6, ?7) ON CONFLICT (id) DO UPDATE "
+    "SET status = ?2, last_seen = coalesce(?3, last_seen), configuration = coalesce(?4, configuration), capabilities = "
+    "coalesce(?5, capabilities), connected = ?6, reason = ?7";
 constexpr std::string_view write_model =
     "INSERT INTO models VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET source_type = ?2, "
     "source_location = ?3, metadata = ?4, loaded_at = ?5";
@@ -109,8 +110,8 @@ void bind_row(sqlite_run& run, agent_row const& row) {
   run.bind(1, row.id.value);
   run.bind(2, row.status);
   bind_time(run, 3, row.last_seen);
-  run.bind(4, row.configuration);
-  run.bind(5, row.capabilities);
+  if (row.configuration) run.bind(4, *row.configuration);
+  if (row.capabilities) run.bind(5, *row.capabilities);
   bind_number(run, 6, row.connected ? 1 : 0);
   run.bind(7, row.reason);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 namespace paddler {
@@ -128,7 +129,7 @@ link_effects agent_table::deliver(agent_id const& id, applicable_state const& wa
   auto const known = agents_.find(id);
   if (known == agents_.end() || !known->second.connected) return {};
   auto& agent = known->second;
-  agent.delivery.want({wanted.version, content_digest(wanted.model)});
+  agent.delivery.want({wanted.version, digest_of(wanted)});
   link_effects out;
   if (agent.delivery.phase(now.mono) == delivery_phase::due) {
     log_delivery(agent, wanted, now.wall);
@@ -137,6 +138,12 @@ link_effects agent_table::deliver(agent_id const& id, applicable_state const& wa
   }
   watch(agent);
   return out;
+}
+
+// Agents by the thousand are brought to the same content, one after the other.
+std::string const& agent_table::digest_of(applicable_state const& wanted) {
+  if (digested_ && digested_->first == wanted.model) return digested_->second;
+  return digested_.emplace(wanted.model, content_digest(wanted.model)).second;
 }
 
 link_effects agent_table::notify(agent_id const& agent, std::string text) {
@@ -239,10 +246,8 @@ void agent_table::log_delivery(agent_record& agent, applicable_state const& want
 
 void agent_table::close_delivery(agent_record& agent, reconcile_outcome outcome, std::string observation,
                                  wall_time now) {
-  auto const serial = std::exchange(agent.open_delivery, 0);
-  auto const fallen_out = logged_ - log_.size();
-  if (serial <= fallen_out) return;
-  auto const at = log_.begin() + static_cast<std::ptrdiff_t>(serial - fallen_out - 1);
+  auto* const at = find_logged(std::exchange(agent.open_delivery, 0));
+  if (at == nullptr) return;
   at->action.outcome = outcome;
   at->action.observation = std::move(observation);
   at->action.ended_at = now;
@@ -250,21 +255,33 @@ void agent_table::close_delivery(agent_record& agent, reconcile_outcome outcome,
   news_.actions.push_back(*at);
 }
 
+agent_table::action_key agent_table::key_of(logged_action const& logged) {
+  return {logged.agent, logged.process, logged.action.number};
+}
+
+// Null where it fell out.
+logged_action* agent_table::find_logged(std::uint64_t serial) {
+  auto const fallen_out = logged_ - log_.size();
+  return serial <= fallen_out ? nullptr : &*(log_.begin() + static_cast<std::ptrdiff_t>(serial - fallen_out - 1));
+}
+
 void agent_table::log(logged_action entry) {
   news_.actions.push_back(entry);
-  log_.push(std::move(entry));
+  if (log_.is_full() && !log_.begin()->by_balancer) logged_at_.erase(key_of(*log_.begin()));
   ++logged_;
+  log_.push(std::move(entry));
+  if (log_.empty()) return;
+  auto const& newest = *std::prev(log_.end());
+  if (!newest.by_balancer) logged_at_[key_of(newest)] = logged_;
 }
 
 // Entries come once when they are made and once more when they are closed; a new link brings all again. What was closed
 // stays so: a message that says otherwise was on its way for long.
 void agent_table::log_actions(agent_record const& agent, std::vector<reconciliation> const& actions) {
   for (auto const& action : actions) {
-    auto const at = std::ranges::find_if(log_, [&](logged_action const& logged) {
-      return !logged.by_balancer && logged.agent == agent.id && logged.process == agent.process &&
-             logged.action.number == action.number;
-    });
-    if (at == log_.end()) {
+    auto const known = logged_at_.find({agent.id, agent.process, action.number});
+    auto* const at = known == logged_at_.end() ? nullptr : find_logged(known->second);
+    if (at == nullptr) {
       log({agent.id, agent.process, false, action});
     } else if (at->action.outcome == reconcile_outcome::open && at->action != action) {
       at->action = action;

@@ -13,6 +13,7 @@
 #include "model/link.hpp"
 #include "model/reconciliation.hpp"
 
+#include <compare>
 #include <map>
 #include <optional>
 #include <set>
@@ -115,6 +116,17 @@ private:
     std::uint64_t heartbeats = 0;
   };
 
+  // An action of an agent; those of the balancer are found by their serial.
+  struct action_key {
+    agent_id agent;
+    incarnation process;
+    std::uint64_t number = 0;
+    friend auto operator<=>(action_key const&, action_key const&) = default;
+  };
+
+  std::string const& digest_of(applicable_state const& wanted);
+  static action_key key_of(logged_action const& logged);
+  logged_action* find_logged(std::uint64_t serial);
   std::optional<link_refuse> refusal_of(link_hello const& message) const;
   link_effects refuse_protocol(link_id link, std::string reason, mono_time now);
   link_effects replace_link(agent_record& agent, link_hello const& message);
@@ -140,7 +152,10 @@ private:
   deadline_queue<link_id> link_deadlines_;
   deadline_queue<agent_id> agent_deadlines_;
   bounded_ring<logged_action> log_;
+  std::map<action_key, std::uint64_t> logged_at_; // serials of what agents did, as far as it is in the log
   agent_news news_;
+  std::optional<std::pair<std::optional<applicable_model>, std::string>>
+      digested_;             // the newest content, and its digest
   std::uint64_t logged_ = 0; // entries, those that fell out too: the serial of the newest
   std::uint64_t deliveries_ = 0;
 };

@@ -38,7 +38,7 @@ std::vector<agent_id> applicable_table::update(layer_table const& layers, entry_
     auto const at = states_.find(agent);
     bool const same = at == states_.end() ? !model : at->second.model == model;
     if (same || (is_loose(canary::model_change_unseen) && at != states_.end() && at->second.model && model)) continue;
-    assign(states_[agent], {version, std::move(model)});
+    assign(agent, {version, std::move(model)});
     changed.push_back(agent);
   }
   return changed;
@@ -48,7 +48,7 @@ void applicable_table::restore(layer_table const& layers, agent_id const& agent,
   auto const* entry = layers.agents().find(agent);
   std::optional<applicable_model> model;
   if (entry != nullptr) model = resolve_applicable(*entry, served_entry(layers.models().merged(), *entry));
-  assign(states_[agent], {version, std::move(model)});
+  assign(agent, {version, std::move(model)});
 }
 
 void applicable_table::restore_references(layer_table const& layers) {
@@ -68,16 +68,24 @@ void applicable_table::refer(agent_id const& agent, agent_spec const* entry) {
   referred_by_[name].insert(agent);
 }
 
-void applicable_table::count_name(std::string const& name, bool comes) {
-  auto& count = names_[name];
-  comes ? ++count : --count;
-  if (count == (comes ? 1U : 0U)) ++name_changes_;
-  if (count == 0) names_.erase(name);
-}
-
-void applicable_table::assign(applicable_state& state, applicable_state now) {
-  if (now.model) count_name(now.model->name, true);
-  if (state.model) count_name(state.model->name, false);
+void applicable_table::assign(agent_id const& agent, applicable_state now) {
+  auto& state = states_[agent];
+  std::string const* const before = state.model ? &state.model->name : nullptr;
+  std::string const* const after = now.model ? &now.model->name : nullptr;
+  bool const same_name = before != nullptr && after != nullptr && *before == *after;
+  if (after != nullptr && !same_name) {
+    auto& agents = names_[*after];
+    if (agents.empty()) ++name_changes_;
+    agents.insert(agent);
+  }
+  if (before != nullptr && !same_name) {
+    auto const at = names_.find(*before);
+    at->second.erase(agent);
+    if (at->second.empty()) {
+      ++name_changes_;
+      names_.erase(at);
+    }
+  }
   state = std::move(now);
 }
 

@@ -31,19 +31,18 @@ public:
 
   [[nodiscard]] std::map<agent_id, applicable_state> const& states() const { return states_; }
 
-  // The names of the models that agents are to serve, with how many agents.
-  [[nodiscard]] std::map<std::string, std::size_t, std::less<>> const& served_names() const { return names_; }
+  // The names of the models that agents are to serve, with these agents; at least one each.
+  [[nodiscard]] std::map<std::string, std::set<agent_id>, std::less<>> const& served_names() const { return names_; }
 
   // How often a name came into or left served_names().
   [[nodiscard]] std::size_t name_changes() const { return name_changes_; }
 
 private:
   void refer(agent_id const& agent, agent_spec const* entry);
-  void count_name(std::string const& name, bool comes);
-  void assign(applicable_state& state, applicable_state now);
+  void assign(agent_id const& agent, applicable_state now);
 
   std::map<agent_id, applicable_state> states_;
-  std::map<std::string, std::size_t, std::less<>> names_;
+  std::map<std::string, std::set<agent_id>, std::less<>> names_;
   std::size_t name_changes_ = 0;
   std::map<agent_id, std::string> refers_to_;             // which models[] entry an agent names; "": none
   std::map<std::string, std::set<agent_id>> referred_by_; // the same from the other side

@@ -135,9 +135,10 @@ desired_news desired_state::apply(log_record const& record) {
   return news;
 }
 
-applicable_state desired_state::applicable(agent_id const& agent) const {
+applicable_state const& desired_state::applicable(agent_id const& agent) const {
+  static applicable_state const none;
   auto const at = applicable_.states().find(agent);
-  return at == applicable_.states().end() ? applicable_state{} : at->second;
+  return at == applicable_.states().end() ? none : at->second;
 }
 
 std::vector<std::string> desired_state::served_names() const {

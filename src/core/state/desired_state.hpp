@@ -14,6 +14,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -60,13 +61,19 @@ public:
 
   [[nodiscard]] std::map<model_id, model_spec> const& models() const { return table_.models().merged(); }
 
-  [[nodiscard]] applicable_state applicable(agent_id const& agent) const;
+  // Valid until the next change.
+  [[nodiscard]] applicable_state const& applicable(agent_id const& agent) const;
 
   // Of the agents that ever had a model.
   [[nodiscard]] std::map<agent_id, applicable_state> const& applicable_states() const { return applicable_.states(); }
 
   // Who decides which field, and who lost it.
   [[nodiscard]] field_claims const& claims() const { return claims_; }
+
+  // The agents that are to serve each name.
+  [[nodiscard]] std::map<std::string, std::set<agent_id>, std::less<>> const& agents_by_name() const {
+    return applicable_.served_names();
+  }
 
   // The names under which models are wanted, sorted.
   [[nodiscard]] std::vector<std::string> served_names() const;

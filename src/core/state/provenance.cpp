@@ -115,6 +115,7 @@ std::vector<lost_field> field_claims::replace(source_id const& source, std::stri
   auto const before = claims.losses();
   claims.replace(source, fields, at);
   auto out = claims.losses();
+  note_dispute(entry, !out.empty());
   std::erase_if(out, [&](lost_field const& now) {
     return std::ranges::any_of(before, [&](lost_field const& old) { return is_same(old, now); });
   });
@@ -124,7 +125,17 @@ std::vector<lost_field> field_claims::replace(source_id const& source, std::stri
 
 void field_claims::restore(source_id const& source, std::string const& entry, field_map const& fields,
                            std::map<std::string, revision> const& since) {
-  if (!fields.empty()) entries_[entry].restore(source, fields, since);
+  if (fields.empty()) return;
+  auto& claims = entries_[entry];
+  claims.restore(source, fields, since);
+  note_dispute(entry, !claims.losses().empty());
+}
+
+void field_claims::note_dispute(std::string const& entry, bool is_one) {
+  if (is_one)
+    disputed_.insert(entry);
+  else
+    disputed_.erase(entry);
 }
 
 std::vector<std::pair<std::string, revision>> field_claims::since(source_id const& source,
@@ -144,15 +155,17 @@ std::vector<field_provenance> field_claims::explain(std::string_view path) const
 }
 
 std::vector<field_provenance> field_claims::conflicts() const {
-  auto out = explain("");
-  std::erase_if(out, [](field_provenance const& each) { return !each.in_conflict(); });
+  std::vector<field_provenance> out;
+  for (auto const& entry : disputed_)
+    for (auto& each : entries_.at(entry).explain())
+      if (each.in_conflict()) out.push_back(std::move(each));
   return out;
 }
 
 std::vector<lost_field> field_claims::losses() const {
   std::vector<lost_field> out;
-  for (auto const& [entry, claims] : entries_)
-    for (auto& loss : claims.losses()) out.push_back(std::move(loss));
+  for (auto const& entry : disputed_)
+    for (auto& loss : entries_.at(entry).losses()) out.push_back(std::move(loss));
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "model/fields.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,7 +66,10 @@ public:
   [[nodiscard]] std::vector<lost_field> losses() const;
 
 private:
+  void note_dispute(std::string const& entry, bool is_one);
+
   std::map<std::string, entry_claims, std::less<>> entries_; // by entry_path()
+  std::set<std::string, std::less<>> disputed_;              // those with a field on which sources disagree
 };
 
 } // namespace paddler
