@@ -67,6 +67,14 @@ public:
   // Of the agents that ever had a model.
   [[nodiscard]] std::map<agent_id, applicable_state> const& applicable_states() const { return applicable_.states(); }
 
+  // What every source says, for who works out what a change would do (core/state/preview.hpp).
+  [[nodiscard]] layer_table const& table() const { return table_; }
+
+  // The agents whose applicable state may depend on these changes of effective entries.
+  [[nodiscard]] std::set<agent_id> affected(entry_changes const& effect) const {
+    return applicable_.affected(table_, effect);
+  }
+
   // Who decides which field, and who lost it.
   [[nodiscard]] field_claims const& claims() const { return claims_; }
 
