@@ -1,4 +1,5 @@
 #include "hub/local_models.hpp"
+#include "hub/tiny_model.hpp"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -10,36 +11,6 @@
 
 namespace paddler {
 namespace {
-
-template <class T> void put(std::string& out, T value) {
-  out.append(reinterpret_cast<char const*>(&value), sizeof value);
-}
-
-void put_text(std::string& out, std::string const& text) {
-  put(out, std::uint64_t{text.size()});
-  out += text;
-}
-
-// A model whose vocabulary takes `vocabulary_bytes`, and one tensor of four bytes.
-std::string model(std::size_t vocabulary_bytes) {
-  std::string out = "GGUF";
-  put(out, std::uint32_t{3});
-  put(out, std::uint64_t{1});
-  put(out, std::uint64_t{2});
-  put_text(out, "general.architecture");
-  put(out, std::uint32_t{8});
-  put_text(out, "llama");
-  put_text(out, "tokenizer.ggml.tokens");
-  put(out, std::uint32_t{8});
-  put_text(out, std::string(vocabulary_bytes, 'v'));
-  put_text(out, "t");
-  put(out, std::uint32_t{1});
-  put(out, std::uint64_t{1});
-  put(out, std::uint32_t{0});
-  put(out, std::uint64_t{0});
-  out.resize((out.size() + 31) / 32 * 32 + 4);
-  return out;
-}
 
 class LocalModels : public testing::Test {
 public:
@@ -68,7 +39,7 @@ protected:
 
 TEST_F(LocalModels, ReadsAsMuchAsTheHeaderTakes) {
   for (std::size_t size : {10UL, 3'000'000UL, 30'000'000UL}) {
-    auto const info = blocking_inspect_model(write("m.gguf", model(size)));
+    auto const info = blocking_inspect_model(write("m.gguf", tiny_model("llama", size)));
     ASSERT_TRUE(info) << info.error().message;
     EXPECT_EQ(info->architecture, "llama");
     EXPECT_EQ(info->tensor_bytes, 4U);
@@ -84,7 +55,7 @@ TEST_F(LocalModels, NamesTheFileAndWhatIsWrong) {
   auto const text = write("readme", "hello, this is text");
   EXPECT_EQ(message(text), "'" + text + "' is not a GGUF file: it does not begin with GGUF");
   EXPECT_EQ(message(text + "/x"), "there is no model file '" + text + "/x'");
-  auto const cut = write("cut.gguf", model(3'000'000).substr(0, 2'000'000));
+  auto const cut = write("cut.gguf", tiny_model("llama", 3'000'000).substr(0, 2'000'000));
   EXPECT_EQ(message(cut), "'" + cut + "' is cut short: its header goes on after the end of the file (2000000 bytes)");
 }
 

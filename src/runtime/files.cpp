@@ -89,6 +89,13 @@ int sync_folder_of(std::string const& path) {
 
 } // namespace
 
+std::optional<file_identity> blocking_identify_file(std::string const& path) {
+  struct stat about{};
+  if (::stat(path.c_str(), &about) != 0) return std::nullopt;
+  return file_identity{about.st_dev, about.st_ino, static_cast<std::uint64_t>(about.st_size),
+                       std::int64_t{about.st_mtim.tv_sec} * 1'000'000'000 + about.st_mtim.tv_nsec};
+}
+
 result<std::string> blocking_read_file(std::string const& path, std::size_t limit) {
   file_handle const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) return no_such_file(path);

@@ -3,10 +3,24 @@
 #include "base/result.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace paddler {
+
+// Which file stands under a path, and in which state. Another one, or one that was written to, has another identity.
+struct file_identity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t bytes = 0;
+  std::int64_t modified_ns = 0; // since 1970-01-01 UTC
+  friend bool operator==(file_identity const&, file_identity const&) = default;
+};
+
+// Links are followed. Nothing where there is none, or it may not be looked at.
+std::optional<file_identity> blocking_identify_file(std::string const& path);
 
 // The content of a regular file. `not_found` where there is none, `too_large` above `limit` bytes, `invalid_input` for
 // folders and devices, `storage` for what the system refuses.

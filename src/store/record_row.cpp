@@ -7,57 +7,11 @@
 #include "wire/rfc3339.hpp"
 
 #include <boost/describe/enum_from_string.hpp>
-#include <openssl/evp.h>
 
-#include <memory>
 #include <stdexcept>
 
 namespace paddler {
 namespace {
-
-// OpenSSL's SHA-256. Its functions fail only where memory or the library itself is broken.
-class sha256 {
-public:
-  sha256() : context_(EVP_MD_CTX_new()) {
-    check(context_ ? EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) : 0);
-  }
-
-  void add(std::span<unsigned char const> bytes) {
-    check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
-  }
-
-  // With its length in front, so that no two rows give the same bytes.
-  void add_text(std::string const& text) {
-    add_number(text.size());
-    check(EVP_DigestUpdate(context_.get(), text.data(), text.size()));
-  }
-
-  void add_number(std::uint64_t number) {
-    std::array<unsigned char, 8> bytes{};
-    for (auto& byte : bytes) {
-      byte = static_cast<unsigned char>(number);
-      number >>= 8U;
-    }
-    add(bytes);
-  }
-
-  row_digest finish() {
-    row_digest out{};
-    check(EVP_DigestFinal_ex(context_.get(), out.data(), nullptr));
-    return out;
-  }
-
-private:
-  struct context_deleter {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-
-  static void check(int success) {
-    if (success != 1) throw std::runtime_error("OpenSSL could not compute a SHA-256");
-  }
-
-  std::unique_ptr<EVP_MD_CTX, context_deleter> context_;
-};
 
 // What every source says, in one document: each had its own limits.
 constexpr document_limits snapshot_limits{std::size_t{1} << 30, 50'000'000};

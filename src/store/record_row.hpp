@@ -4,8 +4,8 @@
 #include "base/result.hpp"
 #include "model/record.hpp"
 #include "model/snapshot.hpp"
+#include "runtime/sha256.hpp"
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -14,7 +14,7 @@ namespace paddler {
 
 // SHA-256. That of a row covers the row and the digest of the row before it, so that none can be changed, left out or
 // put in without all that follow telling.
-using row_digest = std::array<unsigned char, 32>;
+using row_digest = sha256_digest;
 
 struct record_row {
   std::uint64_t revision = 0;
