@@ -82,7 +82,7 @@ void cluster::start_balancer() {
   config.policy.dispatch = dispatch_;
   config.policy.history = {.max_records = 20, .always_kept = 5, .max_folded_at_once = 8, .slack = 5};
   if (what_.file_pause > duration{}) {
-    config.desired_file = desired_file;
+    config.desired_files = {desired_file};
     config.open_desired_file = [this](blocking_executor&) { return files_.open(desired_file); };
   }
   config.engine_silence = 30s;
@@ -109,8 +109,9 @@ void cluster::start_agent(std::size_t which) {
   config.program.simulation.answer_tokens = 1000;
   config.runtime_directory = "/sim/" + on.id;
   config.engines = on.engines;
-  config.machine = machine_facts{
-      .hostname = on.id, .cpu_cores = 8, .memory_bytes = what_.room_for_two ? std::uint64_t{64} << 30U : 0, .gpus = {}};
+  config.machine = [id = on.id, memory = what_.room_for_two ? std::uint64_t{64} << 30U : 0] {
+    return machine_facts{.hostname = id, .cpu_cores = 8, .memory_bytes = memory, .gpus = {}};
+  };
   config.drain = 5s;
   if (what_.discovery) {
     config.discovered.emplace();

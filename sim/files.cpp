@@ -27,10 +27,10 @@ public:
 
   ~sim_file() override { std::erase(files_.open_, this); }
 
-  result<std::string> blocking_read(std::size_t limit) override {
-    auto const found = files_.content(path_);
-    if (!found) return fail(error_code::not_found, path_ + " does not exist");
-    if (found->size() > limit) return fail(error_code::too_large, path_ + " is too large");
+  result<std::string> blocking_read(std::string const& path, std::size_t limit) override {
+    auto const found = files_.content(path);
+    if (!found) return fail(error_code::not_found, path + " does not exist");
+    if (found->size() > limit) return fail(error_code::too_large, path + " is too large");
     return *found;
   }
 

@@ -6,14 +6,16 @@
 #include "runtime/log.hpp"
 #include "runtime/machine.hpp"
 #include "runtime/race.hpp"
+#include "runtime/timer.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 namespace paddler {
 namespace {
 
-constexpr std::size_t blocking_threads = 2;
+constexpr std::size_t blocking_threads = 3; // two digests of large files may be under way
 constexpr std::size_t blocking_queue = 64;
 
 // Grows from start to start, and fits into a JSON number's 53 bits.
@@ -31,7 +33,7 @@ agent_capabilities capabilities_of(machine_facts facts, std::string version) {
 }
 
 machine_facts blocking_facts(agent_config const& config) {
-  if (config.machine) return *config.machine;
+  if (config.machine) return config.machine();
   return blocking_machine_facts();
 }
 
@@ -61,6 +63,9 @@ struct agent::parts {
   void make_services(machine_facts facts, std::vector<host_and_port> balancers);
   task<> keep_link();
   task<> wait_for_end();
+  task<> check_itself();
+  task<> check(agent_check what);
+  task<> measure_machine();
   task<> shut_down();
   task<> wait_until_idle();
   task<> patience_over();
@@ -103,6 +108,7 @@ void agent::parts::make_services(machine_facts facts, std::vector<host_and_port>
   identity = {config.id, new_process(), capabilities_of(std::move(facts), config.version), config.discovered};
   link.emplace(executor, config.link, identity, std::move(balancers),
                link_handlers{.check = [this](applicable_state state) { return engines->check(std::move(state)); },
+                             .examine = [this](applicable_state state) { return engines->examine(std::move(state)); },
                              .run = [this](applicable_state const& state) { engines->run(state); },
                              .connected =
                                  [this](std::optional<host_and_port> const& by) {
@@ -130,6 +136,38 @@ void agent::parts::tell_balancer() {
 void agent::parts::serve_slots() {
   if (!balancer) return engines->serve(std::nullopt);
   engines->serve(slot_audience{*balancer, identity.agent, identity.process});
+}
+
+// --- looking at itself ---
+
+task<> agent::parts::check_itself() {
+  check_schedule schedule(config.checks, mono_now());
+  while (co_await sleep_for(std::max(schedule.next() - mono_now(), duration{}))) {
+    auto const due = schedule.take_due(mono_now());
+    for (auto const what : due) co_await check(what);
+  }
+}
+
+task<> agent::parts::check(agent_check what) {
+  switch (what) {
+  case agent_check::health: engines->ask_health(); co_return;
+  case agent_check::model: co_return co_await engines->look_at_files();
+  case agent_check::machine: co_return co_await measure_machine();
+  }
+}
+
+// What it is called does not change while it runs.
+task<> agent::parts::measure_machine() {
+  auto facts = co_await run_blocking(blocking, [this] { return blocking_facts(config); });
+  if (!facts) co_return;
+  facts->hostname = identity.capabilities.hostname;
+  auto seen = capabilities_of(*facts, config.version);
+  if (seen == identity.capabilities) co_return;
+  log_info("machine.changed", "the machine has other memory or other devices than before",
+           {{"memory_bytes", seen.memory_bytes}, {"cpu_cores", seen.cpu_cores}, {"gpus", seen.gpus.size()}});
+  identity.capabilities = seen;
+  engines->measured(*std::move(facts));
+  link->measured(std::move(seen));
 }
 
 // --- the end ---
@@ -168,6 +206,7 @@ task<result<void>> agent::run() {
   auto& p = *parts_;
   if (auto ready = co_await p.prepare(); !ready) co_return ready;
   p.tasks.spawn("link", p.keep_link());
+  p.tasks.spawn("checks", p.check_itself());
   co_await p.wait_for_end();
   co_await p.shut_down();
   if (p.refusal) co_return fail(error_code::conflict, "the balancer refuses this agent: " + *p.refusal);

@@ -3,6 +3,7 @@
 #include "core/engine/engine_command.hpp"
 #include "core/engine/engine_machine.hpp"
 #include "core/session/agent_link_machine.hpp"
+#include "core/session/check_schedule.hpp"
 #include "engine/engine_host.hpp"
 #include "model/desired.hpp"
 #include "runtime/machine.hpp"
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,9 +46,10 @@ struct agent_config {
   duration drain = std::chrono::seconds(30); // for running requests, before an engine is replaced
 
   agent_link_policy link = {};
+  check_policy checks = {}; // of itself: health, model files, machine
   slot_limits slots = {};
   std::shared_ptr<engine_host> engines = {};                              // where they run; empty: this machine
-  std::optional<machine_facts> machine = {};                              // empty: it is asked
+  std::function<machine_facts()> machine = {};                            // empty: the machine is asked
   engine_policy engine = {.stop_grace = std::chrono::milliseconds(1500)}; // an engine has nothing to save
 };
 

@@ -260,7 +260,7 @@ TEST_F(AgentTest, ANewEngineTakesOverAndTheOldOneFinishesItsRequests) {
 }
 
 TEST_F(AgentTest, WithoutKnownMemoryTheOldEngineMakesRoomFirst) {
-  config.machine = machine_facts{.hostname = "h", .cpu_cores = 1, .memory_bytes = 0, .gpus = {}};
+  config.machine = [] { return machine_facts{.hostname = "h", .cpu_cores = 1, .memory_bytes = 0, .gpus = {}}; };
   run([](AgentTest& t) -> task<> {
     auto const link = co_await t.greet();
     auto const slots = co_await t.serve(*link, state(7, 2));
@@ -310,7 +310,7 @@ TEST_F(AgentTest, REC_06_AnEngineThatDoesNotLoadNeverCostsTheOneBeforeIt) {
 }
 
 TEST_F(AgentTest, REC_06_WhatMadeRoomForAnEngineThatDoesNotLoadComesBack) {
-  config.machine = machine_facts{.hostname = "h", .cpu_cores = 1, .memory_bytes = 0, .gpus = {}};
+  config.machine = [] { return machine_facts{.hostname = "h", .cpu_cores = 1, .memory_bytes = 0, .gpus = {}}; };
   config.program.simulation.fail_model = "bad";
   run([](AgentTest& t) -> task<> {
     auto const link = co_await t.greet();

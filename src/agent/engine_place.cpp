@@ -13,10 +13,16 @@ namespace {
 
 constexpr auto time_to_notice_death = std::chrono::milliseconds(100);
 
-engine_settings settings_of(agent_config const& config, engine_number number) {
+std::string path_of(applicable_model const& content) {
+  bool const local = content.reference.source.value_or(model_source::local) == model_source::local;
+  return local ? content.reference.path.value_or("") : std::string();
+}
+
+engine_settings settings_of(agent_config const& config, engine_number number, std::shared_ptr<loaded_file> file) {
   return {.program = config.program,
           .runtime_directory = config.runtime_directory,
           .name = std::to_string(number.value),
+          .blocking_admit = [file = std::move(file)] { return file->blocking_admit(); },
           .blocking_inspect = blocking_inspect_model,
           .policy = config.engine,
           .host = config.engines};
@@ -36,16 +42,26 @@ engine_place::engine_place(asio::any_io_executor const& executor, blocking_execu
                            engine_number number, applicable_model const& content, std::function<void()> on_change)
     : content_(content),
       on_change_(std::move(on_change)),
-      service_(executor, pool, settings_of(config, number),
-               [this](engine_condition const&) {
-                 serve_slots();
-                 on_change_();
-               }),
+      pool_(pool),
+      file_(std::make_shared<loaded_file>(path_of(content))),
+      service_(executor, pool, settings_of(config, number, file_),
+               [this](engine_condition const& condition) { changed(condition); }),
       slots_(executor, config.slots,
              {.busy_changed = [this] { on_change_(); },
               .engine_failed = [this](ready_engine const& engine) { suspect(engine); }}),
       tasks_(executor, "place", on_escape::fail_process) {
   service_.want(engine_spec_of(content, config), duration{});
+}
+
+void engine_place::changed(engine_condition const& condition) {
+  if (condition.status == engine_status::ready && file_->confirm()) tasks_.spawn("digest", work_out_digest());
+  serve_slots();
+  on_change_();
+}
+
+task<> engine_place::work_out_digest() {
+  auto const news = co_await run_blocking(pool_, [file = file_] { return file->blocking_digest(); });
+  if (news.value_or(false)) on_change_();
 }
 
 void engine_place::offer(std::optional<slot_audience> const& audience, generation version) {
@@ -67,6 +83,7 @@ task<> engine_place::end() {
   serve_slots();
   slots_.drop();
   co_await service_.stop(duration{});
+  file_->abandon();
   tasks_.cancel();
   co_await tasks_.join();
   co_await slots_.join();

@@ -5,6 +5,7 @@
 #include "agent/slot_target.hpp"
 #include "core/reconcile/engine_table.hpp"
 #include "engine/engine_service.hpp"
+#include "hub/loaded_file.hpp"
 #include "runtime/blocking.hpp"
 #include "runtime/task_group.hpp"
 
@@ -33,6 +34,12 @@ public:
   // Of its process; 0 where there is none.
   [[nodiscard]] std::int64_t pid() const { return service_.pid(); }
 
+  // The file that its model comes from, watched over.
+  [[nodiscard]] std::shared_ptr<loaded_file> const& file() const { return file_; }
+
+  // Asks the engine for a sign of life, now.
+  void ask_health() { service_.probe_now(); }
+
   // Breaks the requests that it answers.
   void drop() { slots_.drop(); }
 
@@ -40,6 +47,8 @@ public:
   task<> end();
 
 private:
+  void changed(engine_condition const& condition);
+  task<> work_out_digest();
   void serve_slots();
   void suspect(ready_engine const& which);
   task<> trust_again(std::string socket);
@@ -47,6 +56,8 @@ private:
 
   applicable_model const content_;
   std::function<void()> const on_change_;
+  blocking_executor& pool_;
+  std::shared_ptr<loaded_file> const file_; // also of calls under way on the pool
   std::optional<slot_audience> audience_;
   generation version_;
   std::shared_ptr<slot_target const> target_;

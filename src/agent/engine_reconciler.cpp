@@ -43,16 +43,47 @@ engine_reconciler::engine_reconciler(asio::any_io_executor const& executor, bloc
 }
 
 task<std::vector<field_error>> engine_reconciler::check(applicable_state state) {
-  if (!state.model) co_return std::vector<field_error>{};
-  auto const need =
-      co_await run_blocking(pool_, [this, &state] { return blocking_check_model(*state.model, config_, machine_); });
+  auto model = state.model;
+  auto found = co_await examine(std::move(state));
+  if (model && found.errors.empty()) checked_ = checked_model{*std::move(model), found.memory_bytes};
+  co_return std::move(found.errors);
+}
+
+task<link_answer> engine_reconciler::examine(applicable_state state) {
+  link_answer out;
+  if (!state.model) co_return out;
+  auto const need = co_await run_blocking(pool_, [this, &state, machine = machine_] {
+    return blocking_check_model(*state.model, config_, machine, headers_);
+  });
   if (need) {
-    checked_ = checked_model{std::move(*state.model), need->memory_bytes};
-    co_return std::vector<field_error>{};
+    out.memory_bytes = need->memory_bytes;
+    co_return out;
   }
   auto const& why = need.error();
-  if (!why.fields.empty()) co_return why.fields;
-  co_return std::vector<field_error>(1, field_error{"model", why.message, why.hint, 0});
+  out.errors = why.fields;
+  if (out.errors.empty()) out.errors.push_back({"model", why.message, why.hint, 0});
+  co_return out;
+}
+
+void engine_reconciler::measured(machine_facts machine) {
+  machine_ = std::move(machine);
+  table_.set_memory(memory_for_engines(machine_, config_));
+  reconcile();
+}
+
+void engine_reconciler::ask_health() {
+  for (auto const& [number, place] : places_) place->ask_health();
+}
+
+task<> engine_reconciler::look_at_files() {
+  std::vector<std::shared_ptr<loaded_file>> files;
+  for (auto const& [number, place] : places_) files.push_back(place->file());
+  bool changed = false;
+  for (auto const& file : files) {
+    auto const news = co_await run_blocking(pool_, [file] { return file->blocking_look(); });
+    changed = changed || news.value_or(false);
+  }
+  if (changed) on_change_();
 }
 
 void engine_reconciler::run(applicable_state const& state) {
@@ -191,6 +222,7 @@ engine_report engine_reconciler::report_of(observed_engine const& engine) const 
                     .reason = engine.reason,
                     .content = content_digest(engine.content),
                     .memory_bytes = engine.memory_bytes};
+  if (place != places_.end()) out.file = place->second->file()->facts();
   if (engine.loaded_in)
     out.load_milliseconds =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(*engine.loaded_in).count());
@@ -209,6 +241,8 @@ engines_observed engine_reconciler::report() const {
   if (primary) out.engine = report_of(*primary);
   for (auto const& other : table_.engines())
     if (&other != primary) out.beside = report_of(other);
+  for (auto const& [number, place] : places_)
+    if (auto issue = place->file()->issue()) out.issues.push_back(*std::move(issue));
   if (table_.given_up())
     out.given_up = "version " + std::to_string(table_.wanted().version.value) + " does not load: " + *table_.given_up();
   return out;

@@ -12,6 +12,7 @@
 #include "agent/engine_place.hpp"
 #include "core/reconcile/engine_table.hpp"
 #include "core/session/agent_link_machine.hpp"
+#include "hub/model_headers.hpp"
 #include "model/applicable.hpp"
 #include "runtime/blocking.hpp"
 #include "runtime/machine.hpp"
@@ -37,8 +38,20 @@ public:
   // What is wrong with the state, if anything, as far as can be told without an engine.
   task<std::vector<field_error>> check(applicable_state state);
 
+  // The same without any consequence.
+  task<link_answer> examine(applicable_state state);
+
   // A state that passed its check, or that wants no model.
   void run(applicable_state const& state);
+
+  // The machine, measured again.
+  void measured(machine_facts machine);
+
+  // Asks each engine for a sign of life, now.
+  void ask_health();
+
+  // Looks whether the files that engines were loaded from are still there as they were.
+  task<> look_at_files();
 
   void serve(std::optional<slot_audience> audience);
 
@@ -77,7 +90,8 @@ private:
   asio::any_io_executor const executor_;
   blocking_executor& pool_;
   agent_config const& config_;
-  machine_facts const machine_;
+  machine_facts machine_;
+  model_headers headers_;
   std::function<void()> const on_change_;
   engine_table table_;
   std::optional<checked_model> checked_;

@@ -160,7 +160,8 @@ void engine_line::settle() {
   idle_since_ = mono_now();
 }
 
-task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& engine, engine_line& line) {
+task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& engine, engine_line& line,
+                                std::function<generation()> runs_now) {
   auto const& head = exchange.head();
   auto const body = co_await exchange.read_body();
   if (!body) {
@@ -171,7 +172,7 @@ task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& eng
     co_await exchange.respond_error(404, "engines serve inference requests only");
     co_return relay_end::answered;
   }
-  auto const version = std::to_string(engine.version.value);
+  auto const version = std::to_string(runs_now().value);
   if (head.header("X-Paddler-Version") != version) {
     co_await refuse(exchange, 409, "version", "the engine runs version " + version + " by now");
     co_return relay_end::answered;

@@ -5,6 +5,7 @@
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
 
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -43,10 +44,13 @@ private:
 
 // Answers the exchange with what the engine says; nothing of the content is looked at. `engine` lives as long as the
 // task, and `line` is used with this engine alone.
-//   - Another version than the engine's was asked for: 409, `X-Paddler-Refused: version`; nothing was done.
+//   - Another version than `runs_now()` was asked for: 409, `X-Paddler-Refused: version`; nothing was done. It is
+//   called
+//     once the request is whole: the engine may have got another version since the connection was opened.
 //   - The engine cannot be reached: 502, `X-Paddler-Refused: engine`; nothing was done.
 //   - The engine breaks off: the connection is aborted, so that the answer ends cut off.
 //   - The balancer closes the connection: so is the engine's, which frees its slot.
-task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& engine, engine_line& line);
+task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& engine, engine_line& line,
+                                std::function<generation()> runs_now);
 
 } // namespace paddler

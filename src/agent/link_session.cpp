@@ -2,7 +2,6 @@
 
 #include "runtime/clock.hpp"
 #include "runtime/race.hpp"
-#include "wire/link_codec.hpp"
 
 #include <utility>
 
@@ -88,10 +87,14 @@ void link_session::on(end_dial const& effect) {
 void link_session::on(send_to_balancer const& effect) {
   if (effect.dial != dial_ || !socket_) return;
   if (auto const* nack = std::get_if<link_nack>(&effect.message)) log_refusal(*nack);
-  socket_->send(encode_agent_message(effect.message));
+  socket_->send(end_.encode(effect.message));
 }
 
 void link_session::on(check_state const& effect) { tasks_.spawn("check", check(effect.state)); }
+
+void link_session::on(examine_state const& effect) {
+  tasks_.spawn("examine", examine(effect.dial, effect.number, effect.state));
+}
 
 void link_session::on(run_state const& effect) { handlers_.run(effect.state); }
 
@@ -136,6 +139,7 @@ task<> link_session::dial(dial_serial serial, host_and_port balancer) {
   if (!*opened) co_return failed(serial, balancer, opened->error());
   websocket socket = std::move(**opened);
   socket_ = &socket;
+  end_ = {};
   apply(dial_opened{serial});
   co_await run_unless(read(serial, socket), given_up(serial));
   if (socket_ == &socket) socket_ = nullptr;
@@ -164,7 +168,8 @@ task<> link_session::read(dial_serial serial, websocket& socket) {
   for (;;) {
     auto const text = co_await socket.read();
     if (!text) co_return apply(dial_ended{serial, text.error().message});
-    auto message = decode_balancer_message(*text);
+    if (serial != dial_) co_return;
+    auto message = end_.decode(*text);
     if (!message) co_return apply(dial_ended{serial, describe(message.error())});
     if (message->message)
       apply(balancer_spoke{serial, std::move(*message->message)});
@@ -177,6 +182,12 @@ task<> link_session::read(dial_serial serial, websocket& socket) {
 task<> link_session::check(applicable_state state) {
   auto errors = co_await handlers_.check(state);
   apply(state_checked{std::move(state), std::move(errors)});
+}
+
+task<> link_session::examine(dial_serial serial, std::uint64_t number, applicable_state state) {
+  auto answer = co_await handlers_.examine(std::move(state));
+  answer.number = number;
+  apply(state_examined{serial, std::move(answer)});
 }
 
 } // namespace paddler

@@ -7,6 +7,7 @@
 #include "runtime/log.hpp"
 #include "runtime/task_group.hpp"
 #include "runtime/wakeup.hpp"
+#include "wire/link_compressor.hpp"
 
 #include <deque>
 #include <functional>
@@ -21,6 +22,8 @@ namespace paddler {
 struct link_handlers {
   // Whether this agent can run the state: what is wrong with it, if anything.
   std::function<task<std::vector<field_error>>(applicable_state)> check;
+  // The same, where nothing is to follow from it: errors, and the memory that an engine would need.
+  std::function<task<link_answer>(applicable_state)> examine;
   std::function<void(applicable_state const&)> run;
   // The balancer that welcomed this agent; nothing when it is lost.
   std::function<void(std::optional<host_and_port> const&)> connected;
@@ -39,6 +42,9 @@ public:
   // Tells the balancer how the engines are, now or as soon as there is one.
   void observe(engines_observed engines) { apply(std::move(engines)); }
 
+  // The same of the machine.
+  void measured(agent_capabilities capabilities) { apply(machine_measured{std::move(capabilities)}); }
+
   void stop();
 
   [[nodiscard]] bool is_live() const { return machine_.is_live(); }
@@ -50,6 +56,7 @@ private:
   void on(end_dial const& effect);
   void on(send_to_balancer const& effect);
   void on(check_state const& effect);
+  void on(examine_state const& effect);
   void on(run_state const& effect);
   void on(tell_operator const& effect);
   void on(give_up const& effect);
@@ -62,6 +69,7 @@ private:
   void failed(dial_serial serial, host_and_port const& balancer, error const& why);
   task<> read(dial_serial serial, websocket& socket);
   task<> check(applicable_state state);
+  task<> examine(dial_serial serial, std::uint64_t number, applicable_state state);
 
   agent_id const agent_;
   std::vector<host_and_port> const balancers_;
@@ -76,6 +84,7 @@ private:
   dial_serial dial_ = 0;
   std::size_t address_ = 0;
   websocket* socket_ = nullptr; // open, and owned by the dial's task
+  agent_link_end end_;          // of that socket
   wakeup dial_ended_;
 
   bool told_connected_ = false;

@@ -1,7 +1,6 @@
 #include "agent/model_check.hpp"
 
 #include "core/engine/gguf.hpp"
-#include "hub/local_models.hpp"
 
 #include <utility>
 
@@ -81,13 +80,13 @@ engine_spec engine_spec_of(applicable_model const& model, agent_config const& co
 }
 
 result<engine_need> blocking_check_model(applicable_model const& model, agent_config const& config,
-                                         machine_facts const& machine) {
+                                         machine_facts const& machine, model_headers& headers) {
   auto spec = engine_spec_of(model, config);
   engine_need need{0};
   if (config.program.kind != engine_kind::simulated) {
     auto path = local_path(model.reference);
     if (!path) return std::unexpected(std::move(path).error());
-    auto const info = blocking_inspect_model(*path);
+    auto const info = headers.blocking_inspect(*path);
     if (!info) return wrong("model.reference.path", info.error().message, info.error().hint);
     spec.embedding = is_embedding_model(*info);
     need.memory_bytes = memory_need(*info, model);

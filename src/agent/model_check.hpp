@@ -3,6 +3,7 @@
 #include "agent/agent_config.hpp"
 #include "base/result.hpp"
 #include "core/engine/engine_spec.hpp"
+#include "hub/model_headers.hpp"
 #include "model/applicable.hpp"
 #include "runtime/machine.hpp"
 
@@ -20,10 +21,11 @@ struct engine_need {
   friend bool operator==(engine_need const&, engine_need const&) = default;
 };
 
-// Reads the model file's header; run it on a blocking_executor. The error's fields name what is wrong in the applicable
-// state, with paths as in `model.reference.path`. The simulated engine needs no file and no memory.
+// Reads the model file's header, or finds it in `headers`; run it on a blocking_executor. The error's fields name what
+// is wrong in the applicable state, with paths as in `model.reference.path`. The simulated engine needs no file and no
+// memory.
 result<engine_need> blocking_check_model(applicable_model const& model, agent_config const& config,
-                                         machine_facts const& machine);
+                                         machine_facts const& machine, model_headers& headers);
 
 // What the machine has for engines. Nothing where that is not known: of a device's own memory too little is known.
 std::optional<std::uint64_t> memory_for_engines(machine_facts const& machine, agent_config const& config);

@@ -28,7 +28,7 @@ protected:
 
   // "path of the first field: message"
   std::string refusal(applicable_model const& model) {
-    auto const plan = blocking_check_model(model, config, machine);
+    auto const plan = blocking_check_model(model, config, machine, headers);
     if (plan) return "";
     EXPECT_FALSE(plan.error().fields.empty()) << plan.error().message;
     for (auto const& field : plan.error().fields) EXPECT_FALSE(field.hint.empty()) << field.path;
@@ -36,6 +36,7 @@ protected:
   }
 
   agent_config config;
+  model_headers headers;
   machine_facts machine{.hostname = "h", .cpu_cores = 1, .memory_bytes = 1'000'000, .gpus = {}};
 };
 
@@ -60,7 +61,7 @@ TEST_F(ModelCheckTest, ServesLocalFilesOnly) {
 TEST_F(ModelCheckTest, TheSimulatedEngineNeedsNoFile) {
   config.program.kind = engine_kind::simulated;
   config.engine_threads = 3;
-  EXPECT_EQ(blocking_check_model(model_at("/no/such.gguf"), config, machine), engine_need{0});
+  EXPECT_EQ(blocking_check_model(model_at("/no/such.gguf"), config, machine, headers), engine_need{0});
   auto const spec = engine_spec_of(model_at("/no/such.gguf"), config);
   EXPECT_EQ(spec.alias, "m");
   EXPECT_EQ(spec.slots, 2);

@@ -111,7 +111,10 @@ task<bool> slot_service::serve_once(std::shared_ptr<slot_target const> target, i
 
 task<> slot_service::answer(http_exchange& exchange, slot_target const& target, engine_line& line) {
   busy_mark const busy(*this);
-  auto const end = co_await relay_to_engine(exchange, target.engine, line);
+  std::function<generation()> runs_now = [this, &target] {
+    return target_ ? target_->engine.version : target.engine.version; // withdrawn: it still runs what it ran
+  };
+  auto const end = co_await relay_to_engine(exchange, target.engine, line, std::move(runs_now));
   if (end == relay_end::engine_failed) tell_.engine_failed(target.engine);
 }
 

@@ -179,6 +179,29 @@ TEST_F(SlotServiceTest, RefusesAnotherVersionAndStaysUsable) {
   });
 }
 
+// The fence: what counts is the version when the request is whole, not when its connection was opened.
+TEST_F(SlotServiceTest, LDR_03_ARequestUnderAGenerationThatIsOverIsRefusedBeforeTheEngineSeesIt) {
+  run([](SlotServiceTest& t) -> task<> {
+    t.it.serve(t.target(3, 1));
+    auto const slot = co_await t.balancer.next_slot();
+    auto& stream = slot->connection->stream();
+    std::string const head = "POST /v1/chat/completions HTTP/1.1\r\nHost: p\r\nX-Paddler-Version: 3\r\n"
+                             "Content-Length: 2\r\n\r\n";
+    std::array<asio::const_buffer, 1> const first{asio::buffer(head)};
+    co_await stream.write(first);
+    while (t.it.busy() == 0) co_await next_turn();
+    t.it.serve(t.target(4, 1)); // the same engine, under another version
+    std::array<asio::const_buffer, 1> const rest{asio::buffer("{}", 2)};
+    co_await stream.write(rest);
+    std::string answer(4096, '\0');
+    auto const read = co_await in_time(stream.read_some(asio::buffer(answer)));
+    answer.resize(read.n);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 409")) << answer;
+    EXPECT_NE(answer.find("X-Paddler-Refused: version"), std::string::npos) << answer;
+    EXPECT_EQ(t.engine.requests.size(), 0U);
+  });
+}
+
 TEST_F(SlotServiceTest, LetsOnlyInferenceThrough) {
   run([](SlotServiceTest& t) -> task<> {
     t.it.serve(t.target(3, 1));

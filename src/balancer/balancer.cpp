@@ -1,5 +1,6 @@
 #include "balancer/balancer.hpp"
 
+#include "balancer/admission.hpp"
 #include "balancer/core_service.hpp"
 #include "balancer/dump_service.hpp"
 #include "balancer/event_service.hpp"
@@ -20,6 +21,8 @@
 #include "runtime/task_group.hpp"
 #include "store/memory_store.hpp"
 #include "store/sqlite_store.hpp"
+
+#include <deque>
 
 namespace paddler {
 namespace {
@@ -99,12 +102,13 @@ struct balancer::parts {
   std::optional<core_service> core;
   std::optional<slot_registry> slots;
   std::optional<link_registry> links;
+  std::optional<admission> door;
   std::optional<inference_service> inference;
   std::optional<management_service> management;
   std::optional<history_service> history;
   std::optional<dump_service> dump;
   std::optional<event_service> events;
-  std::optional<file_source> file;
+  std::deque<file_source> files_of_desired;
   std::optional<http_server> inference_server, management_server;
   task_group background{executor, "balancer", on_escape::fail_process};
   std::string inference_address, management_address;
@@ -127,6 +131,11 @@ balancer_core const& balancer::core() const { return parts_->core->core(); }
 // What can be refused comes first: nothing runs yet that would have to be stopped.
 task<result<void>> balancer::start() {
   auto& p = *parts_;
+  if (p.config.desired_files.size() > max_desired_paths)
+    co_return fail(error_code::invalid_input,
+                   "--desired was given " + std::to_string(p.config.desired_files.size()) + " times, and " +
+                       std::to_string(max_desired_paths) + " are allowed",
+                   "Put the files into one folder and name that.");
   auto doors = open_doors(p.executor, p.config);
   if (!doors) co_return std::unexpected(doors.error());
   p.store = make_store(p.config);
@@ -147,9 +156,10 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   core.emplace(executor, std::move(core_state), *store, writer);
   slots.emplace(*core, config.engine_silence);
   links.emplace(*core);
+  door.emplace(executor, *core, *links, config.admission);
   inference.emplace(*core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
-  management.emplace(*core, *links, *slots, files, config.max_document_bytes);
-  history.emplace(*core, files, config.max_document_bytes);
+  management.emplace(*core, *door, *links, *slots, files, config.max_document_bytes);
+  history.emplace(*core, *door, files, config.max_document_bytes);
   dump.emplace(*core, files);
   events.emplace(executor, *core);
   core->handlers = {
@@ -168,11 +178,11 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
           },
   };
   core->spawn_into(background);
-  if (config.desired_file) {
-    auto opened =
-        config.open_desired_file ? config.open_desired_file(files) : watch_file(executor, files, *config.desired_file);
-    file.emplace(*core, files, *config.desired_file, std::move(opened), config.max_document_bytes);
-    background.spawn("desired file", file->watch());
+  for (auto const& path : config.desired_files) {
+    auto opened = config.open_desired_file ? config.open_desired_file(files) : watch_file(executor, files, path);
+    auto& source =
+        files_of_desired.emplace_back(*core, *door, files, path, std::move(opened), config.max_document_bytes);
+    background.spawn("desired file", source.watch());
   }
   inference_server.emplace(
       executor, http_server_config{.name = "inference", .errors = inference_shape},

@@ -2,6 +2,7 @@
 // them.
 #pragma once
 #include "core/balancer_core.hpp"
+#include "core/session/resource_questions.hpp"
 #include "ports/state_store.hpp"
 #include "runtime/task.hpp"
 #include "runtime/watched_file.hpp"
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace paddler {
 
@@ -20,9 +22,10 @@ struct balancer_config {
   std::string management_address = "127.0.0.1:8060";
   std::string state_directory;                              // holds the database; empty: state is kept in memory only
   std::function<std::unique_ptr<state_store>()> make_store; // empty: SQLite in that folder
-  std::optional<std::string> desired_file;                  // a YAML file that is watched
+  std::vector<std::string> desired_files;                   // YAML or JSON, and folders of them; watched
   std::function<std::unique_ptr<watched_file>(blocking_executor& pool)> open_desired_file; // empty: of this machine
   balancer_policy policy;
+  admission_limits admission = {};
   std::size_t max_body_bytes = std::size_t{16} << 20; // of one inference request
   std::size_t max_document_bytes = std::size_t{4} << 20;
   duration comment_interval = std::chrono::seconds(10); // a waiting stream gets an SSE comment this often

@@ -3,6 +3,7 @@
 #include "balancer/management_answers.hpp"
 #include "core/state/field_map.hpp"
 #include "core/state/layer_fields.hpp"
+#include "core/state/validation.hpp"
 #include "runtime/clock.hpp"
 #include "wire/desired_codec.hpp"
 #include "wire/rfc3339.hpp"
@@ -252,15 +253,15 @@ task<result<std::vector<field_change>>> history_service::remaining_difference(re
 task<> history_service::roll_back(http_exchange& exchange) {
   auto way = co_await find_way_back(exchange);
   if (!way) co_return co_await answer_error(exchange, way.error());
-  auto const made = co_await core_.submit(std::move(way->change));
-  if (!made) co_return co_await answer_error(exchange, made.error());
+  auto const admitted = co_await door_.submit(std::move(way->change));
+  if (!admitted) co_return co_await answer_error(exchange, admitted.error());
   auto const remaining = co_await remaining_difference(way->to);
-  auto out = outcome_document(*made);
+  auto out = outcome_document(admitted->made, admitted->warnings);
   if (remaining) out.add("remaining", to_document(*remaining));
-  co_await answer_outcome(exchange, made->at, std::move(out));
+  co_await answer_outcome(exchange, admitted->made.at, std::move(out));
 }
 
-task<result<foreseen_change>> history_service::foresee_change(http_exchange& exchange) {
+task<result<history_service::look_ahead>> history_service::foresee_change(http_exchange& exchange) {
   auto const condition = wanted_revision(exchange.head());
   if (!condition) co_return std::unexpected(condition.error());
   desired_change change;
@@ -271,22 +272,26 @@ task<result<foreseen_change>> history_service::foresee_change(http_exchange& exc
   change.document = *std::move(document);
   auto const slice = core_.core().history().all();
   auto const now = wall_now();
-  co_return co_await run_blocking(pool_, [&slice, &change, now] { return foresee(fold(slice), change, now); });
+  auto foreseen = co_await run_blocking(pool_, [&slice, &change, now] { return foresee(fold(slice), change, now); });
+  if (!foreseen) co_return std::unexpected(std::move(foreseen).error());
+  auto examined = co_await door_.examine(std::move(change));
+  if (!examined.errors.empty()) co_return std::unexpected(refusal_of(std::move(examined.errors)));
+  co_return look_ahead{*std::move(foreseen), std::move(examined.warnings)};
 }
 
 task<> history_service::plan(http_exchange& exchange) {
-  auto foreseen = co_await foresee_change(exchange);
-  if (!foreseen) co_return co_await answer_error(exchange, foreseen.error());
-  auto out = to_document(plan_agents(*std::move(foreseen), core_.core()));
-  out.add("warnings", list_node());
+  auto ahead = co_await foresee_change(exchange);
+  if (!ahead) co_return co_await answer_error(exchange, ahead.error());
+  auto out = to_document(plan_agents(std::move(ahead->foreseen), core_.core()));
+  out.add("warnings", to_document(ahead->warnings));
   co_await answer_json(exchange, print_json(out));
 }
 
 task<> history_service::validate(http_exchange& exchange) {
-  auto const foreseen = co_await foresee_change(exchange);
-  if (!foreseen) co_return co_await answer_error(exchange, foreseen.error());
+  auto const ahead = co_await foresee_change(exchange);
+  if (!ahead) co_return co_await answer_error(exchange, ahead.error());
   auto out = object_node();
-  out.add("valid", boolean_node(true)).add("warnings", list_node());
+  out.add("valid", boolean_node(true)).add("warnings", to_document(ahead->warnings));
   co_await answer_json(exchange, print_json(out));
 }
 

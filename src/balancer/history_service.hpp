@@ -1,6 +1,7 @@
 // Desired state through time, and changes before they are made: the part of the management API that looks back and
 // ahead. What costs as much as all of desired state is folded on a thread, never on the loop.
 #pragma once
+#include "balancer/admission.hpp"
 #include "balancer/core_service.hpp"
 #include "core/change_plan.hpp"
 #include "net/router.hpp"
@@ -14,8 +15,8 @@ namespace paddler {
 // Lives on one executor; what it is given must outlive it.
 class history_service {
 public:
-  history_service(core_service& core, blocking_executor& pool, std::size_t document_limit)
-      : core_(core), pool_(pool), max_document_bytes_(document_limit) {}
+  history_service(core_service& core, admission& door, blocking_executor& pool, std::size_t document_limit)
+      : core_(core), door_(door), pool_(pool), max_document_bytes_(document_limit) {}
 
   std::vector<route> routes();
 
@@ -49,9 +50,17 @@ private:
 
   task<result<way_back>> find_way_back(http_exchange& exchange);
   task<result<std::vector<field_change>>> remaining_difference(revision wanted);
-  task<result<foreseen_change>> foresee_change(http_exchange& exchange);
+
+  // What a document would do, once agents had their say.
+  struct look_ahead {
+    foreseen_change foreseen;
+    std::vector<std::string> warnings; // what could not be checked
+  };
+
+  task<result<look_ahead>> foresee_change(http_exchange& exchange);
 
   core_service& core_;
+  admission& door_;
   blocking_executor& pool_;
   std::size_t const max_document_bytes_;
 };

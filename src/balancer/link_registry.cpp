@@ -2,7 +2,6 @@
 
 #include "runtime/log.hpp"
 #include "runtime/race.hpp"
-#include "wire/link_codec.hpp"
 
 namespace paddler {
 
@@ -19,9 +18,10 @@ task<> link_registry::serve(http_exchange& exchange, agent_id agent) {
   auto const opened = std::make_shared<open_link>(*socket, executor);
   links_.emplace(link, opened);
   log_debug("link.opened", "an agent dialled", {{"agent", agent.value}, {"link", link.value}});
-  co_await run_unless(read(link, *socket, agent), wait_for_close(opened));
+  co_await run_unless(read(link, opened, agent), wait_for_close(opened));
   links_.erase(link);
   core_.apply(link_closed{link});
+  if (listeners.ended) listeners.ended(link);
   co_await socket->close(websocket_code::normal, opened->close_reason.value_or(""));
 }
 
@@ -30,14 +30,14 @@ task<> link_registry::wait_for_close(std::shared_ptr<open_link> link) {
     if (!co_await link->closing.wait()) co_return;
 }
 
-task<> link_registry::read(link_id link, websocket& socket, agent_id agent) {
+task<> link_registry::read(link_id link, std::shared_ptr<open_link> opened, agent_id agent) {
   for (;;) {
-    auto const text = co_await socket.read();
+    auto const text = co_await opened->socket->read();
     if (!text) {
       log_info("link.closed", text.error().message, {{"agent", agent.value}, {"link", link.value}});
       co_return;
     }
-    auto message = decode_agent_message(*text);
+    auto message = opened->end.decode(*text);
     if (!message) {
       auto const wrong = describe(message.error());
       log_warn("link.malformed", wrong, {{"agent", agent.value}, {"link", link.value}});
@@ -52,6 +52,8 @@ task<> link_registry::read(link_id link, websocket& socket, agent_id agent) {
 }
 
 void link_registry::take(link_id link, agent_id const& agent, agent_message message) {
+  if (auto const* answer = std::get_if<link_answer>(&message); answer && listeners.answered)
+    listeners.answered(link, *answer);
   auto* hello = std::get_if<link_hello>(&message);
   if (!hello) return core_.apply(link_spoke{link, std::move(message)});
   hello->agent = agent; // the address is what counts
@@ -59,18 +61,15 @@ void link_registry::take(link_id link, agent_id const& agent, agent_message mess
 }
 
 void link_registry::send(link_id link, balancer_message const& message) {
-  if (auto const at = links_.find(link); at != links_.end()) at->second->socket->send(encoded(message));
+  auto const at = links_.find(link);
+  if (at == links_.end()) return;
+  auto& opened = *at->second;
+  opened.socket->send(opened.end.encode(message));
 }
 
-// One change brings the same state to thousands of agents, one after the other: it is put into words once.
-std::string link_registry::encoded(balancer_message const& message) {
-  auto const* const state = std::get_if<link_apply>(&message);
-  if (state == nullptr) return encode_balancer_message(message);
-  if (!applied_ || applied_->leader != state->leader || applied_->state != state->state) {
-    applied_text_ = encode_balancer_message(message);
-    applied_ = *state;
-  }
-  return applied_text_;
+std::optional<link_view> link_registry::traffic(link_id link) const {
+  auto const at = links_.find(link);
+  return at == links_.end() ? std::nullopt : std::optional(at->second->end.traffic());
 }
 
 void link_registry::close(link_id link, std::string const& reason) {

@@ -46,10 +46,10 @@ task<> answer_json(http_exchange& exchange, std::string body) {
   co_await exchange.respond(200, headers, body);
 }
 
-document_node outcome_document(change_outcome const& made) {
+document_node outcome_document(change_outcome const& made, std::vector<std::string> const& warnings) {
   auto out = object_node();
   out.add("revision", number_node(made.at.value)).add("changed", boolean_node(made.changed));
-  out.add("losses", to_document(made.losses)).add("warnings", list_node());
+  out.add("losses", to_document(made.losses)).add("warnings", to_document(warnings));
   return out;
 }
 

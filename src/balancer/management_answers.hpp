@@ -42,7 +42,7 @@ result<std::optional<std::uint64_t>> query_number(http_head const& head, std::st
 task<> answer_json(http_exchange& exchange, std::string body);
 
 // What became of a change of desired state, and the answer with it.
-document_node outcome_document(change_outcome const& made);
+document_node outcome_document(change_outcome const& made, std::vector<std::string> const& warnings);
 task<> answer_outcome(http_exchange& exchange, revision at, document_node outcome);
 
 // RFC 9457, with every place that is wrong in a document.

@@ -62,9 +62,10 @@ task<> management_service::change_desired(http_exchange& exchange, desired_docum
   change.document = std::move(document);
   change.if_match = *wanted;
   change.origin = {"anonymous", exchange.connection().peer()};
-  auto const made = co_await core_.submit(std::move(change));
-  if (!made) co_return co_await answer_error(exchange, made.error());
-  co_await answer_outcome(exchange, made->at, outcome_document(*made));
+  auto const admitted = co_await door_.submit(std::move(change));
+  if (!admitted) co_return co_await answer_error(exchange, admitted.error());
+  auto outcome = outcome_document(admitted->made, admitted->warnings);
+  co_await answer_outcome(exchange, admitted->made.at, std::move(outcome));
 }
 
 // ?path=agents/a1 or agents/a1.slots; without it every field.
@@ -91,7 +92,12 @@ task<> management_service::get_conflicts(http_exchange& exchange) {
 }
 
 task<> management_service::get_agents(http_exchange& exchange) {
-  co_await answer_json(exchange, list_json(view_agents(core_.core()), core_.core().desired().current()));
+  auto rows = view_agents(core_.core());
+  auto const& agents = core_.core().agents().agents();
+  for (auto& row : rows)
+    if (auto const at = agents.find(row.id); at != agents.end() && row.connected)
+      row.link = links_.traffic(at->second.link);
+  co_await answer_json(exchange, list_json(rows, core_.core().desired().current()));
 }
 
 task<> management_service::get_models(http_exchange& exchange) {

@@ -1,5 +1,6 @@
 // The management API on port 8060, under /management/v1: desired state, the tables, and the agents' doors.
 #pragma once
+#include "balancer/admission.hpp"
 #include "balancer/core_service.hpp"
 #include "balancer/link_registry.hpp"
 #include "balancer/slot_registry.hpp"
@@ -10,9 +11,14 @@ namespace paddler {
 // Lives on one executor; what it is given must outlive it.
 class management_service {
 public:
-  management_service(core_service& core, link_registry& links, slot_registry& slots, blocking_executor& parsers,
-                     std::size_t document_limit)
-      : core_(core), links_(links), slots_(slots), parsers_(parsers), max_document_bytes_(document_limit) {}
+  management_service(core_service& core, admission& door, link_registry& links, slot_registry& slots,
+                     blocking_executor& parsers, std::size_t document_limit)
+      : core_(core),
+        door_(door),
+        links_(links),
+        slots_(slots),
+        parsers_(parsers),
+        max_document_bytes_(document_limit) {}
 
   std::vector<route> routes();
 
@@ -33,6 +39,7 @@ private:
   task<> open_slot(http_exchange& exchange);
 
   core_service& core_;
+  admission& door_;
   link_registry& links_;
   slot_registry& slots_;
   blocking_executor& parsers_; // a hostile document takes seconds to parse

@@ -40,6 +40,8 @@ agent_view view_agent(agent_record const& agent, balancer_core const& core) {
   out.engine_pid = agent.connected ? engine.pid : 0;
   out.engine_restarts = engine.restarts;
   out.capabilities = agent.capabilities;
+  out.file = engine.file;
+  out.issues = agent.report.issues;
   return out;
 }
 

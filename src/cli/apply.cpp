@@ -60,6 +60,8 @@ exit_code report(apply_command const& wanted, api_answer const& answer, console&
   auto const* const changed = item_of(*parsed, "changed");
   bool const is_changed = changed == nullptr || changed->boolean;
   auto const revision = text_of(item_of(*parsed, "revision"));
+  if (auto const* const warnings = item_of(*parsed, "warnings"))
+    for (auto const& warning : warnings->items) terminal.err << "warning: " << warning.text << "\n";
   if (is_changed) {
     terminal.out << "applied: revision " << revision << "\n" << std::flush;
     if (terminal.err_is_terminal) terminal.err << terminal.on_err(text_style::dim, "next: paddler get agents") << "\n";

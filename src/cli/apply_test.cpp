@@ -28,8 +28,10 @@ task<> serve_desired(http_exchange& exchange) {
     bool const changed = *body != "agents: []\n";
     auto const type = std::string(exchange.head().header("Content-Type"));
     bool const honest = (type == "application/json") == body->starts_with('{');
-    std::string const answer =
-        R"({"revision":)" + std::string(changed ? "8" : "7") + R"(,"changed":)" + (changed ? "true" : "false") + "}";
+    std::string answer =
+        R"({"revision":)" + std::string(changed ? "8" : "7") + R"(,"changed":)" + (changed ? "true" : "false");
+    if (body->find("away") != std::string::npos) answer += R"(,"warnings":["agent 'away' was not checked","nor b"])";
+    answer += "}";
     co_await exchange.respond(honest ? 200 : 415, {{"Content-Type", "application/json"}}, answer);
   }
 }
@@ -61,6 +63,13 @@ TEST(run_apply, says_when_nothing_changes) {
   EXPECT_EQ(apply("agents: []\n").said, "unchanged: revision 7\n");
   EXPECT_EQ(apply("agents: []\n").code, exit_code::success);
   EXPECT_EQ(apply("agents: []\n", {.error_unchanged = true}).code, exit_code::unchanged);
+}
+
+TEST(run_apply, prints_what_was_not_checked) {
+  auto const accepted = apply("agents:\n  - id: away\n");
+  EXPECT_EQ(accepted.code, exit_code::success);
+  EXPECT_EQ(accepted.said, "applied: revision 8\n");
+  EXPECT_THAT(accepted.noted, HasSubstr("warning: agent 'away' was not checked\nwarning: nor b\n"));
 }
 
 TEST(run_apply, lists_every_mistake_with_its_line) {

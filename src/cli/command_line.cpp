@@ -73,7 +73,8 @@ void reading::declare(declared_flag const& flag) {
   };
   auto const store_all = [store](std::vector<std::string> const& words) { std::ranges::for_each(words, store); };
   if (flag.may_repeat) {
-    app_.add_option_function<std::vector<std::string>>(flag.words.name, store_all);
+    auto* const option = app_.add_option_function<std::vector<std::string>>(flag.words.name, store_all);
+    if (flag.words.name.starts_with('-')) option->allow_extra_args(false); // one value for each time it stands there
   } else if (flag.words.value.empty() && flag.words.name.starts_with('-')) {
     app_.add_flag_callback(flag.words.name, [store] { store(""); });
   } else {

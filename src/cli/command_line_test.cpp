@@ -47,7 +47,8 @@ TEST(command_line, up_has_defaults_for_everything) {
 TEST(command_line, up_takes_its_flags) {
   auto const up = parsed<up_command>(
       "up --model a.gguf --slots 8 --context 2048 --name box --state-dir /s --inference-addr 127.0.0.1:0 "
-      "--management-addr [::1]:0 --desired d.yaml --engine-binary /bin/e --threads 2 --log-level debug "
+      "--management-addr [::1]:0 --desired d.yaml --desired conf.d --engine-binary /bin/e --threads 2 --log-level "
+      "debug "
       "--max-queue 3 --queue-timeout 5s");
   EXPECT_EQ(up.model_file, "a.gguf");
   EXPECT_EQ(up.agent.discovered->slots, 8);
@@ -59,7 +60,7 @@ TEST(command_line, up_takes_its_flags) {
   EXPECT_EQ(up.balancer.state_directory, "/s");
   EXPECT_EQ(up.balancer.inference_address, "127.0.0.1:0");
   EXPECT_EQ(up.balancer.management_address, "[::1]:0");
-  EXPECT_EQ(up.balancer.desired_file, "d.yaml");
+  EXPECT_EQ(up.balancer.desired_files, (std::vector<std::string>{"d.yaml", "conf.d"}));
   EXPECT_EQ(up.balancer.policy.dispatch.max_queued, 3);
   EXPECT_EQ(up.balancer.policy.dispatch.queue_timeout, 5s);
   EXPECT_EQ(up.log.level, log_level::debug);

@@ -26,7 +26,7 @@ struct flag {
 struct declared_flag {
   flag words;
   flag_setter set;
-  bool may_repeat = false;     // a positional argument that takes all words left
+  bool may_repeat = false;     // may be given again; a positional argument takes all words left
   bool value_optional = false; // "--flag" alone sets ""
 };
 

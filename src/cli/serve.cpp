@@ -183,7 +183,7 @@ task<exit_code> serve_up(event_loop& loop, up_command wanted, console& terminal)
   serving servers(loop, terminal);
   auto const state = wanted.balancer.state_directory;
   bool const has_model = wanted.agent.discovered && wanted.agent.discovered->desired_model;
-  bool const may_have_model = has_model || wanted.balancer.desired_file;
+  bool const may_have_model = has_model || !wanted.balancer.desired_files.empty();
   auto const started = co_await servers.start_balancer(std::move(wanted.balancer));
   if (!started) co_return refused(started.error(), terminal);
   balancer_addresses const at{servers.front().inference_address(), servers.front().management_address()};
@@ -218,7 +218,7 @@ task<exit_code> serve_agent(event_loop& loop, agent_config config, console& term
 exit_code run_up(up_command wanted, environment const& surroundings, console& terminal) {
   prepare_process(wanted.log, terminal.err_is_terminal ? log_level::warn : log_level::info, "up");
   named_model model{wanted.model_file, "--model"};
-  if (model.file.empty() && !wanted.balancer.desired_file) {
+  if (model.file.empty() && wanted.balancer.desired_files.empty()) {
     model =
         wanted.agent.program.kind == engine_kind::simulated ? named_model{"simulated"} : find_demo_model(surroundings);
   }

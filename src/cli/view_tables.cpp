@@ -14,6 +14,9 @@ std::string status_of(agent_view const& agent) {
 
 std::string age(wall_time since, wall_time now) { return since == wall_time{} ? "" : print_age(now - since); }
 
+// What travelled, and what it would have been without deltas.
+std::string traffic(link_traffic const& sent) { return print_bytes(sent.bytes) + "/" + print_bytes(sent.whole_bytes); }
+
 template <class T> std::string joined(std::vector<T> const& words, auto const& text) {
   std::string out;
   for (auto const& word : words) out += (out.empty() ? "" : ",") + text(word);
@@ -35,6 +38,8 @@ table table_of(std::span<agent_view const> agents, wall_time now) {
              {.title = "MEMORY", .right = true, .only_wide = true},
              {.title = "GPUS", .only_wide = true},
              {.title = "VERSION", .only_wide = true},
+             {.title = "SENT/WHOLE", .right = true, .only_wide = true},
+             {.title = "RECEIVED/WHOLE", .right = true, .only_wide = true},
              {.title = "SEEN", .right = true}});
   for (auto const& agent : agents) {
     auto const& machine = agent.capabilities;
@@ -43,6 +48,7 @@ table table_of(std::span<agent_view const> agents, wall_time now) {
              std::to_string(agent.applied.value) + "/" + std::to_string(agent.wanted.value), machine.hostname,
              std::to_string(machine.cpu_cores), print_bytes(machine.memory_bytes),
              joined(machine.gpus, [](std::string const& name) { return name; }), machine.version,
+             agent.link ? traffic(agent.link->sent) : "", agent.link ? traffic(agent.link->received) : "",
              age(agent.last_seen, now)});
   }
   return out;

@@ -42,6 +42,8 @@ std::string program_of(engine_program const& program) { return program.path.empt
 result<preparation> blocking_prepare(engine_settings const& settings, engine_files const& files, engine_spec spec) {
   preparation out;
   out.spec = std::move(spec);
+  if (settings.blocking_admit)
+    if (auto admitted = settings.blocking_admit(); !admitted) return std::unexpected(std::move(admitted).error());
   if (settings.blocking_inspect && settings.program.kind != engine_kind::simulated) {
     auto info = settings.blocking_inspect(out.spec.model_path);
     if (!info) return std::unexpected(info.error());

@@ -39,6 +39,9 @@ struct engine_settings {
   // Tells its files from those of another service in the same folder.
   std::string name = {};
 
+  // Asked before each start of a child, on the pool; its error puts the start off. Empty: nothing is asked.
+  std::function<result<void>()> blocking_admit = {};
+
   // Looks at the model file before a child is started on it; blocking_inspect_model() of hub/local_models.hpp. Empty:
   // the engine finds out itself. Not used with the simulated engine.
   std::function<result<gguf_info>(std::string const& path)> blocking_inspect = {};
@@ -67,6 +70,9 @@ public:
   // go on for up to `drain` first: hand it no new ones once the status is no longer ready.
   void want(engine_spec spec, duration drain);
   void want_nothing(duration drain);
+
+  // Asks for a sign of life now and not only at its time.
+  void probe_now() { feed(engine_probe_wanted{}); }
 
   // Wants nothing, for ever, and returns when the child and all tasks ended. Not cancellable; may be called again with
   // less patience while it runs.

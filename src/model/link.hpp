@@ -34,11 +34,13 @@ struct link_hello {
   epoch highest_epoch;                  // commands below it are refused
   agent_report report;
   std::vector<reconciliation> actions; // all that the agent keeps of its log
+  bool deltas = false;                 // it reads and sends deltas (wire/link_compressor.hpp), if the welcome agrees
 };
 
 struct link_report {
   agent_report report;
-  std::vector<reconciliation> actions; // that are new, or were closed, since the last one on this link
+  std::vector<reconciliation> actions;                 // that are new, or were closed, since the last one on this link
+  std::optional<agent_capabilities> capabilities = {}; // where the machine is another one than was said last
 };
 
 // The agent took over the state of this version, or refuses it and says why.
@@ -51,11 +53,19 @@ struct link_nack {
   std::vector<field_error> errors;
 };
 
+// To a question: no errors, it could run that state. `memory_bytes` is what an engine would need, where that is known.
+struct link_answer {
+  std::uint64_t number = 0; // of the question
+  std::vector<field_error> errors;
+  std::optional<std::uint64_t> memory_bytes;
+};
+
 // --- from the balancer ---
 
 struct link_welcome {
   epoch leader;
   std::uint64_t heartbeat_milliseconds = 0;
+  bool deltas = false; // from here on both sides may send deltas
 };
 
 // The link is closed after it; `retry` says whether dialling again can help.
@@ -70,6 +80,13 @@ struct link_apply {
   applicable_state state;
 };
 
+// Could the agent run this state? Nothing is changed by it; each question is answered once.
+struct link_question {
+  epoch leader;
+  std::uint64_t number = 0; // counted by the balancer's process
+  applicable_state state;
+};
+
 // Something that the agent's operator should read, as that another source's value won over the agent's own.
 struct link_notice {
   std::string text;
@@ -81,18 +98,21 @@ struct link_heartbeat {
   std::uint64_t sequence = 0;
 };
 
-using agent_message = std::variant<link_hello, link_report, link_ack, link_nack, link_heartbeat>;
-using balancer_message = std::variant<link_welcome, link_refuse, link_apply, link_notice, link_heartbeat>;
+using agent_message = std::variant<link_hello, link_report, link_ack, link_nack, link_answer, link_heartbeat>;
+using balancer_message =
+    std::variant<link_welcome, link_refuse, link_apply, link_question, link_notice, link_heartbeat>;
 
 BOOST_DESCRIBE_STRUCT(field_error, (), (path, message, hint, line))
 BOOST_DESCRIBE_STRUCT(link_hello, (),
-                      (protocol, agent, process, capabilities, discovered, highest_epoch, report, actions))
-BOOST_DESCRIBE_STRUCT(link_report, (), (report, actions))
+                      (protocol, agent, process, capabilities, discovered, highest_epoch, report, actions, deltas))
+BOOST_DESCRIBE_STRUCT(link_report, (), (report, actions, capabilities))
 BOOST_DESCRIBE_STRUCT(link_ack, (), (version))
 BOOST_DESCRIBE_STRUCT(link_nack, (), (version, errors))
-BOOST_DESCRIBE_STRUCT(link_welcome, (), (leader, heartbeat_milliseconds))
+BOOST_DESCRIBE_STRUCT(link_answer, (), (number, errors, memory_bytes))
+BOOST_DESCRIBE_STRUCT(link_welcome, (), (leader, heartbeat_milliseconds, deltas))
 BOOST_DESCRIBE_STRUCT(link_refuse, (), (reason, retry))
 BOOST_DESCRIBE_STRUCT(link_apply, (), (leader, state))
+BOOST_DESCRIBE_STRUCT(link_question, (), (leader, number, state))
 BOOST_DESCRIBE_STRUCT(link_notice, (), (text))
 BOOST_DESCRIBE_STRUCT(link_heartbeat, (), (sequence))
 

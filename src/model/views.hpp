@@ -17,6 +17,21 @@
 
 namespace paddler {
 
+// What travelled over a link in one direction since it was opened.
+struct link_traffic {
+  std::uint64_t messages = 0;
+  std::uint64_t deltas = 0;      // of these, those that said only what differs
+  std::uint64_t bytes = 0;       // of all messages, as they travelled
+  std::uint64_t whole_bytes = 0; // that the same messages would have taken whole
+  friend bool operator==(link_traffic const&, link_traffic const&) = default;
+};
+
+// As the balancer sees it.
+struct link_view {
+  link_traffic sent;
+  link_traffic received;
+};
+
 struct agent_view {
   agent_id id;
   bool connected = false;
@@ -31,6 +46,9 @@ struct agent_view {
   std::int64_t engine_pid = 0;
   std::uint64_t engine_restarts = 0;
   agent_capabilities capabilities;
+  std::optional<model_file> file; // that its engine's model was loaded from
+  std::vector<state_issue> issues;
+  std::optional<link_view> link; // while it is connected
 };
 
 struct model_view {
@@ -88,9 +106,11 @@ template <class View> struct view_list {
 };
 
 BOOST_DESCRIBE_ENUM(slot_status, idle, busy)
+BOOST_DESCRIBE_STRUCT(link_traffic, (), (messages, deltas, bytes, whole_bytes))
+BOOST_DESCRIBE_STRUCT(link_view, (), (sent, received))
 BOOST_DESCRIBE_STRUCT(agent_view, (),
                       (id, connected, status, model, slots, slots_busy, wanted, applied, reason, last_seen, engine_pid,
-                       engine_restarts, capabilities))
+                       engine_restarts, capabilities, file, issues, link))
 BOOST_DESCRIBE_STRUCT(model_view, (), (name, agents_wanted, agents_ready, slots, slots_busy, agents))
 BOOST_DESCRIBE_STRUCT(slot_view, (), (id, agent, model, status, request))
 BOOST_DESCRIBE_STRUCT(request_view, (),

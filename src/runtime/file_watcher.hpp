@@ -9,14 +9,10 @@
 
 #include <chrono>
 #include <cstddef>
-#include <map>
 #include <optional>
 #include <string>
 
 namespace paddler {
-
-// The files under a watched path, by their own paths.
-using watched_files = std::map<std::string, file_identity>;
 
 // Watches one path, whatever editors and config maps do to it: written in place, replaced by rename, removed and made
 // again, a symbolic link (or a link on the way) swapped. inotify on the folders wakes it; a slow poll covers file
@@ -43,7 +39,7 @@ public:
   task<> start();
 
   // As of start(), or of the newest change: the file, or the folder's; nothing where none is there.
-  [[nodiscard]] watched_files const& files() const { return last_->files; }
+  [[nodiscard]] file_identities const& files() const { return last_->files; }
 
   [[nodiscard]] bool is_folder() const { return last_->is_folder; }
 
@@ -53,7 +49,7 @@ public:
 private:
   struct fingerprint {
     bool is_folder = false;
-    watched_files files;
+    file_identities files;
     friend bool operator==(fingerprint const&, fingerprint const&) = default;
   };
 

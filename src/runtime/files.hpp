@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ struct file_identity {
   std::int64_t modified_ns = 0; // since 1970-01-01 UTC
   friend bool operator==(file_identity const&, file_identity const&) = default;
 };
+
+using file_identities = std::map<std::string, file_identity>; // by path
 
 // Links are followed. Nothing where there is none, or it may not be looked at.
 std::optional<file_identity> blocking_identify_file(std::string const& path);

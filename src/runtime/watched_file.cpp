@@ -1,7 +1,6 @@
 #include "runtime/watched_file.hpp"
 
 #include "runtime/file_watcher.hpp"
-#include "runtime/files.hpp"
 
 #include <utility>
 
@@ -11,16 +10,21 @@ namespace {
 class file_of_this_machine final : public watched_file {
 public:
   file_of_this_machine(asio::any_io_executor const& executor, blocking_executor& pool, std::string path)
-      : path_(std::move(path)), watcher_(executor, pool, path_) {}
+      : watcher_(executor, pool, std::move(path), {.folder_limit = max_files_in_folder}) {}
 
-  result<std::string> blocking_read(std::size_t limit) override { return blocking_read_file(path_, limit); }
+  result<std::string> blocking_read(std::string const& path, std::size_t limit) override {
+    return blocking_read_file(path, limit);
+  }
+
+  [[nodiscard]] bool is_folder() const override { return watcher_.is_folder(); }
+
+  [[nodiscard]] file_identities files() const override { return watcher_.files(); }
 
   task<> start() override { return watcher_.start(); }
 
   task<bool> next_change() override { return watcher_.next_change(); }
 
 private:
-  std::string path_;
   file_watcher watcher_;
 };
 

@@ -1,7 +1,8 @@
-// A file that is read again whenever it changes: one of the machine, or one of a simulation (sim/).
+// A file that is read again whenever it changes, or a folder of files: of the machine, or of a simulation (sim/).
 #pragma once
 #include "base/result.hpp"
 #include "runtime/blocking.hpp"
+#include "runtime/files.hpp"
 #include "runtime/task.hpp"
 
 #include <cstddef>
@@ -9,6 +10,8 @@
 #include <string>
 
 namespace paddler {
+
+inline constexpr std::size_t max_files_in_folder = 64; // that are used
 
 // Lives on one executor.
 class watched_file {
@@ -18,8 +21,15 @@ public:
   watched_file(watched_file const&) = delete;
   watched_file& operator=(watched_file const&) = delete;
 
-  // The whole content, as blocking_read_file() gives it (runtime/files.hpp). Blocks: call it on a blocking_executor.
-  virtual result<std::string> blocking_read(std::size_t limit) = 0;
+  // The whole content of the file, or of one of the folder's, as blocking_read_file() gives it (runtime/files.hpp).
+  // Blocks: call it on a blocking_executor.
+  virtual result<std::string> blocking_read(std::string const& path, std::size_t limit) = 0;
+
+  // As of start(), or of the newest change.
+  [[nodiscard]] virtual bool is_folder() const { return false; }
+
+  // Of a folder: what is in it, at most one more than max_files_in_folder.
+  [[nodiscard]] virtual file_identities files() const { return {}; }
 
   // From here on no change is missed.
   virtual task<> start() = 0;
@@ -28,7 +38,7 @@ public:
   virtual task<bool> next_change() = 0;
 };
 
-// A file of this machine (runtime/file_watcher.hpp). `pool` does the looking and must outlive it.
+// Of this machine (runtime/file_watcher.hpp). `pool` does the looking and must outlive it.
 std::unique_ptr<watched_file> watch_file(asio::any_io_executor const& executor, blocking_executor& pool,
                                          std::string path);
 

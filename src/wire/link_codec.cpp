@@ -15,22 +15,24 @@ template <> inline constexpr std::string_view type_name<link_hello> = "hello";
 template <> inline constexpr std::string_view type_name<link_report> = "report";
 template <> inline constexpr std::string_view type_name<link_ack> = "ack";
 template <> inline constexpr std::string_view type_name<link_nack> = "nack";
+template <> inline constexpr std::string_view type_name<link_answer> = "answer";
 template <> inline constexpr std::string_view type_name<link_welcome> = "welcome";
 template <> inline constexpr std::string_view type_name<link_refuse> = "refuse";
 template <> inline constexpr std::string_view type_name<link_apply> = "apply";
+template <> inline constexpr std::string_view type_name<link_question> = "question";
 template <> inline constexpr std::string_view type_name<link_notice> = "notice";
 template <> inline constexpr std::string_view type_name<link_heartbeat> = "heartbeat";
 
 constexpr std::string_view type_key = "type";
 
-template <class Variant> std::string encode(Variant const& message) {
+template <class Variant> document_node document_of(Variant const& message) {
   return std::visit(
       []<class Message>(Message const& body) {
         static_assert(!type_name<Message>.empty(), "the message has no name on the wire");
         document_node node = to_document(body);
         node.keys.insert(node.keys.begin(), std::string(type_key));
         node.items.insert(node.items.begin(), text_node(std::string(type_name<Message>)));
-        return print_json(node);
+        return node;
       },
       message);
 }
@@ -66,26 +68,43 @@ result<void> read_message(document_node const& node, decoded_message<Variant>& o
 }
 
 template <class Variant> result<decoded_message<Variant>> decode(std::string_view text) {
+  auto node = parse_link_text(text);
+  if (!node) return std::unexpected(std::move(node).error());
+  return from_link_document<Variant>(*std::move(node));
+}
+
+} // namespace
+
+result<document_node> parse_link_text(std::string_view text) {
   auto node = parse_json(text);
   if (!node) return malformed(std::move(node).error(), "link message");
-  auto type = take_type(*node);
+  return node;
+}
+
+document_node to_link_document(agent_message const& message) { return document_of(message); }
+
+document_node to_link_document(balancer_message const& message) { return document_of(message); }
+
+template <class Message> result<decoded_message<Message>> from_link_document(document_node document) {
+  auto type = take_type(document);
   if (!type) return std::unexpected(std::move(type).error());
-  decoded_message<Variant> out;
+  decoded_message<Message> out;
   out.type = *std::move(type);
   result<void> outcome;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Variant>>(
-      [&]<class Message>(std::type_identity<Message>) {
-        if (out.type == type_name<Message>) outcome = read_message<Message>(*node, out);
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Message>>(
+      [&]<class Body>(std::type_identity<Body>) {
+        if (out.type == type_name<Body>) outcome = read_message<Body>(document, out);
       });
   if (!outcome) return std::unexpected(std::move(outcome).error());
   return out;
 }
 
-} // namespace
+template result<decoded_message<agent_message>> from_link_document(document_node);
+template result<decoded_message<balancer_message>> from_link_document(document_node);
 
-std::string encode_agent_message(agent_message const& message) { return encode(message); }
+std::string encode_agent_message(agent_message const& message) { return print_json(to_link_document(message)); }
 
-std::string encode_balancer_message(balancer_message const& message) { return encode(message); }
+std::string encode_balancer_message(balancer_message const& message) { return print_json(to_link_document(message)); }
 
 result<decoded_message<agent_message>> decode_agent_message(std::string_view text) {
   return decode<agent_message>(text);

@@ -48,7 +48,7 @@ TEST(LinkCodec, EveryMessageComesBack) {
        {agent_message{sample_hello()},
         agent_message{link_report{report, {{.number = 3, .difference = "why", .ended_at = wall_time{}}}}},
         agent_message{link_ack{{1}}}, agent_message{link_nack{{2}, {{"a", "b", "c", 3}}}},
-        agent_message{link_heartbeat{4}}}) {
+        agent_message{link_answer{5, {{"model", "b", "c", 0}}, 1'000}}, agent_message{link_heartbeat{4}}}) {
     auto const text = encode_agent_message(message);
     auto const back = decode_agent_message(text);
     ASSERT_TRUE(back) << describe(back.error());
@@ -59,7 +59,8 @@ TEST(LinkCodec, EveryMessageComesBack) {
   }
   for (balancer_message const& message :
        {balancer_message{link_welcome{{1}, 500}}, balancer_message{link_refuse{"too old", false}},
-        balancer_message{sample_apply()}, balancer_message{link_notice{}}, balancer_message{link_heartbeat{4}}}) {
+        balancer_message{sample_apply()}, balancer_message{link_question{{2}, 5, sample_apply().state}},
+        balancer_message{link_notice{}}, balancer_message{link_heartbeat{4}}}) {
     auto const text = encode_balancer_message(message);
     auto const back = decode_balancer_message(text);
     ASSERT_TRUE(back) << describe(back.error());

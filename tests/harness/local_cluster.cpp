@@ -34,7 +34,7 @@ task<> local_cluster::start(std::string desired) {
   if (!desired.empty()) co_await api_.apply(std::move(desired));
 }
 
-void local_cluster::add_agent(std::string id, std::string handle) {
+void local_cluster::add_agent(std::string id, std::function<void(agent_config&)> const& change, std::string handle) {
   if (handle.empty()) handle = id;
   agent_config told;
   told.balancers = {api_.management()};
@@ -44,6 +44,7 @@ void local_cluster::add_agent(std::string id, std::string handle) {
   told.program.simulation = simulation;
   told.runtime_directory = directory_.path(handle);
   told.engine.backoff_first = std::chrono::milliseconds(20);
+  if (change) change(told);
   auto added = std::make_unique<member>(executor_);
   added->it = std::make_unique<agent>(executor_, std::move(told));
   added->tasks.spawn("run", run_and_note(*added->it));

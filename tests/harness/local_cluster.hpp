@@ -7,6 +7,7 @@
 #include "harness/temporary_directory.hpp"
 #include "runtime/task_group.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,8 +31,9 @@ public:
   // Starts the balancer and, where a document is given, wants it.
   task<> start(std::string desired = {});
 
-  // `handle` names it here where two are to have one id.
-  void add_agent(std::string id, std::string handle = {});
+  // `change` is told what the agent would be told, and may tell it something else. `handle` names it here where two are
+  // to have one id.
+  void add_agent(std::string id, std::function<void(agent_config&)> const& change = {}, std::string handle = {});
   task<> stop_agent(std::string id, duration polite);
   [[nodiscard]] agent const& agent_named(std::string const& id) const;
 

@@ -186,7 +186,7 @@ std::vector<bad_file> bad_files() {
 SYSTEM_TEST(doors, DUR_09_a_watched_file_that_becomes_bad_changes_nothing, local_cluster) {
   auto const path = cluster.directory("desired.yaml");
   write_whole_file(path, want_agents(1, 1));
-  cluster.config.desired_file = path;
+  cluster.config.desired_files = {path};
   co_await cluster.start();
   cluster.add_agent("a1");
   co_await cluster.api().until_slots(1);
@@ -218,7 +218,7 @@ SYSTEM_TEST(doors, DUR_09_a_file_that_is_written_while_it_is_read_is_taken_whole
       R"({"agents":[{"id":"a1","slots":2},{"id":"a2","slots":2},{"id":"a3","slots":2}],"models":[]})";
   auto const path = cluster.directory("desired.json");
   write_whole_file(path, one);
-  cluster.config.desired_file = path;
+  cluster.config.desired_files = {path};
   co_await cluster.start();
   co_await cluster.api().until("agents", "are there", [](auto const& agents) { return agents.size() == 3; });
   for (int round = 0; round < 60; ++round) {
@@ -245,7 +245,7 @@ SYSTEM_TEST(doors, DUR_09_a_file_that_is_written_while_it_is_read_is_taken_whole
 SYSTEM_TEST(doors, DUR_09_a_watched_file_is_followed_however_it_is_replaced, local_cluster) {
   auto const path = cluster.directory("desired.yaml");
   write_whole_file(path, want_agents(1, 1));
-  cluster.config.desired_file = path;
+  cluster.config.desired_files = {path};
   co_await cluster.start();
   cluster.add_agent("a1");
   co_await cluster.api().until_idle(1);

@@ -75,7 +75,7 @@ SYSTEM_TEST(full_disk, DUR_05_a_file_waits_for_room, local_cluster) {
   auto const disk = put_on_a_small_disk(cluster);
   auto const path = cluster.directory("desired.yaml");
   write_whole_file(path, want_agents(1, 1));
-  cluster.config.desired_file = path;
+  cluster.config.desired_files = {path};
   co_await cluster.start();
   cluster.add_agent("a1");
   co_await cluster.api().until_idle(1);

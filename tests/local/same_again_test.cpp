@@ -163,7 +163,7 @@ SYSTEM_TEST(same_name, REC_10_a_second_agent_of_a_name_is_refused_and_the_first_
   auto stream = co_await chat_stream::open(cluster.api().inference(), asked);
   require(co_await stream.read_pieces(1), "it streams");
 
-  cluster.add_agent("a1", "second");
+  cluster.add_agent("a1", {}, "second");
   for (int refusals = 0; refusals < 5; ++refusals) {
     auto const seen = times_logged("is connected already");
     bool const told = co_await eventually(patience, [&] { return times_logged("is connected already") > seen; });

@@ -216,6 +216,12 @@ struct engine_machine::step {
       out.push_back(probe_engine{m.child_, probe_kind::liveness, m.policy_.probe_deadline});
   }
 
+  void on(engine_probe_wanted const&) {
+    if (m.phase_ != phase::ready || m.probing_) return;
+    m.next_probe_ = now;
+    probe_if_due();
+  }
+
   // --- time ---
 
   void on(engine_timer_fired const&) {

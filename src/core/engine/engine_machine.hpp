@@ -86,10 +86,13 @@ struct probe_missed {
   duration cpu_time{}; // processor time that the child has used since it was started
 };
 
+// Ask whether it serves now, not only when that is due.
+struct engine_probe_wanted {};
+
 struct engine_timer_fired {};
 
 using engine_event = std::variant<engine_wanted, engine_unwanted, spawn_refused, child_exited, probe_served,
-                                  probe_missed, engine_timer_fired>;
+                                  probe_missed, engine_probe_wanted, engine_timer_fired>;
 
 // --- effects, to be carried out in order ---
 

@@ -82,6 +82,21 @@ TEST(EngineMachine, IsReadyOnlyAfterAServedProbe) {
   EXPECT_EQ(d.status(), engine_status::ready);
 }
 
+TEST(EngineMachine, IsAskedBeforeItsTime) {
+  driver d;
+  d.start()(engine_probe_wanted{});
+  EXPECT_FALSE(d.has<probe_engine>()) << "it loads";
+  d.make_ready();
+  d(engine_probe_wanted{});
+  ASSERT_TRUE(d.has<probe_engine>());
+  EXPECT_EQ(d.find<probe_engine>()->kind, probe_kind::liveness);
+  d(engine_probe_wanted{});
+  EXPECT_FALSE(d.has<probe_engine>()) << "it is being asked";
+  d(probe_served{d.child, 0});
+  d(engine_probe_wanted{});
+  EXPECT_TRUE(d.has<probe_engine>());
+}
+
 TEST(EngineMachine, ProbesOneAtATime) {
   driver d;
   d.start().pass(100ms).pass(10s);

@@ -57,6 +57,9 @@ public:
   // `memory_bytes` is what an engine needs for it, where that is known.
   void want(applicable_state const& state, std::optional<std::uint64_t> memory_bytes, instant now);
 
+  // What there is for engines, measured again.
+  void set_memory(std::optional<std::uint64_t> memory_bytes) { policy_.memory_bytes = memory_bytes; }
+
   // Facts of an engine that is not there change nothing.
   void observe(engine_number engine, engine_facts const& facts, instant now);
   void gone(engine_number engine, instant now);

@@ -31,6 +31,8 @@ struct agent_link_machine::step {
     m.phase_ = phase::greeting;
     ++m.report_.sequence;
     m.report_due_ = false;
+    m.capabilities_untold_ = false;
+    m.questions_ = 0;
     m.reported_at_ = now;
     for (auto const& [number, action] : m.actions_) m.untold_.insert(number);
     send(link_hello{.agent = m.self_.agent,
@@ -39,7 +41,8 @@ struct agent_link_machine::step {
                     .discovered = m.self_.discovered,
                     .highest_epoch = m.highest_epoch_,
                     .report = m.report_,
-                    .actions = take_untold()});
+                    .actions = take_untold(),
+                    .deltas = m.policy_.deltas});
   }
 
   void on(dial_ended const& event) {
@@ -112,9 +115,34 @@ struct agent_link_machine::step {
 
   void hear(link_heartbeat const&) {}
 
+  // The fence: what has effect comes on a link that is live, from no older balancer than was obeyed before.
+  bool may_command(epoch leader) {
+    if (m.phase_ != phase::live) {
+      hang_up("the balancer sent a command before its welcome");
+    } else if (leader < m.highest_epoch_) {
+      hang_up(obeys_newer(leader));
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  void hear(link_question const& message) {
+    if (!may_command(message.leader)) return;
+    m.highest_epoch_ = message.leader;
+    if (m.questions_ == m.policy_.questions_at_once) return;
+    ++m.questions_;
+    out.push_back(examine_state{m.dial_, message.number, message.state});
+  }
+
+  void on(state_examined const& event) {
+    if (event.dial != m.dial_ || m.phase_ != phase::live) return;
+    --m.questions_;
+    send(event.answer);
+  }
+
   void hear(link_apply const& message) {
-    if (m.phase_ != phase::live) return hang_up("the balancer sent a state before its welcome");
-    if (message.leader < m.highest_epoch_) return hang_up(obeys_newer(message.leader));
+    if (!may_command(message.leader)) return;
     if (is_older(message)) return send(link_ack{m.accepted_->version});
     m.highest_epoch_ = message.leader;
     m.state_from_ = message.leader;
@@ -182,15 +210,25 @@ struct agent_link_machine::step {
     bool const busy_changed = report.engine.slots_busy != event.engine.slots_busy;
     report.engine.slots_busy = event.engine.slots_busy;
     bool const more_changed = !event.actions.empty() || report.engine != event.engine ||
-                              report.beside != event.beside || report.given_up != event.given_up;
+                              report.beside != event.beside || report.given_up != event.given_up ||
+                              report.issues != event.issues;
     if (!busy_changed && !more_changed) return;
     m.report_due_ = true;
     if (more_changed) {
       report.engine = event.engine;
       report.beside = event.beside;
       report.given_up = event.given_up;
+      report.issues = event.issues;
       m.next_report_ = now;
     }
+    report_if_due();
+  }
+
+  void on(machine_measured const& event) {
+    if (event.capabilities == m.self_.capabilities) return;
+    m.self_.capabilities = event.capabilities;
+    m.capabilities_untold_ = m.report_due_ = true;
+    m.next_report_ = now;
     report_if_due();
   }
 
@@ -215,7 +253,9 @@ struct agent_link_machine::step {
     m.next_report_ = now + m.policy_.report_spacing;
     m.reported_at_ = now;
     ++m.report_.sequence;
-    send(link_report{m.report_, take_untold()});
+    link_report report{m.report_, take_untold()};
+    if (std::exchange(m.capabilities_untold_, false)) report.capabilities = m.self_.capabilities;
+    send(std::move(report));
   }
 
   // --- time ---

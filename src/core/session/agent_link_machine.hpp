@@ -11,8 +11,8 @@
 // - The newest state that was accepted stays, whatever becomes of the link. A state that was refused is checked again
 //   now and then: what it lacked may have come.
 // - The shell keeps these promises: each dial_balancer is answered by dial_opened or dial_ended, each end of an open
-//   link by dial_ended, each check_state by state_checked; when `next_deadline()` has come it applies
-//   agent_timer_fired.
+//   link by dial_ended, each check_state by state_checked, each examine_state by state_examined; when `next_deadline()`
+//   has come it applies agent_timer_fired.
 #pragma once
 #include "base/time.hpp"
 #include "model/link.hpp"
@@ -38,7 +38,9 @@ struct agent_link_policy {
   duration recheck_refused = std::chrono::seconds(15);
   duration shortest_heartbeat = std::chrono::milliseconds(10); // whatever the balancer asks for
   duration longest_heartbeat = std::chrono::minutes(1);
-  std::size_t actions_kept = 64; // the newest, told to each balancer that greets
+  std::size_t actions_kept = 64;     // the newest, told to each balancer that greets
+  bool deltas = true;                // to offer them (wire/link_compressor.hpp)
+  std::size_t questions_at_once = 8; // under examination; more are not answered
 };
 
 // What stays the same as long as the process lives.
@@ -78,6 +80,7 @@ struct engines_observed {
   std::optional<engine_report> beside;
   std::string given_up;
   std::vector<reconciliation> actions; // of the log: new ones, and those that were closed
+  std::vector<state_issue> issues;
 };
 
 // No errors: the agent can run this state. Whole, since two balancers may give one version to different content.
@@ -86,12 +89,24 @@ struct state_checked {
   std::vector<field_error> errors;
 };
 
+// What became of an examine_state.
+struct state_examined {
+  dial_serial dial = 0;
+  link_answer answer;
+};
+
+// What the agent's machine is and has, looked at again.
+struct machine_measured {
+  agent_capabilities capabilities;
+};
+
 struct agent_timer_fired {};
 
 struct agent_stopped {};
 
-using agent_link_event = std::variant<agent_started, dial_opened, dial_ended, balancer_spoke, engines_observed,
-                                      state_checked, agent_timer_fired, agent_stopped>;
+using agent_link_event =
+    std::variant<agent_started, dial_opened, dial_ended, balancer_spoke, engines_observed, state_checked,
+                 state_examined, machine_measured, agent_timer_fired, agent_stopped>;
 
 // --- effects, to be carried out in order ---
 
@@ -114,6 +129,13 @@ struct check_state {
   applicable_state state;
 };
 
+// Could it be run? Answered with state_examined; nothing else follows from it.
+struct examine_state {
+  dial_serial dial = 0;
+  std::uint64_t number = 0; // of the question
+  applicable_state state;
+};
+
 // The engine is to run this from now on. Where only the version is new, the engine stays as it is.
 struct run_state {
   applicable_state state;
@@ -129,8 +151,8 @@ struct give_up {
   std::string reason;
 };
 
-using agent_link_effect =
-    std::variant<dial_balancer, end_dial, send_to_balancer, check_state, run_state, tell_operator, give_up>;
+using agent_link_effect = std::variant<dial_balancer, end_dial, send_to_balancer, check_state, examine_state, run_state,
+                                       tell_operator, give_up>;
 using agent_link_effects = std::vector<agent_link_effect>;
 
 class agent_link_machine {
@@ -174,6 +196,7 @@ private:
   mono_time heard_at_{};
   mono_time next_heartbeat_{};
   std::uint64_t heartbeats_ = 0;
+  std::size_t questions_ = 0; // under examination
 
   // of state
   std::optional<applicable_state> accepted_;
@@ -187,6 +210,7 @@ private:
   std::map<std::uint64_t, reconciliation> actions_; // by number
   std::set<std::uint64_t> untold_;                  // numbers of actions that this balancer does not know as they are
   bool report_due_ = false;
+  bool capabilities_untold_ = false; // they are others than this link's balancer knows
   mono_time next_report_{};
   mono_time reported_at_{};
 };

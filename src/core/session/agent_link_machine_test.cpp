@@ -27,6 +27,7 @@ std::string text(agent_message const& message) {
            std::to_string(report->report.engine.slots_busy);
   if (auto const* ack = std::get_if<link_ack>(&message)) return "ack" + std::to_string(ack->version.value);
   if (auto const* nack = std::get_if<link_nack>(&message)) return "nack" + std::to_string(nack->version.value);
+  if (auto const* answer = std::get_if<link_answer>(&message)) return "answer" + std::to_string(answer->number);
   return "heartbeat" + std::to_string(std::get<link_heartbeat>(message).sequence);
 }
 
@@ -36,6 +37,7 @@ std::string text(agent_link_effect const& effect) {
   if (auto const* send = std::get_if<send_to_balancer>(&effect)) return text(send->message);
   if (auto const* check = std::get_if<check_state>(&effect))
     return "check" + std::to_string(check->state.version.value);
+  if (auto const* examine = std::get_if<examine_state>(&effect)) return "examine" + std::to_string(examine->number);
   if (auto const* run = std::get_if<run_state>(&effect)) return "run" + std::to_string(run->state.version.value);
   if (std::holds_alternative<tell_operator>(effect)) return "tell";
   return "give up";
@@ -253,6 +255,63 @@ TEST_F(AgentLinkMachineTest, RefusesWhatAnOlderLeaderSays) {
   apply(dial_opened{dial});
   EXPECT_EQ(hear(link_welcome{{6}, 1000}), "");
   EXPECT_EQ(hear(link_apply{{6}, state(3, "m")}), "check3");
+}
+
+// Of every command that has effect: the state that is to run, and the question that makes the agent read files.
+TEST_F(AgentLinkMachineTest, LDR_03_EveryCommandOfAnOlderEpochIsRefused) {
+  for (balancer_message const& command :
+       {balancer_message{link_apply{{4}, state(3, "m")}}, balancer_message{link_question{{4}, 1, state(3, "m")}}}) {
+    it = agent_link_machine({}, identity(), 1);
+    come_alive({5});
+    EXPECT_EQ(hear(command), "end tell") << command.index();
+    EXPECT_EQ(it.accepted(), std::nullopt);
+  }
+}
+
+TEST_F(AgentLinkMachineTest, AQuestionIsAnsweredAndChangesNothing) {
+  come_alive();
+  EXPECT_EQ(hear(link_question{{1}, 7, state(3, "m")}), "examine7");
+  EXPECT_EQ(apply(state_examined{dial, {7, {{"model", "too large", "", 0}}, {}}}), "answer7");
+  EXPECT_EQ(it.accepted(), std::nullopt);
+}
+
+TEST_F(AgentLinkMachineTest, AnswersGoToTheLinkThatAsked) {
+  come_alive();
+  auto const asked_on = dial;
+  hear(link_question{{1}, 7, state(3, "m")});
+  apply(dial_ended{dial, "reset"});
+  EXPECT_EQ(apply(state_examined{asked_on, {7, {}, {}}}), "") << "nobody listens";
+  tick_when_due();
+  apply(dial_opened{dial});
+  hear(link_welcome{{1}, 1000});
+  EXPECT_EQ(apply(state_examined{asked_on, {7, {}, {}}}), "") << "this link did not ask";
+}
+
+TEST_F(AgentLinkMachineTest, ExaminesAFewQuestionsAtOnce) {
+  come_alive();
+  std::size_t const limit = agent_link_policy{}.questions_at_once;
+  for (std::uint64_t i = 1; i <= limit; ++i)
+    EXPECT_EQ(hear(link_question{{1}, i, state(3, "m")}), "examine" + std::to_string(i));
+  EXPECT_EQ(hear(link_question{{1}, 100, state(3, "m")}), "") << "it is not answered";
+  apply(state_examined{dial, {1, {}, {}}});
+  EXPECT_EQ(hear(link_question{{1}, 101, state(3, "m")}), "examine101");
+}
+
+TEST_F(AgentLinkMachineTest, TellsWhatTheMachineIsOnceItIsAnother) {
+  come_alive();
+  EXPECT_EQ(apply(machine_measured{{}}), "") << "as it was told";
+  auto const effects = it.apply(machine_measured{{.memory_bytes = 5}}, now, random);
+  ASSERT_EQ(effects.size(), 1U);
+  auto const told = std::get<link_report>(std::get<send_to_balancer>(effects[0]).message);
+  EXPECT_EQ(told.capabilities.value().memory_bytes, 5U);
+  EXPECT_EQ(apply(machine_measured{{.memory_bytes = 5}}), "");
+  apply(dial_ended{dial, "reset"});
+  EXPECT_EQ(apply(machine_measured{{.memory_bytes = 6}}), "");
+  tick_when_due();
+  auto const greeting = it.apply(dial_opened{dial}, now, random);
+  auto const hello = std::get<link_hello>(std::get<send_to_balancer>(greeting.at(0)).message);
+  EXPECT_EQ(hello.capabilities.memory_bytes, 6U);
+  EXPECT_TRUE(hello.deltas);
 }
 
 TEST_F(AgentLinkMachineTest, AStateBeforeTheWelcomeIsAFault) {

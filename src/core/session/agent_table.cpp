@@ -69,7 +69,8 @@ std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const&
   watch(link, opened);
   watch(agent);
   auto const beat = std::chrono::duration_cast<std::chrono::milliseconds>(policy_.heartbeat).count();
-  out.push_back(send_to_agent{link, link_welcome{leader_, static_cast<std::uint64_t>(beat)}});
+  bool const deltas = policy_.deltas && message.deltas;
+  out.push_back(send_to_agent{link, link_welcome{leader_, static_cast<std::uint64_t>(beat), deltas}});
   append(out, deliver(message.agent, wanted, now));
   return {std::move(out), true};
 }
@@ -114,6 +115,7 @@ void agent_table::take_report(agent_record& agent, link_report const& message, i
   log_actions(agent, message.actions);
   if (message.report.sequence <= agent.report.sequence) return;
   agent.report = message.report;
+  if (message.capabilities) agent.capabilities = *message.capabilities;
   agent.facts_until = now.mono + policy_.facts_lifetime;
   agent.facts_expired = false;
   agent.reported_at = now.wall;

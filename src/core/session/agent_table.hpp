@@ -30,6 +30,7 @@ struct link_policy {
   delivery_policy delivery;
   duration full_sync = std::chrono::minutes(1); // each agent is compared with desired state so often, whatever happened
   std::size_t log_entries = 1'000;              // of the reconciliation log: the newest
+  bool deltas = true;                           // on links of agents that offer them (wire/link_compressor.hpp)
 };
 
 struct send_to_agent {

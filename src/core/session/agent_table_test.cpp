@@ -25,7 +25,7 @@ std::string text(link_effects const& effects) {
   std::string out;
   for (auto const& effect : effects) {
     if (auto const* send = std::get_if<send_to_agent>(&effect)) {
-      static constexpr std::string_view names[] = {"welcome", "refuse", "apply", "notice", "heartbeat"};
+      static constexpr std::string_view names[] = {"welcome", "refuse", "apply", "question", "notice", "heartbeat"};
       out += std::string(names[send->message.index()]) + "@" + std::to_string(send->link.value) + ";";
     } else if (auto const* close = std::get_if<close_link>(&effect)) {
       out += "close@" + std::to_string(close->link.value) + ";";
@@ -163,6 +163,29 @@ TEST_F(AgentTableTest, ARefusedStateMayBeAcceptedLater) {
   auto const& agent = it.agents().at({"a"});
   EXPECT_TRUE(agent.delivery.refusal().empty());
   EXPECT_EQ(agent.delivery.held().value, 3U);
+}
+
+TEST_F(AgentTableTest, DeltasAreForThoseWhoOfferThem) {
+  auto const welcomed = [](link_effects const& effects) {
+    return std::get<link_welcome>(std::get<send_to_agent>(effects.at(0)).message).deltas;
+  };
+  auto offers = hello_of("b", 7);
+  offers.deltas = true;
+  EXPECT_FALSE(welcomed(it.hello({1}, hello_of("a", 7), state(0), begin).first)) << "an older agent";
+  EXPECT_TRUE(welcomed(it.hello({2}, offers, state(0), begin).first));
+  it = agent_table({.deltas = false}, epoch{1});
+  EXPECT_FALSE(welcomed(it.hello({1}, offers, state(0), begin).first)) << "switched off";
+}
+
+TEST_F(AgentTableTest, AMachineThatChangedIsKnown) {
+  hello(1, hello_of("a", 7));
+  link_report report{{.sequence = 5}, {}};
+  it.heard({1}, report, begin);
+  EXPECT_EQ(it.agents().at({"a"}).capabilities.memory_bytes, 0U);
+  report.report.sequence = 6;
+  report.capabilities = agent_capabilities{.memory_bytes = 9};
+  it.heard({1}, report, begin);
+  EXPECT_EQ(it.agents().at({"a"}).capabilities.memory_bytes, 9U);
 }
 
 TEST_F(AgentTableTest, TheFirstMessageMustBeHello) {

@@ -12,7 +12,10 @@ std::string trouble_of(agent_report const& report) {
   bool const takes_over = beside && beside->version > report.engine.version;
   if (takes_over && (beside->status == engine_status::backoff || beside->status == engine_status::failed))
     return "version " + std::to_string(beside->version.value) + " does not load: " + beside->reason;
-  return report.engine.reason;
+  if (!report.engine.reason.empty() || report.issues.empty()) return report.engine.reason;
+  std::string out;
+  for (auto const& issue : report.issues) out += (out.empty() ? "" : "; ") + issue.text;
+  return out;
 }
 
 } // namespace paddler

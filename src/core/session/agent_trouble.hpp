@@ -10,7 +10,7 @@ namespace paddler {
 // `unknown` where nothing that it said is to be believed.
 engine_status status_of(agent_record const& agent);
 
-// Why it does not serve what it accepted, as it says; empty where it does.
+// Why it does not serve what it accepted, as it says, or what is amiss though it does; empty where all is well.
 std::string trouble_of(agent_report const& report);
 
 } // namespace paddler

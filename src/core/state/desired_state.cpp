@@ -13,11 +13,6 @@
 namespace paddler {
 namespace {
 
-error refusal_of(std::vector<field_error> found) {
-  std::string const count = found.size() == 1 ? "1 error" : std::to_string(found.size()) + " errors";
-  return {error_code::invalid_input, "The document has " + count + "; nothing was changed.", {}, std::move(found)};
-}
-
 template <class Spec> field_map fields_of(Spec const* entry) {
   return entry == nullptr ? field_map{} : flatten(*entry);
 }

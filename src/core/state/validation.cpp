@@ -146,4 +146,9 @@ std::vector<field_error> validate_effective(desired_document const& effective) {
   return out;
 }
 
+error refusal_of(std::vector<field_error> found) {
+  std::string const count = found.size() == 1 ? "1 error" : std::to_string(found.size()) + " errors";
+  return {error_code::invalid_input, "The document has " + count + "; nothing was changed.", {}, std::move(found)};
+}
+
 } // namespace paddler

@@ -28,4 +28,7 @@ std::vector<field_error> validate_references(std::string const& path, agent_spec
 // The same of a whole document.
 std::vector<field_error> validate_effective(desired_document const& effective);
 
+// The answer to whoever handed the document in.
+error refusal_of(std::vector<field_error> found);
+
 } // namespace paddler
