@@ -2,6 +2,7 @@
 
 #include "wire/json_codec.hpp"
 #include "wire/json_text.hpp"
+#include "wire/yaml_codec.hpp"
 
 #include <charconv>
 
@@ -93,8 +94,15 @@ error error_of(api_answer const& answer) {
           {}};
 }
 
+result<document_node> document_of(api_answer const& answer) {
+  auto parsed = parse_json(answer.body, answer_limits);
+  if (parsed) return parsed;
+  return fail(error_code::protocol, "the server's answer is not JSON: " + clipped(answer.body),
+              "Is this address a Paddler's management API?");
+}
+
 result<api_list> parse_list(api_answer const& answer) {
-  auto parsed = parse_json(answer.body);
+  auto parsed = parse_json(answer.body, answer_limits);
   if (parsed) {
     auto const* const items = item_of(*parsed, "items");
     if (items != nullptr && items->kind == node_kind::list) return api_list{std::move(*parsed)};
@@ -107,6 +115,10 @@ std::string print_pretty_json(document_node const& node) {
   std::string out;
   append_pretty(out, node, 0);
   return out + "\n";
+}
+
+std::string print_document(document_node const& node, bool yaml) {
+  return yaml ? print_yaml(node) : print_pretty_json(node);
 }
 
 } // namespace paddler

@@ -47,6 +47,7 @@ task<result<http_response_head const*>> send_api_request(http_connection& connec
 }
 
 task<result<api_answer>> call_api(api_server server, api_request request) {
+  auto const limit = request.answer_limit;
   auto const connection = co_await connect_api(server);
   if (!connection) co_return std::unexpected(connection.error());
   auto const head = co_await send_api_request(**connection, std::move(request));
@@ -54,10 +55,21 @@ task<result<api_answer>> call_api(api_server server, api_request request) {
   api_answer answer{.status = (*head)->status, .content_type = std::string((*head)->header("Content-Type"))};
   auto const tag = (*head)->header("ETag");
   if (tag.size() >= 2 && tag.starts_with('"')) answer.etag = std::string(tag.substr(1, tag.size() - 2));
-  auto body = co_await (*connection)->read_body(max_api_answer_bytes);
+  auto body = co_await (*connection)->read_body(limit);
   if (!body) co_return std::unexpected(lost(server, body.error()));
   answer.body = std::move(*body);
   co_return answer;
+}
+
+std::string management_target(std::string const& path,
+                              std::vector<std::pair<std::string, std::string>> const& parameters) {
+  auto out = "/management/v1/" + path;
+  char joint = '?';
+  for (auto const& [name, value] : parameters) {
+    if (value.empty()) continue;
+    out += std::exchange(joint, '&') + name + "=" + percent_encode(value);
+  }
+  return out;
 }
 
 result<api_answer> blocking_call_api(api_server server, api_request request) {

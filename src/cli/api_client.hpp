@@ -29,6 +29,7 @@ struct api_request {
   std::string target = {};
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};
+  std::size_t answer_limit = max_api_answer_bytes;
 };
 
 // A connection; `unavailable` where nobody listens, with how to start a balancer.
@@ -40,7 +41,24 @@ task<result<http_response_head const*>> send_api_request(http_connection& connec
 // One request and its whole answer, whatever its status.
 task<result<api_answer>> call_api(api_server server, api_request request);
 
+// "/management/v1/PATH?NAME=VALUE&..."; parameters that are empty are left out.
+std::string management_target(std::string const& path,
+                              std::vector<std::pair<std::string, std::string>> const& parameters = {});
+
 // The same on a loop of its own; an answer that is no success is an error.
 result<api_answer> blocking_call_api(api_server server, api_request request);
+
+// What a GET of the management API answers, as one of the model's structs or as rows.
+template <class T> result<T> blocking_get(host_and_port const& management, std::string target) {
+  auto const answer = blocking_call_api(management_server(management), {.target = std::move(target)});
+  if (!answer) return std::unexpected(answer.error());
+  return value_of<T>(*answer);
+}
+
+template <class Row> result<std::vector<Row>> blocking_rows(host_and_port const& management, std::string target) {
+  auto const answer = blocking_call_api(management_server(management), {.target = std::move(target)});
+  if (!answer) return std::unexpected(answer.error());
+  return rows_in<Row>(*answer);
+}
 
 } // namespace paddler

@@ -1,6 +1,5 @@
 #include "cli/apply.hpp"
-#include "cli/command_test.hpp"
-#include "net/problem.hpp"
+#include "cli/canned_api_test.hpp"
 
 #include <gmock/gmock.h>
 
@@ -78,7 +77,7 @@ TEST(run_apply, lists_every_mistake_with_its_line) {
   EXPECT_EQ(refused.said, "");
   EXPECT_THAT(refused.noted,
               AllOf(HasSubstr("standard input:3: agents[0].slot: unknown key (did you mean \"slots\"?)\n"),
-                    HasSubstr("standard input: agents[0]: has no id\n"), HasSubstr("nothing was changed")));
+                    HasSubstr("standard input:2: agents[0]: has no id\n"), HasSubstr("nothing was changed")));
 }
 
 TEST(run_apply, loses_a_race_with_a_code_of_its_own) {
@@ -97,6 +96,70 @@ TEST(run_apply, reads_files) {
   auto const missing = apply("", {.file = file.string()});
   EXPECT_EQ(missing.code, exit_code::not_found);
   EXPECT_THAT(missing.noted, AllOf(HasSubstr("-f: there is no file " + file.string()), HasSubstr("standard input")));
+}
+
+constexpr auto applied =
+    R"({"revision":42,"changed":true,"warnings":["mind the gap"],"losses":[{"path":"agents/a1.slots",
+        "lost":{"source":{"kind":"api","name":""},"value":8,"since":42},
+        "winner":{"source":{"kind":"file","name":"/etc/c.yaml"},"value":4,"since":3}}]})";
+
+TEST(run_apply, tells_what_another_source_decides) {
+  canned_api api({{"PUT /desired", {{200, applied}}}});
+  test_console console("agents: []\n");
+  EXPECT_EQ(run_apply({.management = api.address(), .file = "-"}, console.terminal), exit_code::success);
+  EXPECT_EQ(console.said(), "applied: revision 42\n");
+  EXPECT_EQ(console.noted(),
+            "warning: agents/a1.slots: 8 is not in effect: file /etc/c.yaml decides it (4)\nwarning: mind the gap\n");
+}
+
+TEST(run_apply, waits_for_the_agents_that_it_concerns) {
+  canned_api api(
+      {{"PUT /desired", {{200, R"({"revision":42,"changed":true})"}}},
+       {"GET /revisions/42", {{200, R"({"number":42,"agents":["a1"]})"}}},
+       {"GET /applicable", {{200, R"({"items":[{"agent":"a1","state":{"version":42,"model":{"name":"m"}}}]})"}}},
+       {"GET /agents",
+        {{200,
+          R"({"items":[{"id":"a1","connected":true,"status":"ready","model":"m","wanted":42,"applied":42,"serving":42}]})"}}}});
+  test_console console("agents: []\n");
+  EXPECT_EQ(run_apply({.management = api.address(), .file = "-", .wait = std::chrono::seconds(30)}, console.terminal),
+            exit_code::success);
+  EXPECT_THAT(console.noted(), HasSubstr("agents/a1: serves m"));
+}
+
+TEST(run_apply, unchanged_waits_for_the_agents_of_the_document) {
+  canned_api api(
+      {{"PUT /desired", {{200, R"({"revision":42,"changed":false})"}}},
+       {"GET /applicable", {{200, R"({"items":[{"agent":"a1","state":{"version":42,"model":{"name":"m"}}}]})"}}},
+       {"GET /agents",
+        {{200, R"({"items":[{"id":"a1","connected":false,"wanted":42,"applied":0,"reason":"not connected"}]})"}}}});
+  test_console console("agents: [{id: a1}]\n");
+  EXPECT_EQ(
+      run_apply({.management = api.address(), .file = "-", .wait = std::chrono::milliseconds(100)}, console.terminal),
+      exit_code::timed_out);
+  EXPECT_EQ(console.said(), "unchanged: revision 42\n");
+  EXPECT_THAT(console.noted(), HasSubstr("agents/a1: not connected"));
+}
+
+TEST(run_apply, tries_at_the_balancer_without_changing_anything) {
+  canned_api api(
+      {{"POST /plan", {{200, R"({"at":41,"changed":true,"changes":[{"path":"agents/a1","after":true}]})"}}}});
+  test_console console("agents: []\n");
+  EXPECT_EQ(run_apply({.management = api.address(), .file = "-", .if_revision = 41, .dry = dry_run::server},
+                      console.terminal),
+            exit_code::success);
+  EXPECT_EQ(console.said(), "+ agents/a1\nwould change revision 41; nothing was changed (dry run)\n");
+  EXPECT_THAT(api.asked(), testing::ElementsAre("POST /plan \"41\" agents: []\n"));
+}
+
+TEST(run_apply, tries_here_without_a_balancer) {
+  test_console console("agents: [{id: a1, slots: 4}]\n");
+  EXPECT_EQ(run_apply({.management = deserted_address(), .file = "-", .dry = dry_run::client}, console.terminal),
+            exit_code::success);
+  EXPECT_EQ(console.said(), "valid; nothing was changed (dry run)\n");
+  test_console wrong("agents: [{id: a1, slots: 4000}]\n");
+  EXPECT_EQ(run_apply({.management = deserted_address(), .file = "-", .dry = dry_run::client}, wrong.terminal),
+            exit_code::invalid);
+  EXPECT_THAT(wrong.noted(), HasSubstr("standard input:1: agents[0].slots: is 4000"));
 }
 
 TEST(run_apply, needs_a_server) {

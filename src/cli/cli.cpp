@@ -4,9 +4,19 @@
 #include "cli/apply.hpp"
 #include "cli/chat.hpp"
 #include "cli/command_line.hpp"
+#include "cli/completion.hpp"
+#include "cli/describe.hpp"
+#include "cli/diff.hpp"
+#include "cli/dump.hpp"
 #include "cli/events.hpp"
+#include "cli/explain.hpp"
 #include "cli/get.hpp"
+#include "cli/history.hpp"
+#include "cli/plan.hpp"
+#include "cli/replay.hpp"
+#include "cli/rollback.hpp"
 #include "cli/serve.hpp"
+#include "cli/validate.hpp"
 #include "wire/json_codec.hpp"
 
 #include <ostream>
@@ -51,7 +61,29 @@ struct runner {
 
   exit_code operator()(events_command const& wanted) const { return run_events(wanted, terminal); }
 
+  exit_code operator()(describe_command const& wanted) const { return run_describe(wanted, terminal); }
+
+  exit_code operator()(diff_command const& wanted) const { return run_diff(wanted, terminal); }
+
+  exit_code operator()(plan_command const& wanted) const { return run_plan(wanted, terminal); }
+
+  exit_code operator()(validate_command const& wanted) const { return run_validate(wanted, terminal); }
+
+  exit_code operator()(explain_command const& wanted) const { return run_explain(wanted, terminal); }
+
+  exit_code operator()(history_command const& wanted) const { return run_history(wanted, terminal); }
+
+  exit_code operator()(rollback_command const& wanted) const { return run_rollback(wanted, terminal); }
+
+  exit_code operator()(dump_command const& wanted) const { return run_dump(wanted, terminal); }
+
+  exit_code operator()(replay_command const& wanted) const { return run_replay(wanted, terminal); }
+
   exit_code operator()(chat_command const& wanted) const { return run_chat(wanted, terminal); }
+
+  exit_code operator()(completion_command const& wanted) const { return run_completion(wanted, terminal); }
+
+  exit_code operator()(complete_command const& wanted) const { return run_complete(wanted, terminal); }
 };
 
 } // namespace

@@ -1,4 +1,4 @@
-// chat and version: what they are told.
+// chat, completion and version: what they are told.
 #include "cli/command_set.hpp"
 
 namespace paddler {
@@ -54,6 +54,28 @@ void add_version_command(std::vector<declared_command>& commands) {
                        .summary = "Print the version of this program",
                        .usage = "[flags]",
                        .examples = "paddler version\npaddler version --management 127.0.0.1:8060"},
+                      std::move(flags),
+                      finish});
+}
+
+void add_completion_command(std::vector<declared_command>& commands) {
+  auto const given = std::make_shared<std::optional<shell>>();
+  flag_set flags;
+  flags.add_word({.name = "SHELL", .help = "bash, zsh or fish"}, *given, {"bash", "zsh", "fish"});
+  auto const finish = [given](environment const&) -> result<command> {
+    if (*given) return completion_command{**given};
+    return fail(error_code::invalid_input, "for which shell?", "bash, zsh or fish: paddler completion bash");
+  };
+  commands.push_back({{.name = "completion",
+                       .group = "Other",
+                       .summary = "Print the script that completes words in your shell",
+                       .usage = "bash|zsh|fish",
+                       .text = "Completes commands, flags, their values, and names: of agents, models, fields, "
+                               "revisions, which it asks the balancer for. Where none answers within 300 ms there are "
+                               "no names.",
+                       .examples = "source <(paddler completion bash)          # in ~/.bashrc\n"
+                                   "source <(paddler completion zsh)           # in ~/.zshrc, after compinit\n"
+                                   "paddler completion fish | source           # in config.fish"},
                       std::move(flags),
                       finish});
 }

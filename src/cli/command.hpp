@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace paddler {
 
@@ -47,7 +48,17 @@ struct agent_command {
   log_flags log;
 };
 
-enum class view_kind { agents, models, slots, requests, desired, reconciliations };
+enum class view_kind {
+  agents,
+  models,
+  slots,
+  requests,
+  desired,
+  reconciliations,
+  applicable,
+  conflicts,
+  revisions,
+};
 enum class output_format { table, wide, json, yaml, name };
 
 struct get_command {
@@ -56,6 +67,15 @@ struct get_command {
   std::string name; // empty: all
   std::optional<output_format> output;
   std::string source; // of desired state: api, file or discovery; empty: what they say together
+  std::string at;     // an instant (cli/instants.hpp), of desired and applicable state; empty: now
+  bool watch = false; // goes on with the rows that change
+};
+
+// One page about one object.
+struct describe_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  view_kind kind = view_kind::agents; // or models, revisions
+  std::string name;
 };
 
 struct events_command {
@@ -66,11 +86,85 @@ struct events_command {
   bool json = false;
 };
 
+enum class dry_run { client, server };
+
 struct apply_command {
   host_and_port management{"127.0.0.1", default_management_port};
   std::string file; // "-": standard input
   std::optional<std::uint64_t> if_revision;
   bool error_unchanged = false;
+  std::optional<dry_run> dry;   // checks only, here or at the balancer
+  std::optional<duration> wait; // until the agents serve it
+};
+
+// What a document would change, or what differs between two instants (cli/instants.hpp).
+struct diff_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::string file; // empty: of two instants
+  std::string from;
+  std::string to; // empty: desired state as it is now
+  std::string path;
+  std::optional<output_format> output; // json or yaml
+};
+
+struct plan_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::string file;
+  std::optional<std::uint64_t> if_revision;
+  std::optional<output_format> output; // json or yaml
+};
+
+struct validate_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::string file;
+  bool offline = false; // by what one document tells of itself
+};
+
+struct explain_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::string path; // empty: all
+  std::optional<output_format> output;
+};
+
+inline constexpr std::uint64_t default_history_limit = 20;
+
+struct history_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::string path; // only what changed it; empty: all
+  std::uint64_t limit = default_history_limit;
+  std::optional<duration> since; // ago
+  std::optional<output_format> output;
+};
+
+struct rollback_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::uint64_t to = 0;
+  std::optional<std::uint64_t> if_revision;
+  bool yes = false;
+  bool dry = false;
+};
+
+struct dump_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::string file; // empty: standard output
+  bool force = false;
+};
+
+struct replay_command {
+  std::string file;
+};
+
+enum class shell { bash, zsh, fish };
+
+// The script that a shell reads.
+struct completion_command {
+  shell of = shell::bash;
+};
+
+// What may stand where the cursor is: the scripts call this.
+struct complete_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::vector<std::string> words; // of the line behind "paddler"; the last one is being typed
 };
 
 struct chat_command {
@@ -81,6 +175,8 @@ struct chat_command {
 };
 
 using command = std::variant<help_command, version_command, up_command, balancer_command, agent_command, get_command,
-                             apply_command, events_command, chat_command>;
+                             describe_command, apply_command, diff_command, plan_command, validate_command,
+                             explain_command, history_command, rollback_command, dump_command, replay_command,
+                             events_command, chat_command, completion_command, complete_command>;
 
 } // namespace paddler

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "cli/command_set.hpp"
+#include "cli/completion.hpp"
 #include "cli/help.hpp"
 
 #include <CLI/CLI.hpp>
@@ -10,15 +11,6 @@
 
 namespace paddler {
 namespace {
-
-std::vector<declared_command> all_commands() {
-  std::vector<declared_command> out;
-  add_serving_commands(out);
-  add_operating_commands(out);
-  add_chat_command(out);
-  add_version_command(out);
-  return out;
-}
 
 std::unexpected<error> misuse(std::string message, std::string hint) {
   return fail(error_code::invalid_input, std::move(message), std::move(hint));
@@ -29,13 +21,6 @@ std::string see_help(declared_command const& command) { return "See: paddler " +
 std::unexpected<error> wrong_value(std::string const& where, error const& what, declared_command const& command) {
   return misuse((where.empty() ? "" : where + ": ") + what.message,
                 (what.hint.empty() ? "" : what.hint + "\n") + see_help(command));
-}
-
-// "-o,--output" → "--output"
-std::string long_name(declared_flag const& flag) {
-  auto const& name = flag.words.name;
-  auto const at = name.find("--");
-  return at == std::string::npos ? name : name.substr(at);
 }
 
 std::string suggestion(std::string_view word, std::vector<std::string> const& candidates) {
@@ -145,6 +130,10 @@ std::unexpected<error> unknown_command(std::string const& word, std::vector<decl
 
 result<command> parse_command_line(std::vector<std::string> arguments, environment const& surroundings) {
   auto const commands = all_commands();
+  if (!arguments.empty() && arguments.front() == completing_word) {
+    arguments.erase(arguments.begin());
+    return complete_request(std::move(arguments), surroundings);
+  }
   if (!arguments.empty() && arguments.front() == "help") { // `paddler help get` is `paddler get --help`
     arguments.erase(arguments.begin());
     arguments.emplace_back("--help");

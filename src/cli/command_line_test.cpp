@@ -90,11 +90,63 @@ TEST(command_line, get_knows_long_and_short_kinds) {
         row{"get agent local", view_kind::agents, "local"}, row{"get mo", view_kind::models, ""},
         row{"get sl", view_kind::slots, ""}, row{"get rq req_1", view_kind::requests, "req_1"},
         row{"get slots/local/0", view_kind::slots, "local/0"}, row{"get desired", view_kind::desired, ""},
-        row{"get rc", view_kind::reconciliations, ""}}) {
+        row{"get rc", view_kind::reconciliations, ""}, row{"get rec", view_kind::reconciliations, ""},
+        row{"get applicable a1", view_kind::applicable, "a1"}, row{"get conflicts", view_kind::conflicts, ""},
+        row{"get rev/41", view_kind::revisions, "41"}}) {
     auto const get = parsed<get_command>(line);
     EXPECT_EQ(get.kind, kind) << line;
     EXPECT_EQ(get.name, name) << line;
   }
+}
+
+TEST(command_line, watch_is_get_that_goes_on) {
+  auto const watch = parsed<get_command>("watch ag a1 -o json");
+  EXPECT_TRUE(watch.watch);
+  EXPECT_EQ(watch.kind, view_kind::agents);
+  EXPECT_EQ(watch.name, "a1");
+  EXPECT_TRUE(parsed<get_command>("get rq -w").watch);
+  EXPECT_FALSE(parsed<get_command>("get rq").watch);
+}
+
+TEST(command_line, commands_of_state_take_their_flags) {
+  EXPECT_EQ(parsed<get_command>("get desired --at 41 --source api").at, "desired@41");
+  EXPECT_EQ(parsed<get_command>("get applicable --at 41").at, "applicable@41");
+  auto const diff = parsed<diff_command>("diff api@3 current --path agents/a1 -o json");
+  EXPECT_EQ(diff.from, "api@3");
+  EXPECT_EQ(diff.to, "current");
+  EXPECT_EQ(diff.path, "agents/a1");
+  EXPECT_EQ(diff.output, output_format::json);
+  EXPECT_EQ(parsed<diff_command>("diff -f c.yaml").file, "c.yaml");
+  EXPECT_EQ(parsed<plan_command>("plan -f c.yaml --if-revision 41").if_revision, 41);
+  auto const history = parsed<history_command>("history agents/a1 --limit 5 --since 2h -o wide");
+  EXPECT_EQ(history.path, "agents/a1");
+  EXPECT_EQ(history.limit, 5);
+  EXPECT_EQ(history.since, 2h);
+  EXPECT_EQ(parsed<history_command>("history").limit, 20);
+  auto const rollback = parsed<rollback_command>("rollback 40 -y --if-revision 41");
+  EXPECT_EQ(rollback.to, 40);
+  EXPECT_TRUE(rollback.yes);
+  EXPECT_TRUE(parsed<rollback_command>("rollback 40 --dry-run").dry);
+  EXPECT_TRUE(parsed<validate_command>("validate -f c.yaml --offline").offline);
+  EXPECT_EQ(parsed<explain_command>("explain agents/a1.slots").path, "agents/a1.slots");
+  EXPECT_TRUE(parsed<dump_command>("dump -o d.json --force").force);
+  EXPECT_EQ(parsed<replay_command>("replay d.json").file, "d.json");
+  EXPECT_EQ(parsed<completion_command>("completion zsh").of, shell::zsh);
+  EXPECT_EQ(parsed<describe_command>("describe agents/a1").name, "a1");
+  EXPECT_EQ(parsed<describe_command>("describe rev 41").kind, view_kind::revisions);
+}
+
+TEST(command_line, apply_waits_and_tries) {
+  EXPECT_FALSE(parsed<apply_command>("apply -f x").wait);
+  EXPECT_EQ(parsed<apply_command>("apply -f x --wait").wait, 5min);
+  EXPECT_EQ(parsed<apply_command>("apply -f x --wait=30s").wait, 30s);
+  EXPECT_EQ(parsed<apply_command>("apply --wait 30s -f x").wait, 30s);
+  EXPECT_EQ(parsed<apply_command>("apply -f x --dry-run").dry, dry_run::server);
+  EXPECT_EQ(parsed<apply_command>("apply -f x --dry-run=client").dry, dry_run::client);
+}
+
+TEST(command_line, scripts_of_shells_hand_over_their_line_as_it_is) {
+  EXPECT_THAT(parsed<complete_command>("__complete get --help").words, testing::ElementsAre("get", "--help"));
 }
 
 TEST(command_line, get_knows_its_formats) {
@@ -145,7 +197,9 @@ TEST(command_line, help_is_there_for_everything) {
   for (auto const* const line : {"", "--help", "-h", "help"}) {
     EXPECT_THAT(parsed<help_command>(line).text, HasSubstr("The first five minutes")) << line;
   }
-  for (std::string const name : {"up", "balancer", "agent", "get", "apply", "chat", "version"}) {
+  for (std::string const name :
+       {"up", "balancer", "agent", "get", "describe", "watch", "events", "history", "explain", "dump", "replay",
+        "apply", "plan", "diff", "validate", "rollback", "chat", "completion", "version"}) {
     auto const help = parsed<help_command>(name + " --help").text;
     EXPECT_EQ(help, parsed<help_command>("help " + name).text);
     EXPECT_THAT(help, HasSubstr("Usage: paddler " + name));
@@ -208,7 +262,9 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
            {"agent --balancer a:1,", {"--balancer: \"\" is not an address"}},
            {"agent --simulate=lod-time=1s", {"--simulate", "lod-time", "load-time"}},
            {"agent --simulate --engine-binary /x", {"--simulate and --engine-binary exclude each other"}},
-           {"get", {"get what?", "agents, models, slots, requests, desired or reconciliations"}},
+           {"get",
+            {"get what?",
+             "agents, models, slots, requests, desired, reconciliations, applicable, conflicts or revisions"}},
            {"get agnets", {"\"agnets\" is not agents, models", "Did you mean \"agents\"?"}},
            {"get agents a b", {"what is \"b\" for?"}},
            {"get agents -o tabl",
@@ -222,6 +278,34 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
            {"apply --management http://:1", {"--management: \"http://:1\" is not an address"}},
            {"chat --inference x:0", {"--inference: \"x:0\" has no port"}},
            {"version now", {"what is \"now\" for?"}},
+           {"get agents --at 41", {"--at belongs to desired and applicable state"}},
+           {"get desired --at yesterday", {"--at: \"yesterday\" is not desired, applicable", "how long ago (10m)"}},
+           {"get applicable --at current@3", {"--at: current state has no past", "paddler diff desired current"}},
+           {"get desired -w", {"desired cannot be watched", "paddler events"}},
+           {"watch", {"watch what?", "agents, models, slots, requests or reconciliations", "paddler watch agents"}},
+           {"watch conflicts", {"conflicts cannot be watched"}},
+           {"describe", {"describe what?"}},
+           {"describe agent", {"describe which agent?", "paddler get agents"}},
+           {"describe slot x", {"\"slots\" is not agents, models or revisions"}},
+           {"describe revision x", {"\"x\" is no revision", "paddler history"}},
+           {"apply -f x --dry-run=servr", {"--dry-run: \"servr\" is not client or server", "\"server\""}},
+           {"apply -f x --wait=1", {"--wait: \"1\" is not a duration"}},
+           {"apply -f x --wait --dry-run", {"--dry-run and --wait exclude each other"}},
+           {"diff", {"compare what?", "paddler diff -f FILE", "paddler diff 40 41"}},
+           {"diff -f x 41", {"-f and \"41\" exclude each other"}},
+           {"diff desierd", {"\"desierd\" is not desired", "Did you mean \"desired\"?"}},
+           {"diff 41 next", {"\"next\" is not desired, applicable"}},
+           {"diff 40 41 -o table", {"\"table\" is not json or yaml"}},
+           {"plan", {"no document was named", "paddler plan -f FILE"}},
+           {"validate", {"no document was named", "paddler validate -f FILE"}},
+           {"rollback", {"go back to which revision?", "paddler history"}},
+           {"rollback yesterday", {"REVISION: \"yesterday\" is not a whole number"}},
+           {"history --limit 0", {"--limit: \"0\""}},
+           {"history --since yesterday", {"--since: \"yesterday\" is not a duration"}},
+           {"explain a b", {"what is \"b\" for?"}},
+           {"replay", {"no dump was named", "paddler dump -o FILE"}},
+           {"completion", {"for which shell?", "paddler completion bash"}},
+           {"completion tcsh", {"\"tcsh\" is not bash, zsh or fish"}},
        }) {
     auto const said = complaint(line);
     for (auto const* const word : words) EXPECT_THAT(said, HasSubstr(word)) << line;

@@ -2,6 +2,24 @@
 
 namespace paddler {
 
+std::vector<declared_command> all_commands() {
+  std::vector<declared_command> out;
+  add_serving_commands(out);
+  add_viewing_commands(out);
+  add_history_commands(out);
+  add_changing_commands(out);
+  add_chat_command(out);
+  add_completion_command(out);
+  add_version_command(out);
+  return out;
+}
+
+std::string long_name(declared_flag const& flag) {
+  auto const& name = flag.words.name;
+  auto const at = name.find("--");
+  return at == std::string::npos ? name : name.substr(at);
+}
+
 flag_set& flag_set::add(flag words, flag_setter set) {
   flags_.push_back({.words = std::move(words), .set = std::move(set)});
   return *this;

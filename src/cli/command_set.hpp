@@ -14,12 +14,23 @@
 
 namespace paddler {
 
+// Where a shell finds what may stand in a word.
+enum class completed_by {
+  choices, // what the flag lists; nothing where it lists nothing
+  files,
+  names,     // of objects of the kind that the word before it names, through the API
+  paths,     // of fields, through the API
+  revisions, // through the API
+};
+
 struct flag {
   std::string name;         // "--slots", "-o,--output"; a word without dashes for a positional argument
   std::string value;        // as help shows it, "N"; empty for a switch
   std::string help;         // one sentence
   std::string default_text; // as help shows it; empty: none
   std::string variable;     // the environment variable that is used where the flag is not given
+  completed_by completed = completed_by::choices;
+  std::vector<std::string_view> choices; // the words that it takes, for shells
 };
 
 // A flag with what it does to a command's values.
@@ -36,6 +47,12 @@ public:
   flag_set& add_optional_value(flag words, flag_setter set);
   flag_set& add_words(flag words, std::vector<std::string>& out);
   flag_set& add_switch(flag words, bool& out);
+
+  // One of `choices`, in the order of the enumerators.
+  template <class E> flag_set& add_word(flag words, std::optional<E>& out, std::vector<std::string_view> choices) {
+    words.choices = choices;
+    return add(std::move(words), set_word(out, std::move(choices)));
+  }
 
   [[nodiscard]] std::vector<declared_flag> const& all() const { return flags_; }
 
@@ -59,10 +76,19 @@ struct declared_command {
   std::function<result<command>(environment const&)> finish; // once the flags are set
 };
 
+// All there are, in the order of help.
+std::vector<declared_command> all_commands();
+
+// "-o,--output" → "--output"
+std::string long_name(declared_flag const& flag);
+
 // Each adds its commands. The values live in the `finish` functions.
 void add_serving_commands(std::vector<declared_command>& commands);
-void add_operating_commands(std::vector<declared_command>& commands);
+void add_viewing_commands(std::vector<declared_command>& commands);
+void add_changing_commands(std::vector<declared_command>& commands);
+void add_history_commands(std::vector<declared_command>& commands);
 void add_chat_command(std::vector<declared_command>& commands);
 void add_version_command(std::vector<declared_command>& commands);
+void add_completion_command(std::vector<declared_command>& commands);
 
 } // namespace paddler

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <iostream>
 
 namespace paddler {
@@ -12,8 +13,8 @@ constexpr std::size_t usual_columns = 80;
 
 std::string styled(text_style style, std::string_view text, bool wanted) {
   if (!wanted || style == text_style::plain) return std::string(text);
-  char const* const code = style == text_style::bold ? "1" : style == text_style::dim ? "2" : "31";
-  return "\033[" + std::string(code) + "m" + std::string(text) + "\033[0m";
+  static constexpr std::array codes{"0", "1", "2", "31", "32", "33"};
+  return "\033[" + std::string(codes.at(static_cast<std::size_t>(style))) + "m" + std::string(text) + "\033[0m";
 }
 
 std::size_t terminal_columns() {
@@ -34,6 +35,19 @@ std::string console::on_err(text_style style, std::string_view text) const {
 
 void console::print_error(error const& what) const {
   err << on_err(text_style::red, "paddler:") << " " << describe(what) << "\n" << std::flush;
+}
+
+void console::print_warning(std::string_view text) const {
+  err << on_err(text_style::yellow, "warning:") << " " << text << "\n" << std::flush;
+}
+
+void console::print_note(std::string_view text) const {
+  if (err_is_terminal) err << on_err(text_style::dim, text) << "\n" << std::flush;
+}
+
+exit_code console::fail_with(error const& what) const {
+  print_error(what);
+  return exit_code_for(what.code);
 }
 
 console process_console(environment const& surroundings) {

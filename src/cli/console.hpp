@@ -2,6 +2,7 @@
 #pragma once
 #include "base/result.hpp"
 #include "cli/environment.hpp"
+#include "cli/exit_code.hpp"
 
 #include <cstddef>
 #include <iosfwd>
@@ -10,7 +11,7 @@
 
 namespace paddler {
 
-enum class text_style { plain, bold, dim, red };
+enum class text_style { plain, bold, dim, red, green, yellow };
 
 struct console {
   std::istream& in;
@@ -29,6 +30,15 @@ struct console {
 
   // "paddler: MESSAGE", fields and hint, on `err`.
   void print_error(error const& what) const;
+
+  // "warning: TEXT" on `err`: what a person should know though all went well.
+  void print_warning(std::string_view text) const;
+
+  // A line on `err` for people only: nothing where it is no terminal.
+  void print_note(std::string_view text) const;
+
+  // print_error, and the exit code for it.
+  [[nodiscard]] exit_code fail_with(error const& what) const;
 };
 
 // Standard input, output and error. Colours as no-color.org and CLICOLOR_FORCE say; none with TERM=dumb.

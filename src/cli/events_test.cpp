@@ -26,6 +26,18 @@ TEST(event_line, says_what_is_not_empty) {
       "- r3 snapshot agents=2 x.why=\"two words\" x.n=4");
 }
 
+TEST(event_line, says_of_an_action_what_it_is_about) {
+  EXPECT_EQ(
+      event_line(
+          parse_json(
+              R"({"type":"reconcile.changed","revision":3,"data":{"entry":{"agent":"a1","process":7,"by_balancer":false,
+                  "action":{"number":4,"action":"load","model":"qwen","content":"00","goal":3,"difference":"no engine",
+                  "outcome":"done","observation":"it serves","ended_after":5}}}})")
+              .value()),
+      "- r3 reconcile.changed agent=a1 action=load model=qwen goal=3 outcome=done difference=\"no engine\" "
+      "observation=\"it serves\"");
+}
+
 // Gives one event of a script for each connection, then cuts it.
 class cutting_api {
 public:

@@ -7,7 +7,9 @@ namespace paddler {
 enum class exit_code : int {
   success = 0,
   failure = 1,     // anything that has no code of its own
+  different = 1,   // diff and plan: there is a difference; replay: it was decided otherwise
   usage = 2,       // an unknown command or flag, a value that cannot be
+  trouble = 2,     // diff and plan: anything else
   unchanged = 3,   // apply --error-unchanged: nothing had to change
   not_found = 4,   // the object named does not exist
   conflict = 5,    // it changed meanwhile

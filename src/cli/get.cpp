@@ -1,37 +1,22 @@
 #include "cli/get.hpp"
 
 #include "cli/api_client.hpp"
+#include "cli/kinds.hpp"
 #include "cli/view_tables.hpp"
+#include "cli/watch.hpp"
 #include "runtime/clock.hpp"
-#include "wire/yaml_codec.hpp"
+#include "wire/json_codec.hpp"
 
 #include <algorithm>
-#include <array>
 #include <ostream>
 
 namespace paddler {
 namespace {
 
-struct kind_words {
-  std::string_view plural; // also the path of the API
-  std::string_view singular;
-  std::string_view when_none;
-};
+constexpr std::uint64_t listed_revisions = 100;
 
-constexpr std::array<kind_words, 6> kinds{{
-    {"agents", "agent", "no agents yet; start one: paddler agent --balancer HOST:PORT"},
-    {"models", "model", "no models yet; give an agent one: paddler agent --model FILE.gguf, or paddler apply -f FILE"},
-    {"slots", "slot", "no slots yet; they come with the first agent whose engine is ready (paddler get agents)"},
-    {"requests", "request", "no requests yet; send one: paddler chat \"hello\""},
-    {"desired", "desired", ""},
-    {"reconciliations", "reconciliation",
-     "nothing was done to any agent since the balancer started (paddler get agents)"},
-}};
-
-kind_words const& words_of(view_kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
-
-std::string printed(document_node const& node, output_format format) {
-  return format == output_format::yaml ? print_yaml(node) : print_pretty_json(node);
+bool is_document(std::optional<output_format> const& format) {
+  return format == output_format::json || format == output_format::yaml;
 }
 
 template <class Row> std::string notes_on(std::vector<Row> const& rows) {
@@ -39,43 +24,104 @@ template <class Row> std::string notes_on(std::vector<Row> const& rows) {
   return {};
 }
 
-// The list with one row only, or all of them.
-template <class Row>
-result<rendered_list> render(get_command const& wanted, api_list list, wall_time now, std::size_t columns) {
-  auto rows = rows_of<Row>(list);
-  if (!rows) return std::unexpected(rows.error());
-  auto const& words = words_of(wanted.kind);
-  auto const format = wanted.output.value_or(output_format::table);
-  if (!wanted.name.empty()) {
-    auto const at = std::ranges::find(*rows, wanted.name, [](Row const& row) { return name_of(row); });
-    if (at == rows->end()) {
-      return fail(error_code::not_found, "there is no " + std::string(words.singular) + " \"" + wanted.name + "\"",
-                  "See: paddler get " + std::string(words.plural));
-    }
-    auto const index = at - rows->begin();
-    if (format == output_format::json || format == output_format::yaml) {
-      return rendered_list{printed(list.items().items[static_cast<std::size_t>(index)], format), ""};
-    }
-    rows->assign(1, Row(*at));
+// A list read as rows, with what can be done to it whatever kind of rows they are.
+template <class Row> class typed_list {
+public:
+  static result<typed_list> read(get_command const& wanted, api_list const& list) {
+    auto rows = rows_of<Row>(list);
+    if (!rows) return std::unexpected(rows.error());
+    return typed_list(wanted, list, *std::move(rows));
   }
-  if (format == output_format::json || format == output_format::yaml)
-    return rendered_list{printed(list.document, format), ""};
-  rendered_list out;
-  if (format == output_format::name) {
-    for (auto const& row : *rows) out.data += std::string(words.plural) + "/" + name_of(row) + "\n";
-  } else if (rows->empty()) {
-    out.notes = std::string(words.when_none) + "\n";
-  } else {
-    bool const wide = format == output_format::wide;
-    out.data = table_of(*rows, now).print(wide ? 0 : columns, wide);
-    out.notes = notes_on(*rows);
+
+  // The list with one row only, or all of them.
+  result<rendered_list> render(wall_time now, std::size_t columns) {
+    auto const& words = words_of(wanted_.kind);
+    if (!wanted_.name.empty()) {
+      auto const at = std::ranges::find(rows_, wanted_.name, [](Row const& row) { return name_of(row); });
+      if (at == rows_.end()) {
+        return fail(error_code::not_found, "there is no " + std::string(words.singular) + " \"" + wanted_.name + "\"",
+                    "See: paddler get " + std::string(words.plural));
+      }
+      auto const index = at - rows_.begin();
+      if (is_document(wanted_.output))
+        return rendered_list{printed(list_.items().items[static_cast<std::size_t>(index)]), ""};
+      rows_.assign(1, Row(*at));
+    }
+    if (is_document(wanted_.output)) return rendered_list{printed(list_.document), ""};
+    rendered_list out;
+    if (wanted_.output == output_format::name) {
+      out.data = names();
+    } else if (rows_.empty()) {
+      out.notes = std::string(words.when_none) + "\n";
+    } else {
+      out.data = table_of(rows_, now).print(is_wide() ? 0 : columns, is_wide());
+      out.notes = notes_on(rows_);
+    }
+    return out;
   }
-  return out;
+
+  std::string render_below(wall_time now, std::size_t columns, table::widths& kept) {
+    std::string out;
+    if (is_document(wanted_.output)) {
+      bool const yaml = wanted_.output == output_format::yaml;
+      for (auto const& item : list_.items().items) out += yaml ? "---\n" + printed(item) : print_json(item) + "\n";
+      return out;
+    }
+    if (wanted_.output == output_format::name) return names();
+    return table_of(rows_, now).print_below(kept, is_wide() ? 0 : columns, is_wide());
+  }
+
+  [[nodiscard]] std::vector<std::string> all_names() const {
+    std::vector<std::string> out;
+    for (auto const& row : rows_) out.push_back(name_of(row));
+    return out;
+  }
+
+private:
+  typed_list(get_command const& wanted, api_list const& list, std::vector<Row> rows)
+      : wanted_(wanted), list_(list), rows_(std::move(rows)) {}
+
+  [[nodiscard]] bool is_wide() const { return wanted_.output == output_format::wide; }
+
+  [[nodiscard]] std::string printed(document_node const& node) const {
+    return print_document(node, wanted_.output == output_format::yaml);
+  }
+
+  [[nodiscard]] std::string names() const {
+    std::string out;
+    for (auto const& row : rows_) out += std::string(words_of(wanted_.kind).plural) + "/" + name_of(row) + "\n";
+    return out;
+  }
+
+  get_command const& wanted_;
+  api_list const& list_;
+  std::vector<Row> rows_;
+};
+
+// Calls `work` with the list, read as rows of its kind.
+template <class Result, class Work>
+result<Result> with_rows(get_command const& wanted, api_list const& list, Work const& work) {
+  auto const as = [&]<class Row>(std::type_identity<Row>) -> result<Result> {
+    auto rows = typed_list<Row>::read(wanted, list);
+    if (!rows) return std::unexpected(rows.error());
+    return work(*rows);
+  };
+  switch (wanted.kind) {
+  case view_kind::agents: return as(std::type_identity<agent_view>{});
+  case view_kind::models: return as(std::type_identity<model_view>{});
+  case view_kind::slots: return as(std::type_identity<slot_view>{});
+  case view_kind::requests: return as(std::type_identity<request_view>{});
+  case view_kind::reconciliations: return as(std::type_identity<reconciliation_view>{});
+  case view_kind::applicable: return as(std::type_identity<agent_applicable>{});
+  case view_kind::conflicts: return as(std::type_identity<field_provenance>{});
+  case view_kind::revisions: return as(std::type_identity<revision_view>{});
+  case view_kind::desired: break;
+  }
+  return fail(error_code::internal, "desired state is no list");
 }
 
 result<rendered_list> blocking_fetch_list(get_command const& wanted, std::size_t columns) {
-  auto const target = "/management/v1/" + std::string(words_of(wanted.kind).plural);
-  auto const answer = blocking_call_api(management_server(wanted.management), {.target = target});
+  auto const answer = blocking_call_api(management_server(wanted.management), {.target = list_target(wanted)});
   if (!answer) return std::unexpected(answer.error());
   auto const list = parse_list(*answer);
   if (!list) return std::unexpected(list.error());
@@ -84,44 +130,48 @@ result<rendered_list> blocking_fetch_list(get_command const& wanted, std::size_t
 
 exit_code get_desired(get_command const& wanted, console& terminal) {
   bool const json = wanted.output == output_format::json;
-  api_request request{.target = "/management/v1/desired" + (wanted.source.empty() ? "" : "?source=" + wanted.source),
+  api_request request{.target = management_target("desired", {{"at", wanted.at}, {"source", wanted.source}}),
                       .headers = {{"Accept", json ? "application/json" : "application/yaml"}}};
   auto const answer = blocking_call_api(management_server(wanted.management), std::move(request));
-  if (!answer) {
-    terminal.print_error(answer.error());
-    return exit_code_for(answer.error().code);
-  }
+  if (!answer) return terminal.fail_with(answer.error());
   terminal.out << answer->body << (answer->body.ends_with('\n') ? "" : "\n") << std::flush;
-  if (!answer->etag.empty() && terminal.err_is_terminal) {
-    terminal.err << terminal.on_err(text_style::dim, "revision " + answer->etag +
-                                                         "; to change it: paddler apply -f FILE --if-revision " +
-                                                         answer->etag)
-                 << "\n";
-  }
+  if (answer->etag.empty()) return exit_code::success;
+  if (wanted.at.empty())
+    terminal.print_note("revision " + answer->etag + "; to change it: paddler apply -f FILE --if-revision " +
+                        answer->etag);
+  else
+    terminal.print_note("revision " + answer->etag);
   return exit_code::success;
 }
 
 } // namespace
 
+std::string list_target(get_command const& wanted) {
+  auto const path = std::string(words_of(wanted.kind).plural);
+  if (wanted.kind != view_kind::revisions) return management_target(path, {{"at", wanted.at}});
+  auto const number = std::atoll(wanted.name.c_str());
+  if (number <= 0) return management_target(path, {{"limit", std::to_string(listed_revisions)}});
+  return management_target(path, {{"limit", "1"}, {"before", std::to_string(number + 1)}});
+}
+
 result<rendered_list> render_list(get_command const& wanted, api_list const& list, wall_time now, std::size_t columns) {
-  switch (wanted.kind) {
-  case view_kind::agents: return render<agent_view>(wanted, list, now, columns);
-  case view_kind::models: return render<model_view>(wanted, list, now, columns);
-  case view_kind::slots: return render<slot_view>(wanted, list, now, columns);
-  case view_kind::requests: return render<request_view>(wanted, list, now, columns);
-  case view_kind::reconciliations: return render<reconciliation_view>(wanted, list, now, columns);
-  case view_kind::desired: break;
-  }
-  return fail(error_code::internal, "desired state is no list");
+  return with_rows<rendered_list>(wanted, list, [&](auto& rows) { return rows.render(now, columns); });
+}
+
+result<std::string> render_rows(get_command const& wanted, api_list const& list, wall_time now, std::size_t columns,
+                                table::widths& kept) {
+  return with_rows<std::string>(wanted, list, [&](auto& rows) { return rows.render_below(now, columns, kept); });
+}
+
+result<std::vector<std::string>> names_in(view_kind kind, api_list const& list) {
+  return with_rows<std::vector<std::string>>({.kind = kind}, list, [](auto& rows) { return rows.all_names(); });
 }
 
 exit_code run_get(get_command const& wanted, console& terminal) {
+  if (wanted.watch) return run_watch(wanted, terminal);
   if (wanted.kind == view_kind::desired) return get_desired(wanted, terminal);
   auto const rendered = blocking_fetch_list(wanted, terminal.columns);
-  if (!rendered) {
-    terminal.print_error(rendered.error());
-    return exit_code_for(rendered.error().code);
-  }
+  if (!rendered) return terminal.fail_with(rendered.error());
   terminal.out << rendered->data << std::flush;
   terminal.err << rendered->notes << std::flush;
   return exit_code::success;

@@ -4,8 +4,10 @@
 #include "cli/command.hpp"
 #include "cli/console.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/table.hpp"
 
 #include <string>
+#include <vector>
 
 namespace paddler {
 
@@ -19,5 +21,16 @@ struct rendered_list {
 
 // Pure. `not_found` where the name that was asked for is not in the list. `columns`: of the terminal, 0 for any width.
 result<rendered_list> render_list(get_command const& wanted, api_list const& list, wall_time now, std::size_t columns);
+
+// Pure: the same below what was printed with `kept` before, for these rows of the list only. -o json: a line for each;
+// -o yaml: a document for each.
+result<std::string> render_rows(get_command const& wanted, api_list const& list, wall_time now, std::size_t columns,
+                                table::widths& kept);
+
+// Where the API has the list that is wanted.
+std::string list_target(get_command const& wanted);
+
+// Pure: the names of a list's rows, in its order.
+result<std::vector<std::string>> names_in(view_kind kind, api_list const& list);
 
 } // namespace paddler

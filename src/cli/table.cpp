@@ -73,8 +73,20 @@ table::layout table::lay_out(std::size_t max_width, bool wide) const {
   return out;
 }
 
-std::string table::print(std::size_t max_width, bool wide) const {
-  auto const shown = lay_out(max_width, wide);
+std::string table::print(std::size_t max_width, bool wide) const { return print_with(lay_out(max_width, wide), true); }
+
+std::string table::print_below(widths& kept, std::size_t max_width, bool wide) const {
+  auto shown = lay_out(max_width, wide);
+  bool const titles = kept.empty();
+  kept.resize(columns_.size());
+  for (auto& column : shown) {
+    auto& width = kept[column.index];
+    width = column.width = std::max(column.width, width);
+  }
+  return print_with(shown, titles);
+}
+
+std::string table::print_with(layout const& shown, bool titles) const {
   std::string out;
   auto const add_line = [&](auto const& cell_of) {
     std::string line;
@@ -85,7 +97,7 @@ std::string table::print(std::size_t max_width, bool wide) const {
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   };
-  add_line([&](std::size_t i) { return columns_[i].title; });
+  if (titles) add_line([&](std::size_t i) { return columns_[i].title; });
   for (auto const& row : rows_) add_line([&](std::size_t i) { return row[i]; });
   return out;
 }

@@ -26,6 +26,13 @@ public:
   // columns that may be shortened are, the widest first, but none below `least_shortened` characters.
   [[nodiscard]] std::string print(std::size_t max_width, bool wide) const;
 
+  // Widths of columns that several tables below each other share.
+  using widths = std::vector<std::size_t>;
+
+  // The same, beneath what was printed with `kept` before: titles only where that is empty. Columns grow where they
+  // must, and do not shrink.
+  [[nodiscard]] std::string print_below(widths& kept, std::size_t max_width, bool wide) const;
+
   static constexpr std::size_t least_shortened = 8;
   static constexpr std::size_t gap = 2; // between columns
 
@@ -38,6 +45,7 @@ private:
   using layout = std::vector<shown_column>;
 
   [[nodiscard]] layout lay_out(std::size_t max_width, bool wide) const;
+  [[nodiscard]] std::string print_with(layout const& shown, bool titles) const;
 
   std::vector<table_column> columns_;
   std::vector<std::vector<std::string>> rows_;

@@ -1,6 +1,8 @@
 #include "cli/view_tables.hpp"
 
+#include "cli/change_text.hpp"
 #include "cli/units.hpp"
+#include "core/state/field_map.hpp"
 #include "model/words.hpp"
 
 namespace paddler {
@@ -119,6 +121,89 @@ table table_of(std::span<reconciliation_view const> actions, wall_time now) {
   }
   return out;
 }
+
+table table_of(std::span<agent_applicable const> states, wall_time) {
+  table out({{.title = "NAME", .shortens = true},
+             {.title = "VERSION", .right = true},
+             {.title = "MODEL", .shortens = true},
+             {.title = "SLOTS", .right = true},
+             {.title = "CONTEXT", .right = true},
+             {.title = "FILE", .shortens = true}});
+  for (auto const& [agent, state] : states) {
+    auto const& model = state.model;
+    out.add({agent.value, std::to_string(state.version.value), model ? model->name : "",
+             model ? std::to_string(model->slots) : "", model ? std::to_string(model->max_context_length) : "",
+             model ? text_of(model->reference) : ""});
+  }
+  return out;
+}
+
+table table_of(std::span<revision_view const> revisions, wall_time now) {
+  table out({{.title = "REVISION", .right = true},
+             {.title = "AGE", .right = true},
+             {.title = "SOURCE", .shortens = true},
+             {.title = "WHO", .shortens = true},
+             {.title = "FROM", .shortens = true},
+             {.title = "AGENTS", .right = true, .only_wide = true},
+             {.title = "LOSSES", .right = true, .only_wide = true},
+             {.title = "SAID", .only_wide = true},
+             {.title = "CHANGES", .shortens = true}});
+  for (auto const& each : revisions) {
+    out.add({std::to_string(each.number.value), age(each.at, now), cell_of(each.source), each.origin.actor,
+             each.origin.from, std::to_string(each.agents.size() + each.more_agents),
+             std::to_string(each.losses.size()), summary_of_changes(each.said, 0),
+             summary_of_changes(each.changes, each.more_changes)});
+  }
+  return out;
+}
+
+table table_of(std::span<field_provenance const> conflicts, wall_time) {
+  table out({{.title = "NAME", .shortens = true},
+             {.title = "OWNER", .shortens = true},
+             {.title = "VALUE", .shortens = true},
+             {.title = "LOSER", .shortens = true},
+             {.title = "LOST", .shortens = true},
+             {.title = "SINCE", .right = true}});
+  for (auto const& field : conflicts) {
+    for (auto const& other : field.others) {
+      if (!field.owner || other.value == field.owner->value) continue;
+      out.add({field.path, cell_of(field.owner->source), describe(field.owner->value), cell_of(other.source),
+               describe(other.value), std::to_string(other.since.value)});
+    }
+  }
+  return out;
+}
+
+table table_of_fields(std::span<field_provenance const> fields) {
+  table out({{.title = "PATH", .shortens = true},
+             {.title = "VALUE", .shortens = true},
+             {.title = "OWNER", .shortens = true},
+             {.title = "SINCE", .right = true},
+             {.title = "OTHERS", .shortens = true}});
+  for (auto const& field : fields) {
+    auto const other = [](field_claim const& claim) { return cell_of(claim.source) + "=" + describe(claim.value); };
+    auto const& owner = field.owner;
+    out.add({field.path, owner ? describe(owner->value) : "", owner ? cell_of(owner->source) : "",
+             owner ? std::to_string(owner->since.value) : "", joined(field.others, other)});
+  }
+  return out;
+}
+
+std::string text_of(model_reference const& reference) {
+  if (reference.path) return *reference.path;
+  if (reference.url) return *reference.url;
+  auto out = "hf:" + reference.model_id.value_or("");
+  if (reference.quantization) out += ":" + *reference.quantization;
+  if (reference.revision) out += "@" + *reference.revision;
+  if (reference.file) out += "#" + *reference.file;
+  return out;
+}
+
+std::string const& name_of(agent_applicable const& state) { return state.agent.value; }
+
+std::string const& name_of(field_provenance const& field) { return field.path; }
+
+std::string name_of(revision_view const& revision) { return std::to_string(revision.number.value); }
 
 std::string const& name_of(agent_view const& agent) { return agent.id.value; }
 

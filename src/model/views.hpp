@@ -39,9 +39,10 @@ struct agent_view {
   std::optional<std::string> model;           // what it serves or is to serve
   int slots = 0;
   int slots_busy = 0;
-  generation wanted;  // version of its applicable state
-  generation applied; // version that it accepted
-  std::string reason; // why it is not ready, for people; empty where it is
+  generation wanted;                 // version of its applicable state
+  generation applied;                // version that it accepted
+  std::optional<generation> serving; // version that its engine runs, where that is ready
+  std::string reason;                // why it is not ready, for people; empty where it is
   wall_time last_seen;
   std::int64_t engine_pid = 0;
   std::uint64_t engine_restarts = 0;
@@ -109,8 +110,8 @@ BOOST_DESCRIBE_ENUM(slot_status, idle, busy)
 BOOST_DESCRIBE_STRUCT(link_traffic, (), (messages, deltas, bytes, whole_bytes))
 BOOST_DESCRIBE_STRUCT(link_view, (), (sent, received))
 BOOST_DESCRIBE_STRUCT(agent_view, (),
-                      (id, connected, status, model, slots, slots_busy, wanted, applied, reason, last_seen, engine_pid,
-                       engine_restarts, capabilities, file, issues, link))
+                      (id, connected, status, model, slots, slots_busy, wanted, applied, serving, reason, last_seen,
+                       engine_pid, engine_restarts, capabilities, file, issues, link))
 BOOST_DESCRIBE_STRUCT(model_view, (), (name, agents_wanted, agents_ready, slots, slots_busy, agents))
 BOOST_DESCRIBE_STRUCT(slot_view, (), (id, agent, model, status, request))
 BOOST_DESCRIBE_STRUCT(request_view, (),

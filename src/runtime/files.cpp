@@ -122,6 +122,14 @@ result<void> blocking_write_file_atomically(std::string const& path, std::string
   return {};
 }
 
+result<void> blocking_write_new_file(std::string const& path, std::string_view content, unsigned mode) {
+  int const code = write_synced(path, content, mode);
+  if (code == 0) return {};
+  if (code == EEXIST || code == ELOOP) return fail(error_code::conflict, "there is a file " + path + " already");
+  if (code != ENOENT && code != EACCES) ::unlink(path.c_str());
+  return storage_error("could not write", path, code);
+}
+
 result<void> blocking_make_directories(std::string const& path) {
   for (std::size_t end = 1; end != std::string::npos;) {
     end = path.find('/', end + 1);

@@ -33,6 +33,9 @@ result<std::string> blocking_read_file(std::string const& path, std::size_t limi
 // success the new one. Writes a temporary file beside it, syncs, renames, syncs the folder.
 result<void> blocking_write_file_atomically(std::string const& path, std::string_view content, unsigned mode = 0644);
 
+// Makes the file; `conflict` where there is something of that name already. What was begun and failed is taken away.
+result<void> blocking_write_new_file(std::string const& path, std::string_view content, unsigned mode = 0644);
+
 // Makes the folder, and those above it, where they are missing; the new ones for this user only.
 result<void> blocking_make_directories(std::string const& path);
 

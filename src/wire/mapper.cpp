@@ -105,6 +105,17 @@ void document_reader::read_value(document_node const& node, wall_time& out) {
   }
 }
 
+void document_reader::read_value(document_node const& node, field_value& out) {
+  if (node.kind == node_kind::boolean && node.boolean) return void(out.emplace<std::monostate>());
+  if (node.kind == node_kind::text) return void(out = node.text);
+  if (!expect(node, node_kind::number, "true, a number or text")) return;
+  std::int64_t whole = 0;
+  auto const* const end = node.text.data() + node.text.size();
+  auto const read = std::from_chars(node.text.data(), end, whole);
+  if (read.ec == std::errc() && read.ptr == end) return void(out = whole);
+  read_value(node, out.emplace<double>());
+}
+
 bool document_reader::expect(document_node const& node, node_kind kind, std::string_view wanted) {
   if (node.kind == kind) return true;
   report("expected " + std::string(wanted) + ", got " + describe(node), kind_hint(node, kind), node.line);

@@ -115,6 +115,7 @@ private:
   void read_value(document_node const& node, std::string& out);
   void read_value(document_node const& node, double& out);
   void read_value(document_node const& node, wall_time& out);
+  void read_value(document_node const& node, field_value& out); // a number without a fraction is a whole one
 
   template <std::integral T> void read_value(document_node const& node, T& out) {
     if (!expect(node, node_kind::number, "a whole number")) return;

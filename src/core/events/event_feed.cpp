@@ -7,13 +7,17 @@
 
 namespace paddler {
 
-void event_feed::changed(log_record const& record, desired_news const& news) {
+config_changed told_of(log_record const& record, desired_news const& news) {
   config_changed out{.source = record.source, .origin = record.origin, .changes = {}, .more_changes = 0, .agents = {}};
   auto const listed = std::min(news.changes.size(), max_listed_changes);
   out.changes.assign(news.changes.begin(), news.changes.begin() + static_cast<std::ptrdiff_t>(listed));
   out.more_changes = news.changes.size() - listed;
   out.agents = news.agents;
-  publish(std::move(out), record.number, record.at);
+  return out;
+}
+
+void event_feed::changed(log_record const& record, desired_news const& news) {
+  publish(told_of(record, news), record.number, record.at);
 }
 
 void event_feed::lost(lost_field const& loss, revision at, wall_time now) { publish(config_lost{loss}, at, now); }

@@ -20,6 +20,9 @@ namespace paddler {
 inline constexpr std::size_t max_kept_events = 10'000;
 inline constexpr std::size_t max_listed_changes = 100; // of one change of desired state, in its event
 
+// What is told of a change that was made.
+config_changed told_of(log_record const& record, desired_news const& news);
+
 class event_feed {
 public:
   explicit event_feed(std::size_t limit = max_kept_events) : events_(limit) {}

@@ -105,11 +105,6 @@ namespace {
 
 constexpr std::size_t shown_length_limit = 80; // a template may be pages long
 
-std::string name_of(source_id const& source) {
-  auto const kind = std::string(to_string(source.kind));
-  return source.name.empty() ? kind : kind + " " + source.name;
-}
-
 struct value_printer {
   std::string operator()(std::monostate) const { return "present"; }
 
@@ -124,9 +119,14 @@ struct value_printer {
 
 std::string describe(field_value const& value) { return std::visit(value_printer{}, value); }
 
+std::string describe(source_id const& source) {
+  auto const kind = std::string(to_string(source.kind));
+  return source.name.empty() ? kind : kind + " " + source.name;
+}
+
 std::string describe(lost_field const& loss) {
-  return loss.path + ": " + describe(loss.lost.value) + " of " + name_of(loss.lost.source) +
-         " is not in effect: " + name_of(loss.winner.source) + " decides it (" + describe(loss.winner.value) +
+  return loss.path + ": " + describe(loss.lost.value) + " of " + describe(loss.lost.source) +
+         " is not in effect: " + describe(loss.winner.source) + " decides it (" + describe(loss.winner.value) +
          ", revision " + std::to_string(loss.winner.since.value) + ").";
 }
 

@@ -29,6 +29,9 @@ bool path_covers(std::string_view asked, std::string_view path);
 // A value as a person reads it, in the document's own words.
 std::string describe(field_value const& value);
 
+// "api", "file /etc/c.yaml", "discovery a1".
+std::string describe(source_id const& source);
+
 // "agents/a1.slots: 8 of file /etc/c.yaml is not in effect: api decides it (4, revision 7)."
 std::string describe(lost_field const& loss);
 
