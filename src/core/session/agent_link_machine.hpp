@@ -80,7 +80,7 @@ struct engines_observed {
   std::optional<engine_report> beside;
   std::string given_up;
   std::vector<reconciliation> actions; // of the log: new ones, and those that were closed
-  std::vector<state_issue> issues;
+  std::vector<state_issue> issues = {};
 };
 
 // No errors: the agent can run this state. Whole, since two balancers may give one version to different content.
