@@ -4,7 +4,7 @@
 #include "runtime/clock.hpp"
 #include "runtime/race.hpp"
 #include "runtime/timer.hpp"
-#include "wire/link_codec.hpp"
+#include "wire/link_compressor.hpp"
 
 #include <cstdio>
 #include <utility>
@@ -59,6 +59,7 @@ struct fleet::member {
   wakeup dial_ended;
   dial_serial dial = 0;
   websocket* socket = nullptr; // open, and owned by the dial's task
+  agent_link_end end;          // of that socket
   bool live = false;
   bool settled = false;
 
@@ -189,7 +190,7 @@ void fleet::on(std::size_t who, end_dial const& effect) {
 void fleet::on(std::size_t who, send_to_balancer const& effect) {
   auto& m = *members_[who];
   if (effect.dial != m.dial || m.socket == nullptr) return;
-  auto text = encode_agent_message(effect.message);
+  auto text = m.end.encode(effect.message);
   count_sent(who, effect.message, frame_bytes(text.size(), true));
   m.socket->send(std::move(text));
 }
@@ -207,6 +208,10 @@ void fleet::count_sent(std::size_t who, agent_message const& message, std::size_
 
 // The model file is there.
 void fleet::on(std::size_t who, check_state const& effect) { apply(who, state_checked{effect.state.version, {}}); }
+
+void fleet::on(std::size_t who, examine_state const& effect) {
+  apply(who, state_examined{effect.dial, {effect.number, {}, std::nullopt}});
+}
 
 // Only the newest state counts: a load under way is replaced.
 void fleet::on(std::size_t who, run_state const& effect) {
@@ -307,6 +312,7 @@ task<> fleet::dial(std::size_t who, dial_serial serial) {
     co_return apply(who, dial_ended{serial, std::move(why)});
   }
   m.socket = &*socket;
+  m.end = {};
   apply(who, dial_opened{serial});
   co_await run_unless(read(who, serial, *socket), given_up(who, serial));
   if (m.socket == &*socket) m.socket = nullptr;
@@ -322,7 +328,8 @@ task<> fleet::read(std::size_t who, dial_serial serial, websocket& socket) {
   for (;;) {
     auto const text = co_await socket.read();
     if (!text) co_return apply(who, dial_ended{serial, text.error().message});
-    auto message = decode_balancer_message(*text);
+    if (serial != members_[who]->dial) co_return;
+    auto message = members_[who]->end.decode(*text);
     if (!message || !message->message) co_return apply(who, dial_ended{serial, "a message that is none"});
     if (std::holds_alternative<link_apply>(*message->message)) counts_.states.add(frame_bytes(text->size(), false));
     apply(who, balancer_spoke{serial, std::move(*message->message)});

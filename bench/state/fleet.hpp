@@ -99,6 +99,7 @@ private:
   void on(std::size_t who, end_dial const& effect);
   void on(std::size_t who, send_to_balancer const& effect);
   void on(std::size_t who, check_state const& effect);
+  void on(std::size_t who, examine_state const& effect);
   void on(std::size_t who, run_state const& effect);
   void on(std::size_t who, tell_operator const& effect);
   void on(std::size_t who, give_up const& effect);

@@ -30,13 +30,17 @@ flag_set& flag_set::add_optional_value(flag words, flag_setter set) {
   return *this;
 }
 
+flag_set& flag_set::add_repeated(flag words, flag_setter set) {
+  flags_.push_back({.words = std::move(words), .set = std::move(set), .may_repeat = true});
+  return *this;
+}
+
 flag_set& flag_set::add_words(flag words, std::vector<std::string>& out) {
   auto const append = [&out](std::string const& word) -> result<void> {
     out.push_back(word);
     return {};
   };
-  flags_.push_back({.words = std::move(words), .set = append, .may_repeat = true});
-  return *this;
+  return add_repeated(std::move(words), append);
 }
 
 flag_set& flag_set::add_switch(flag words, bool& out) {

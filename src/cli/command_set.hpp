@@ -45,6 +45,7 @@ class flag_set {
 public:
   flag_set& add(flag words, flag_setter set);
   flag_set& add_optional_value(flag words, flag_setter set);
+  flag_set& add_repeated(flag words, flag_setter set); // called for each time that it stands there
   flag_set& add_words(flag words, std::vector<std::string>& out);
   flag_set& add_switch(flag words, bool& out);
 

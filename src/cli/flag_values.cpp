@@ -36,6 +36,15 @@ flag_setter set_text(std::string& out) {
   };
 }
 
+flag_setter append_text(std::vector<std::string>& out) {
+  return [&out](std::string const& text) -> result<void> {
+    std::string one;
+    auto const set = set_text(one)(text);
+    if (set) out.push_back(std::move(one));
+    return set;
+  };
+}
+
 flag_setter set_text(std::optional<std::string>& out) {
   return [&out](std::string const& text) -> result<void> {
     out = text;

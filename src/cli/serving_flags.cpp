@@ -28,11 +28,11 @@ void add_balancer_flags(flag_set& flags, balancer_config& config, bool& insecure
              .default_text = "$XDG_STATE_HOME/paddler, ~/.local/state/paddler",
              .variable = "PADDLER_STATE_DIR"},
             set_text(config.state_directory));
-  flags.add_words({.name = "--desired",
-                   .value = "PATH",
-                   .help = "A desired state in YAML or JSON, or a folder of such files; watched, and wins over what "
-                           "agents say. May be given again: of two files the one whose path sorts first wins"},
-                  config.desired_files);
+  flags.add_repeated({.name = "--desired",
+                      .value = "PATH",
+                      .help = "A desired state in YAML or JSON, or a folder of such files; watched, and wins over what "
+                              "agents say. May be given again: of two files the one whose path sorts first wins"},
+                     append_text(config.desired_files));
   auto& dispatch = config.policy.dispatch;
   flags.add({.name = "--max-queue",
              .value = "N",

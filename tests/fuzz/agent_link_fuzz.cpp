@@ -33,7 +33,7 @@ private:
   // --- what happens ---
 
   void next() {
-    switch (from_.below(8)) {
+    switch (from_.below(10)) {
     case 0: return open();
     case 1: return end();
     case 2:
@@ -41,6 +41,8 @@ private:
     case 4: return speak();
     case 5: return observe();
     case 6: return answer_check();
+    case 8: return answer_question();
+    case 9: return measure();
     default: return pass_time();
     }
   }
@@ -74,6 +76,7 @@ private:
     case 2: return link_refuse{"no", from_.below(8) != 7};
     case 3: return link_notice{"a word"};
     case 4: return link_heartbeat{from_.number()};
+    case 5: return link_question{{from_.number()}, from_.number(), any_state(from_)};
     default: return link_apply{{from_.number()}, any_state(from_)};
     }
   }
@@ -92,6 +95,18 @@ private:
     checking_.erase(checking_.begin() + at);
     take(state_checked{std::move(state), std::move(errors)});
   }
+
+  // One that was asked, or one that nobody asked.
+  void answer_question() {
+    state_examined event{any_dial(), {from_.number(), any_errors(from_), std::nullopt}};
+    if (!asked_.empty()) {
+      event = {asked_.back().dial, {asked_.back().number, any_errors(from_), std::nullopt}};
+      asked_.pop_back();
+    }
+    take(event);
+  }
+
+  void measure() { take(machine_measured{{.memory_bytes = from_.below(4)}}); }
 
   void pass_time() {
     now_ += milliseconds(1U << from_.below(17));
@@ -140,6 +155,12 @@ private:
     if (checking_.size() > 64) checking_.erase(checking_.begin());
   }
 
+  void carry_out(examine_state const& effect) {
+    must(open_ && effect.dial == dial_);
+    asked_.push_back(effect);
+    if (asked_.size() > 64) asked_.erase(asked_.begin());
+  }
+
   // Either it was checked, or there is nothing to check: no model, or the content that it runs already.
   void carry_out(run_state const& effect) {
     bool const was_checked = std::ranges::find(checked_, effect.state) != checked_.end();
@@ -168,6 +189,7 @@ private:
   std::optional<applicable_state> running_;
   std::vector<applicable_state> checking_;
   std::vector<applicable_state> checked_;
+  std::vector<examine_state> asked_;
 };
 
 } // namespace

@@ -87,8 +87,9 @@ private:
   void speak() { take(link_spoke{{from_.below(6)}, any_message()}); }
 
   agent_message any_message() {
-    switch (from_.below(6)) {
+    switch (from_.below(7)) {
     case 0: return link_hello{};
+    case 5: return link_answer{from_.number(), any_errors(from_), std::nullopt};
     case 1: return link_ack{{from_.number()}};
     case 2: return link_nack{{from_.number()}, any_errors(from_)};
     case 3: return link_heartbeat{from_.number()};

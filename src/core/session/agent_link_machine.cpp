@@ -136,7 +136,7 @@ struct agent_link_machine::step {
   }
 
   void on(state_examined const& event) {
-    if (event.dial != m.dial_ || m.phase_ != phase::live) return;
+    if (event.dial != m.dial_ || m.phase_ != phase::live || m.questions_ == 0) return;
     --m.questions_;
     send(event.answer);
   }

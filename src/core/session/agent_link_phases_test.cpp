@@ -16,12 +16,12 @@ using std::chrono::seconds;
 mono_time const start{seconds(100)};
 
 std::string text(agent_message const& message) {
-  static constexpr std::string_view names[] = {"hello", "report", "ack", "nack", "heartbeat"};
+  static constexpr std::string_view names[] = {"hello", "report", "ack", "nack", "answer", "heartbeat"};
   return std::string(names[message.index()]);
 }
 
 std::string text(agent_link_effects const& effects) {
-  static constexpr std::string_view names[] = {"dial", "end", "", "check", "run", "tell", "give-up"};
+  static constexpr std::string_view names[] = {"dial", "end", "", "check", "examine", "run", "tell", "give-up"};
   std::string out;
   for (auto const& effect : effects) {
     auto const* const send = std::get_if<send_to_balancer>(&effect);
@@ -113,6 +113,18 @@ std::vector<row> table() {
       {"an older balancer tells it a state",
        [](driver& d) { return d.hears(link_apply{{2}, state(1, "m")}); },
        {"", "", "", "end", "end tell", ""}},
+      {"it is asked about a state",
+       [](driver& d) { return d.hears(link_question{{3}, 1, state(1, "m")}); },
+       {"", "", "", "end", "examine", ""}},
+      {"an older balancer asks it",
+       [](driver& d) { return d.hears(link_question{{2}, 1, state(1, "m")}); },
+       {"", "", "", "end", "end tell", ""}},
+      {"an examination ends that was never asked for",
+       [](driver& d) { return d.does(state_examined{d.dial, {1, {}, {}}}); },
+       {"", "", "", "", "", ""}},
+      {"its machine changed",
+       [](driver& d) { return d.does(machine_measured{{.memory_bytes = 1}}); },
+       {"", "", "", "", "report", ""}},
       {"there is a notice", [](driver& d) { return d.hears(link_notice{"so"}); }, {"", "", "", "tell", "tell", ""}},
       {"there is a heartbeat", [](driver& d) { return d.hears(link_heartbeat{1}); }, {"", "", "", "", "", ""}},
       {"its engine is busy",

@@ -20,7 +20,7 @@ bool begins(std::string_view text, std::string_view with) {
 
 std::string place_of(desired_document const& document, agent_id const& agent, applicable_state const& state,
                      std::string_view path) {
-  auto const entry = entry_place("agents", document.agents, agent);
+  auto entry = entry_place("agents", document.agents, agent);
   std::string_view const reference = "model.reference";
   if (begins(path, reference)) return entry + ".desired_model" + std::string(path.substr(reference.size()));
   if (path == "model.slots" || path == "model.max_context_length")
