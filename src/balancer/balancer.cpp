@@ -178,7 +178,8 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
           },
   };
   core->spawn_into(background);
-  for (auto const& path : config.desired_files) {
+  for (auto const& given : config.desired_files) {
+    auto const path = without_final_slashes(given);
     auto opened = config.open_desired_file ? config.open_desired_file(files) : watch_file(executor, files, path);
     auto& source =
         files_of_desired.emplace_back(*core, *door, files, path, std::move(opened), config.max_document_bytes);

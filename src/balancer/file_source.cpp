@@ -20,11 +20,6 @@ constexpr auto retry = std::chrono::seconds(2); // where the state database coul
 // Nothing is wrong with the file.
 bool may_work_later(error const& why) { return why.code == error_code::full || why.code == error_code::unavailable; }
 
-std::string without_slash(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
-}
-
 void log_taken(std::string const& path, admitted_change const& change) {
   log_info("desired.file_loaded", "the configuration file is in force",
            {{"path", path}, {"revision", change.made.at.value}});
@@ -33,14 +28,14 @@ void log_taken(std::string const& path, admitted_change const& change) {
 
 } // namespace
 
+std::string without_final_slashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
 file_source::file_source(core_service& core, admission& door, blocking_executor& pool, std::string path,
                          std::unique_ptr<watched_file> file, std::size_t max_bytes)
-    : core_(core),
-      door_(door),
-      pool_(pool),
-      path_(without_slash(std::move(path))),
-      max_bytes_(max_bytes),
-      file_(std::move(file)) {}
+    : core_(core), door_(door), pool_(pool), path_(std::move(path)), max_bytes_(max_bytes), file_(std::move(file)) {}
 
 task<> file_source::watch() {
   co_await file_->start();

@@ -14,6 +14,9 @@ namespace paddler {
 
 inline constexpr std::size_t max_desired_paths = 64; // that a balancer is told
 
+// "/etc/d/" as "/etc/d": what names a source, or the folder of some.
+std::string without_final_slashes(std::string path);
+
 // A folder with more than max_files_in_folder is not read, and changes nothing. Each file is a source of its own, named
 // by its path.
 //
@@ -23,9 +26,13 @@ inline constexpr std::size_t max_desired_paths = 64; // that a balancer is told
 // while no balancer ran.
 class file_source {
 public:
-  // What it is given must outlive it; `file` watches `path`, which names the source or its folder.
+  // What it is given must outlive it; `file` watches `path`, which names the source or its folder,
+  // without slashes at its end.
   file_source(core_service& core, admission& door, blocking_executor& pool, std::string path,
               std::unique_ptr<watched_file> file, std::size_t max_bytes);
+
+  // Reads the file once. The error says why its content was not taken.
+  task<result<admitted_change>> load() { return load(path_); }
 
   // Watches until cancelled.
   task<> watch();
@@ -41,7 +48,7 @@ private:
   core_service& core_;
   admission& door_;
   blocking_executor& pool_;
-  std::string path_; // without a slash at its end
+  std::string path_;
   std::size_t max_bytes_;
   std::unique_ptr<watched_file> file_;
   file_identities taken_; // as they were when they were read

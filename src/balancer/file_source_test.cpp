@@ -48,7 +48,9 @@ struct FileSourceTest : ::testing::Test {
   blocking_executor writer{"writer", 1, 8};
   blocking_executor pool{"pool", 1, 8};
   core_service service{loop.executor(), balancer_core({}, {1}), *store, writer};
-  file_source source{loop.executor(), service, pool, file.path(), 1 << 20};
+  link_registry links{service};
+  admission door{loop.executor(), service, links, {}};
+  file_source source{service, door, pool, file.path(), watch_file(loop.executor(), pool, file.path()), 1 << 20};
   task_group background{loop.executor(), "test"};
   int sent = 0;
 
@@ -80,14 +82,14 @@ struct FileSourceTest : ::testing::Test {
 
 task<> a_thousand_times(FileSourceTest* t) {
   auto const first = co_await t->source.load();
-  EXPECT_EQ(first.value(), revision{1});
+  EXPECT_EQ(first.value().made.at, revision{1});
   EXPECT_EQ(t->sent, 2) << "its state";
   t->service.apply(link_spoke{{1}, link_ack{{1}}});
   auto const told = t->service.core().events().newest();
   auto const before = t->desired().snapshot({});
   for (int i = 0; i < 1'000; ++i) {
     auto const again = co_await t->source.load();
-    EXPECT_EQ(again.value(), revision{1});
+    EXPECT_EQ(again.value().made.at, revision{1});
   }
   EXPECT_EQ(t->desired().snapshot({}), before);
   EXPECT_EQ(t->sent, 2) << "nobody was told anything";
@@ -113,7 +115,7 @@ task<> what_is_wrong_changes_nothing(FileSourceTest* t) {
   }
   t->file.write("agents: []\n");
   auto const released = co_await t->source.load();
-  EXPECT_EQ(released.value(), revision{2});
+  EXPECT_EQ(released.value().made.at, revision{2});
   EXPECT_TRUE(t->desired().agents().empty()) << "what a file no longer says is released";
   co_await t->finish();
 }

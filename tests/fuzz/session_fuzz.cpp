@@ -215,10 +215,12 @@ private:
   void carry_out(answer_command const& effect) {
     must(unanswered_.erase(effect.command) == 1);
     if (effect.outcome)
-      must(effect.outcome->value <= stored_.value);
+      must(effect.outcome->at.value <= stored_.value);
     else
       must(!effect.outcome.error().message.empty());
   }
+
+  void carry_out(compact_log const& effect) { must(effect.last.value <= stored_.value); }
 
   void carry_out(tell_loser const& effect) { must(effect.loss.winner.value != effect.loss.lost.value); }
 
