@@ -18,8 +18,10 @@ exit_code write(dump_command const& wanted, std::string const& dump, console& te
   if (!written) {
     auto why = written.error();
     why.message.insert(0, "-o: ");
-    if (why.code == error_code::conflict) why.hint = "Name another file, or replace this one with --force.";
-    return terminal.fail_with(why);
+    if (why.code != error_code::conflict) return terminal.fail_with(why);
+    why.hint = "Name another file, or replace this one with --force.";
+    terminal.print_error(why);
+    return exit_code::failure;
   }
   terminal.err << wanted.file << ": " << print_bytes(dump.size()) << "; look at what happened: paddler replay "
                << wanted.file << "\n"

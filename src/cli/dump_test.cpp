@@ -48,7 +48,7 @@ TEST_F(RunDump, WritesAFileForThisUserOnly) {
 TEST_F(RunDump, ReplacesAFileOnlyByForce) {
   std::ofstream(file_) << "mine";
   test_console refused;
-  EXPECT_EQ(run_dump({.management = api_.address(), .file = file_}, refused.terminal), exit_code::conflict);
+  EXPECT_EQ(run_dump({.management = api_.address(), .file = file_}, refused.terminal), exit_code::failure);
   EXPECT_EQ(content(file_), "mine");
   EXPECT_THAT(refused.noted(), HasSubstr("there is a file " + file_ + " already"));
   EXPECT_THAT(refused.noted(), HasSubstr("--force"));

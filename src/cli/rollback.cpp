@@ -46,16 +46,18 @@ void print_remaining(rollback_command const& wanted, std::vector<field_change> c
     terminal.print_warning("... and " + std::to_string(remaining.size() - most_explained) + " fields more remain");
 }
 
+exit_code refuse_to_ask(rollback_command const& wanted, console const& terminal) {
+  terminal.print_error(
+      {error_code::invalid_input,
+       "a rollback changes what runs, and standard input is no terminal to ask on",
+       "Look at it with --dry-run, or say so: paddler rollback " + std::to_string(wanted.to) + " --yes",
+       {}});
+  return exit_code::usage;
+}
+
 // Nothing: go on.
 std::optional<exit_code> confirm(rollback_command const& wanted, console& terminal) {
   if (wanted.yes) return std::nullopt;
-  if (!terminal.in_is_terminal) {
-    terminal.print_error({error_code::invalid_input,
-                          "a rollback changes what runs, and standard input is no terminal to ask on",
-                          "Say so: paddler rollback " + std::to_string(wanted.to) + " --yes",
-                          {}});
-    return exit_code::usage;
-  }
   terminal.err << "Go back to revision " << wanted.to << "? [y/N] " << std::flush;
   std::string answer;
   std::getline(terminal.in, answer);
@@ -91,6 +93,7 @@ exit_code roll_back(rollback_command const& wanted, revision at, console& termin
 } // namespace
 
 exit_code run_rollback(rollback_command const& wanted, console& terminal) {
+  if (!wanted.yes && !wanted.dry && !terminal.in_is_terminal) return refuse_to_ask(wanted, terminal);
   auto const document = document_at(wanted);
   if (!document) return terminal.fail_with(document.error());
   auto const planned = blocking_plan(wanted.management, *document, wanted.if_revision);

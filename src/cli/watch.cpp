@@ -107,7 +107,7 @@ task<> wait_for_stop_signal(event_loop& loop) { co_await loop.next_stop_signal()
 // A row without what changes though nothing happens.
 std::string lasting_text(document_node row) {
   for (std::size_t i = 0; i < row.keys.size(); ++i)
-    if (row.keys[i] == "last_seen") row.items[i] = null_node();
+    if (row.keys[i] == "last_seen" || row.keys[i] == "link") row.items[i] = null_node();
   return print_json(row);
 }
 

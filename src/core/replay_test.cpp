@@ -118,6 +118,24 @@ TEST(Replay, GoesOnFromASnapshot) {
   }
 }
 
+// The bus keeps the newest events only: the oldest of these may be the last losses of a change.
+TEST(Replay, TakesEventsFromWhereverTheyBegin) {
+  auto const whole = busy_dump();
+  std::size_t begun_with_losses = 0;
+  for (std::size_t cut = 1; cut < whole.events.size(); cut += 7) {
+    while (cut < whole.events.size() && !std::holds_alternative<config_lost>(whole.events[cut].what)) ++cut;
+    if (cut == whole.events.size()) break;
+    auto dump = whole;
+    dump.events.erase(dump.events.begin(), dump.events.begin() + static_cast<std::ptrdiff_t>(cut));
+    EXPECT_EQ(all_of(replay(dump).value().differences), "") << cut;
+    ++begun_with_losses;
+    auto& loss = std::get<config_lost>(dump.events.front().what).loss;
+    loss.path += "x";
+    EXPECT_THAT(all_of(replay(dump).value().differences), HasSubstr("losses told")) << cut;
+  }
+  EXPECT_GT(begun_with_losses, 3);
+}
+
 TEST(Replay, OfNothingIsNothing) {
   auto const report = replay({}).value();
   EXPECT_EQ(all_of(report.differences), "");
@@ -198,6 +216,9 @@ TEST(Replay, FindsWhatWasChanged) {
            {"a loss that was told",
             [](auto& d) { last_event<config_lost>(d, [](auto const&) { return true; }).loss.winner.since.value += 1; },
             "losses"},
+           {"when a loser said it",
+            [](auto& d) { last_event<config_lost>(d, [](auto const&) { return true; }).loss.lost.since.value += 1; },
+            "losses the same words for other values"},
            {"an event that was lost",
             [](auto& d) {
               erase_event(d, [](auto const& each) { return std::holds_alternative<config_lost>(each.what); });
