@@ -5,7 +5,7 @@
 #include "cli/change_text.hpp"
 #include "cli/event_stream.hpp"
 #include "cli/events.hpp"
-#include "cli/kinds.hpp"
+#include "cli/help.hpp"
 #include "cli/units.hpp"
 #include "cli/view_tables.hpp"
 #include "core/state/field_map.hpp"
@@ -37,15 +37,6 @@ std::string line(std::string label, std::string const& text) {
 
 std::string heading(std::string const& text, console const& terminal) {
   return "\n" + terminal.on_out(text_style::bold, text) + "\n";
-}
-
-std::string indented(std::string const& lines) {
-  std::string out = lines.empty() ? "" : "  ";
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    out += lines[i];
-    if (lines[i] == '\n' && i + 1 < lines.size()) out += "  ";
-  }
-  return out;
 }
 
 // What an agent is to run, under the names of the desired document: "slots", "desired_model.path",

@@ -1,6 +1,7 @@
 #include "cli/get.hpp"
 
 #include "cli/api_client.hpp"
+#include "cli/flag_values.hpp"
 #include "cli/kinds.hpp"
 #include "cli/view_tables.hpp"
 #include "cli/watch.hpp"
@@ -8,6 +9,7 @@
 #include "wire/json_codec.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <ostream>
 
 namespace paddler {
@@ -149,9 +151,10 @@ exit_code get_desired(get_command const& wanted, console& terminal) {
 std::string list_target(get_command const& wanted) {
   auto const path = std::string(words_of(wanted.kind).plural);
   if (wanted.kind != view_kind::revisions) return management_target(path, {{"at", wanted.at}});
-  auto const number = std::atoll(wanted.name.c_str());
-  if (number <= 0) return management_target(path, {{"limit", std::to_string(listed_revisions)}});
-  return management_target(path, {{"limit", "1"}, {"before", std::to_string(number + 1)}});
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max() - 1;
+  auto const number = parse_whole_number(wanted.name, 1, most);
+  if (!number) return management_target(path, {{"limit", std::to_string(listed_revisions)}});
+  return management_target(path, {{"limit", "1"}, {"before", std::to_string(*number + 1)}});
 }
 
 result<rendered_list> render_list(get_command const& wanted, api_list const& list, wall_time now, std::size_t columns) {

@@ -20,17 +20,6 @@ std::string entry(std::string const& term, std::string_view explanation, std::si
   return padded(left, column) + right + "\n";
 }
 
-std::string indented(std::string_view lines) {
-  std::string out;
-  while (!lines.empty()) {
-    auto const end = std::min(lines.find('\n'), lines.size());
-    auto const line = lines.substr(0, end);
-    out += line.empty() ? "\n" : "  " + std::string(line) + "\n";
-    lines.remove_prefix(std::min(end + 1, lines.size()));
-  }
-  return out;
-}
-
 std::string paragraphs(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -66,6 +55,17 @@ std::string flag_list(flag_set const& flags, bool positional) {
 }
 
 } // namespace
+
+std::string indented(std::string_view lines) {
+  std::string out;
+  while (!lines.empty()) {
+    auto const end = std::min(lines.find('\n'), lines.size());
+    auto const line = lines.substr(0, end);
+    out += line.empty() ? "\n" : "  " + std::string(line) + "\n";
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return out;
+}
 
 std::string wrap(std::string_view text, std::size_t columns, std::size_t indent) {
   std::string out;

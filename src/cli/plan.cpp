@@ -21,10 +21,6 @@ std::string about(std::uint64_t milliseconds) {
                               : duration(std::chrono::ceil<tenths>(time)));
 }
 
-std::string count_of(int count, std::string const& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-}
-
 // Whether the engine of this step comes while another one goes on serving: that is drained or unloaded only later.
 bool is_beside(std::vector<planned_step> const& steps, std::size_t index) {
   auto const ends = [](planned_step const& step) {
@@ -61,7 +57,8 @@ std::string text_of_step(planned_step const& step, int slots_busy, bool is_besid
   case reconcile_action::drain:
     if (slots_busy == 0) return "drain " + step.model + ": nothing runs on it now";
     return "drain " + step.model + ": " + (time ? "at most " + about(*time) : "until its requests end") + ", " +
-           count_of(slots_busy, "request") + (slots_busy == 1 ? " runs" : " run");
+           count_of(static_cast<std::uint64_t>(std::max(slots_busy, 0)), "request") +
+           (slots_busy == 1 ? " runs" : " run");
   case reconcile_action::unload: return "unload " + step.model;
   case reconcile_action::restart: return "restart " + step.model;
   case reconcile_action::deliver: break;

@@ -1,6 +1,8 @@
 #include "cli/replay.hpp"
 
 #include "cli/change_text.hpp"
+#include "cli/help.hpp"
+#include "cli/units.hpp"
 #include "core/state/field_map.hpp"
 #include "runtime/files.hpp"
 #include "wire/dump_codec.hpp"
@@ -20,22 +22,8 @@ std::string names_of(std::vector<agent_id> const& agents) {
   return out;
 }
 
-std::string indented(std::string_view lines) {
-  std::string out;
-  while (!lines.empty()) {
-    auto const line = lines.substr(0, lines.find('\n'));
-    out += "  " + std::string(line) + "\n";
-    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
-  }
-  return out;
-}
-
 std::string place_of(replay_difference const& difference) {
   return difference.at == revision{} ? "result" : "revision " + std::to_string(difference.at.value);
-}
-
-std::string count_of(std::size_t count, std::string const& what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
 void print(replay_report const& report, console& terminal) {
@@ -66,7 +54,7 @@ std::string summary_of(replay_report const& report) {
   auto out = differences == 0 ? decisions + ", all equal to the originals"
                               : decisions + ", " + count_of(differences, "difference");
   out += " (compared: " + count_of(report.changes_compared, "change") + " and " +
-         std::to_string(report.losses_compared) + " losses as they were told, " +
+         std::to_string(report.losses_compared) + " lost fields as they were told, " +
          std::to_string(report.deliveries_compared) + " deliveries, " +
          count_of(report.states_compared, "applicable state") + ", " + count_of(report.conflicts_compared, "conflict");
   if (report.not_compared > 0) out += "; " + std::to_string(report.not_compared) + " are older than the log";

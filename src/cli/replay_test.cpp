@@ -58,14 +58,15 @@ std::string with(std::string const& before, std::string const& after) {
 TEST(RunReplay, PrintsEachDecisionAndThatAllAreEqual) {
   auto const out = replayed(dump);
   EXPECT_EQ(out.code, exit_code::success) << out.said << out.noted;
-  EXPECT_EQ(out.said, "revision 1 2026-03-01T11:00:00Z api, anna from 10.0.0.7:1\n"
-                      "  + agents/a1\n"
-                      "  + agents/a1.slots: 4\n"
-                      "revision 2 2026-03-01T11:01:00Z file /c.yaml, file from /c.yaml\n"
-                      "  nothing in effect changes\n"
-                      "  ! agents/a1.slots: 8 is not in effect: api decides it (4)\n"
-                      "2 decisions, all equal to the originals (compared: 2 changes and 1 losses as they were told, 0 "
-                      "deliveries, 0 applicable states, 1 conflict)\n");
+  EXPECT_EQ(out.said,
+            "revision 1 2026-03-01T11:00:00Z api, anna from 10.0.0.7:1\n"
+            "  + agents/a1\n"
+            "  + agents/a1.slots: 4\n"
+            "revision 2 2026-03-01T11:01:00Z file /c.yaml, file from /c.yaml\n"
+            "  nothing in effect changes\n"
+            "  ! agents/a1.slots: 8 is not in effect: api decides it (4)\n"
+            "2 decisions, all equal to the originals (compared: 2 changes and 1 lost fields as they were told, 0 "
+            "deliveries, 0 applicable states, 1 conflict)\n");
 }
 
 TEST(RunReplay, PrintsEachDifference) {

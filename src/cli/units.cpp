@@ -75,6 +75,10 @@ std::string print_age(duration time) {
   return std::to_string(std::max<std::int64_t>(time / 1s, 0)) + "s";
 }
 
+std::string count_of(std::uint64_t count, std::string_view what) {
+  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
+}
+
 std::string print_bytes(std::uint64_t bytes) {
   constexpr std::array names{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   std::size_t unit = 0;

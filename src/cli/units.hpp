@@ -19,6 +19,9 @@ std::string print_duration(duration time);
 // "12d". Negative times (another machine's clock) count as zero.
 std::string print_age(duration time);
 
+// "1 request", "3 requests".
+std::string count_of(std::uint64_t count, std::string_view what);
+
 // "512B", "1.5KiB", "139GiB": three digits at most, no space.
 std::string print_bytes(std::uint64_t bytes);
 

@@ -42,6 +42,12 @@ TEST(print_age, tells_what_matters) {
   EXPECT_EQ(print_age(12 * 24h + 5h), "12d");
 }
 
+TEST(count_of, knows_one) {
+  EXPECT_EQ(count_of(0, "request"), "0 requests");
+  EXPECT_EQ(count_of(1, "request"), "1 request");
+  EXPECT_EQ(count_of(2, "request"), "2 requests");
+}
+
 TEST(print_bytes, has_three_digits_at_most) {
   EXPECT_EQ(print_bytes(0), "0B");
   EXPECT_EQ(print_bytes(1023), "1023B");

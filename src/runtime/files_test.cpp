@@ -34,6 +34,18 @@ TEST_F(files, written_whole_and_read_back) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1);
 }
 
+TEST_F(files, new_ones_replace_nothing) {
+  ASSERT_TRUE(blocking_write_new_file(path("a"), "one", 0600).has_value());
+  EXPECT_EQ(blocking_read_file(path("a"), 100).value(), "one");
+  EXPECT_EQ(fs::status(path("a")).permissions(), fs::perms(0600));
+  EXPECT_EQ(blocking_write_new_file(path("a"), "two").error().code, error_code::conflict);
+  fs::create_symlink(path("elsewhere"), path("link"));
+  EXPECT_EQ(blocking_write_new_file(path("link"), "two").error().code, error_code::conflict);
+  EXPECT_EQ(blocking_write_new_file(path("no/such/folder"), "x").error().code, error_code::not_found);
+  EXPECT_EQ(blocking_read_file(path("a"), 100).value(), "one");
+  EXPECT_FALSE(fs::exists(path("elsewhere")));
+}
+
 TEST_F(files, refusals_name_the_file) {
   auto const absent = blocking_read_file(path("absent"), 100);
   ASSERT_FALSE(absent.has_value());

@@ -155,6 +155,22 @@ TEST(Mapper, ANewerPeerMaySendMore) {
             "number: expected a whole number, got text \"x\" (write a number, as in 4)\n");
 }
 
+TEST(Mapper, ReadsTheValuesOfFields) {
+  auto const value = [](std::string const& text) {
+    return from_document<field_change>(*parse_json(R"({"path":"p","after":)" + text + "}"), unknown_keys::ignore);
+  };
+  EXPECT_EQ(value("true")->after, field_value{});
+  EXPECT_EQ(value("4")->after, field_value{std::int64_t{4}});
+  EXPECT_EQ(value("-0.5")->after, field_value{-0.5});
+  EXPECT_EQ(value("1e300")->after, field_value{1e300});
+  EXPECT_EQ(value("\"x\"")->after, field_value{std::string("x")});
+  EXPECT_FALSE(value("null")->after);
+  for (auto const* const wrong : {"false", "[]", "{}", "1e999"}) EXPECT_FALSE(value(wrong)) << wrong;
+  for (auto const& each :
+       {field_value{}, field_value{std::int64_t{7}}, field_value{2.5}, field_value{std::string("x")}})
+    EXPECT_EQ(value(print_json(to_document(each)))->after, each);
+}
+
 TEST(Mapper, ListsAHundredErrorsAndCountsTheRest) {
   std::string text = R"({"number":1,"words":[0)";
   for (int i = 1; i < 150; ++i) text += ",0";
