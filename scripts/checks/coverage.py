@@ -111,6 +111,13 @@ def show_table(files):
     return {what: percent(*sums) for what, sums in total.items()}
 
 
+def judge(lines, branches, ratio):
+    """What is below its bar, in words."""
+    return [f"{what} {value:.2f} is below {bar}" for what, value, bar in (
+        ("line coverage", lines, LINES_BAR), ("branch coverage", branches, BRANCHES_BAR),
+        ("test lines per line of core", ratio, TESTS_BAR)) if value < bar]
+
+
 def main(arguments):
     files = list(files_of(json.loads(pathlib.Path(arguments[0]).read_text())))
     if "--missing" in arguments:
@@ -120,9 +127,7 @@ def main(arguments):
     ratio = sum(tests.values()) / core
     print(f"\n{core} lines of core; of tests " + ", ".join(f"{n} of {kind}" for kind, n in tests.items()) +
           f": {ratio:.2f} for each line of core ({tests['unit tests (src/core)'] / core:.2f} beside it)")
-    below = [f"{what} {value:.2f} is below {bar}" for what, value, bar in (
-        ("line coverage", found["lines"], LINES_BAR), ("branch coverage", found["branches"], BRANCHES_BAR),
-        ("test lines per line of core", ratio, TESTS_BAR)) if value < bar]
+    below = judge(found["lines"], found["branches"], ratio)
     for each in below:
         print(f"coverage: {each}", file=sys.stderr)
     return 1 if below or not files else 0

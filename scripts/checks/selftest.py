@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from types import SimpleNamespace
 
-from . import analysis, bans, build, format as formatting, layers, purity
+from . import analysis, bans, build, coverage, format as formatting, layers, purity, seed
 from .source import ROOT, Finding, Source
 
 
@@ -200,7 +200,38 @@ def house(_):
             yield _wrong(f"{what}: expected to fail at {expected or 'no step'}, failed at {failed or 'no step'}")
 
 
-TESTS = (rules, exemptions, shapes, literals, directions, own_headers, pure_includes, coroutines, tidy, layout, house)
+def seed_page(_):
+    tests = seed.tests_in(["TEST(Some, Test) {\nSYSTEM_TEST(other, one_that_is_long, local_cluster) {\n  TEST_F(Some,\n  Wrapped)"])
+    if tests != {"Some.Test", "other.one_that_is_long", "Some.Wrapped"}:
+        yield _wrong(f"seed-coverage reads these tests: {tests}")
+    head = "| the seed | code | test | shown by |\n|---|---|---|---|\n"
+    for row, expected in (
+            ("| x | `src/a.hpp` | `Some.Test` | `paddler get` |", False),
+            ("| x | `src/a.hpp` (`member`) | `Some.*`, `other.one_*` | see it |", False),
+            ("| x | **open** (issue 5) | **open** (HA) | **open** (issue 5) |", False),
+            ("| x | `src/b.hpp` | `Some.Test` | see it |", True),
+            ("| x | `src/a.hpp` | `Some.Tes` | see it |", True),
+            ("| x | `src/a.hpp` | `some.*` | see it |", True),
+            ("| x | `src/a.hpp`, `src/b.hpp` | `Some.Test` | see it |", True),
+            ("| x | a class | `Some.Test` | see it |", True),
+            ("| x | `src/a.hpp` | by hand | see it |", True),
+            ("| x | `src/a.hpp` | **open** | see it |", True),
+            ("| x | `src/a.hpp` | `Some.Test` | |", True),
+            ("| x | `src/a.hpp` | `Some.Test` |", True)):
+        if bool(list(seed.check_page(head + row, tests, lambda name: name == "src/a.hpp"))) != expected:
+            yield _wrong(f"seed-coverage {'misses' if expected else 'blames'} {row}")
+
+
+def coverage_bars(_):
+    for figures, expected in (((95, 90, 1.5), 0), ((94.9, 90, 1.5), 1), ((95, 89.9, 1.5), 1), ((95, 90, 1.4), 1), ((0, 0, 0), 3)):
+        if len(coverage.judge(*figures)) != expected:
+            yield _wrong(f"coverage of {figures} is wrongly judged")
+    if coverage.code_lines("int a;\n\n// b\n  // c\n  int d; // e\n") != 2:
+        yield _wrong("coverage counts comments or blank lines")
+
+
+TESTS = (rules, exemptions, shapes, literals, directions, own_headers, seed_page, coverage_bars, pure_includes, coroutines, tidy, layout,
+         house)
 
 
 def check(only=None):
