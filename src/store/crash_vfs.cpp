@@ -266,6 +266,17 @@ result<void> crash_disk::blocking_create(std::string const& path) {
   return {};
 }
 
+result<void> crash_disk::blocking_write(std::string const& path, std::uint64_t at, std::string_view bytes) {
+  auto const id = find(path);
+  if (id == 0 || !begin_operation()) return failed("write", path);
+  auto const size = nodes_.at(id).bytes.size();
+  auto const grown = std::max<std::uint64_t>(size, at + bytes.size());
+  if (used() - size + grown > room) return fail(error_code::full, "could not write " + path + ": the disk is full");
+  change_now({change_kind::write, id, at, std::string(bytes)});
+  if (!sync(id, false)) return failed("sync", path);
+  return {};
+}
+
 result<void> crash_disk::blocking_rename(std::string const& from, std::string const& to) {
   auto const id = find(from);
   if (id == 0 || !begin_operation()) return failed("rename", from);

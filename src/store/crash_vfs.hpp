@@ -87,6 +87,7 @@ public:
   bool blocking_exists(std::string const& path) override;
   result<file_start> blocking_read_start(std::string const& path, std::size_t size) override;
   result<void> blocking_create(std::string const& path) override;
+  result<void> blocking_write(std::string const& path, std::uint64_t at, std::string_view bytes) override;
   result<void> blocking_rename(std::string const& from, std::string const& to) override;
   void blocking_remove(std::string const& path) override;
 

@@ -1,5 +1,6 @@
 // DUR-08: whatever became of the file, the balancer starts with all of its state or not at all, and what is there stays
 // as it is.
+#include "store/end_marker.hpp"
 #include "store/sqlite.hpp"
 #include "store/sqlite_file.hpp"
 #include "store/sqlite_store.hpp"
@@ -272,7 +273,7 @@ TEST(SqliteDamage, DUR_08_ACrashCostsNothingThatWasAcknowledged) {
 }
 
 // What a power cut does to the last change looks the same as damage to it, so that one may go, whole; but none before
-// it.
+// it. This is before it was marked, and acknowledged: of those below none goes without a word.
 TEST(SqliteDamage, DUR_08_ADamagedWriteAheadLogTakesNothingElseAlong) {
   auto const image = image_with_log();
   for (std::size_t at = 0; at < image.log.size(); at += 61) {
@@ -291,6 +292,141 @@ TEST(SqliteDamage, DUR_08_TheLogOfAnotherDatabaseIsNotTaken) {
   auto const ours = image_with_log();
   auto const other = image_with_log();
   EXPECT_EQ(outcome_of(crash_image{ours.main, other.log}), "refused");
+}
+
+// --- the end marker ---
+
+// As image_with_log(), with the marker of what was acknowledged.
+struct acknowledged_image {
+  crash_image files;
+  std::string marker;
+};
+
+acknowledged_image acknowledged_in_the_log_only() {
+  temporary_folder const folder;
+  auto const path = folder.file("state.db");
+  auto const store = make_sqlite_store(path);
+  EXPECT_TRUE(store->blocking_open());
+  EXPECT_TRUE(store->blocking_append(sample_records(2)));
+  auto reader = sqlite_database::blocking_open(path);
+  EXPECT_TRUE(reader->execute("BEGIN"));
+  EXPECT_EQ(reader->ask_integer("SELECT count(*) FROM event_log").value(), 2);
+  EXPECT_TRUE(store->blocking_append(sample_records(1, 3)));
+  return {{read_bytes(path), read_bytes(path + "-wal")}, read_bytes(end_marker::path_beside(path))};
+}
+
+// "N records", or the words of the refusal. The files are left as they were where it refuses.
+std::string outcome_of(acknowledged_image const& image) {
+  temporary_folder const folder;
+  auto const path = folder.file("state.db");
+  write_bytes(path, image.files.main);
+  if (!image.files.log.empty()) write_bytes(path + "-wal", image.files.log);
+  if (!image.marker.empty()) write_bytes(end_marker::path_beside(path), image.marker);
+  auto const state = make_sqlite_store(path)->blocking_open();
+  if (state) return std::to_string(state->log.size()) + " records";
+  EXPECT_EQ(read_bytes(path), image.files.main);
+  EXPECT_EQ(read_bytes(end_marker::path_beside(path)), image.marker);
+  return describe(state.error());
+}
+
+TEST(SqliteDamage, DUR_08_AnAcknowledgedChangeIsThereOrItsLossIsFoundOut) {
+  auto const image = acknowledged_in_the_log_only();
+  ASSERT_EQ(outcome_of(image), "3 records");
+  std::size_t refused = 0;
+  auto const judge = [&](acknowledged_image const& damaged, std::size_t at) {
+    auto const outcome = outcome_of(damaged);
+    if (outcome == "3 records") return;
+    ++refused;
+    EXPECT_NE(outcome.find("restore"), std::string::npos) << at << ": " << outcome;
+  };
+  for (std::size_t at = 0; at < image.files.log.size(); at += 61) {
+    auto damaged = image;
+    flip(at)(damaged.files.log);
+    judge(damaged, at);
+  }
+  for (std::size_t size = 0; size < image.files.log.size(); size += 509) {
+    auto damaged = image;
+    damaged.files.log.resize(size);
+    judge(damaged, size);
+  }
+  EXPECT_GT(refused, 100U) << "without the marker these were two records, without a word";
+}
+
+TEST(SqliteDamage, DUR_08_TheMarkerSaysWhatIsMissing) {
+  auto image = acknowledged_in_the_log_only();
+  image.files.log.clear();
+  auto const said = outcome_of(image);
+  EXPECT_NE(said.find("it ends at revision 2, and revision 3 was acknowledged"), std::string::npos) << said;
+  EXPECT_NE(said.find("move "), std::string::npos) << said;
+  image.marker.clear();
+  EXPECT_EQ(outcome_of(image), "2 records") << "whoever moves it away goes on with what there is";
+}
+
+// Two slots are written in turn: one of them may be damaged.
+TEST(SqliteDamage, DUR_08_ADamagedMarkerIsFoundOut) {
+  auto const image = acknowledged_in_the_log_only();
+  ASSERT_EQ(image.marker.size(), 2 * page);
+  auto newest = image;
+  auto older = image;
+  auto both = image;
+  // Slots of revisions 2 and 3, in the order in which they were written after the first at revision 0.
+  flip(40)(newest.marker);
+  flip(page + 40)(older.marker);
+  both.marker = std::string(2 * page, '\0');
+  EXPECT_EQ(outcome_of(newest), "3 records");
+  EXPECT_EQ(outcome_of(older), "3 records");
+  for (auto damaged : {both.marker, std::string("x"), image.marker.substr(0, 20)}) {
+    auto cut = image;
+    cut.marker = damaged;
+    EXPECT_NE(outcome_of(cut).find("end marker"), std::string::npos) << damaged.size();
+  }
+}
+
+TEST(SqliteDamage, DUR_08_TheMarkerOfAnotherDatabaseIsNotTaken) {
+  auto image = acknowledged_in_the_log_only();
+  image.marker = acknowledged_in_the_log_only().marker;
+  auto const said = outcome_of(image);
+  EXPECT_NE(said.find("belongs to another database"), std::string::npos) << said;
+}
+
+// A backup that is put in the place of the database is older than what was acknowledged there.
+TEST(SqliteDamage, DUR_08_AnOlderCopyOfTheDatabaseIsNotTakenForTheNewest) {
+  temporary_folder const folder;
+  auto const path = folder.file("state.db");
+  auto const store = make_sqlite_store(path);
+  ASSERT_TRUE(store->blocking_open());
+  ASSERT_TRUE(store->blocking_append(sample_records(2)));
+  store->blocking_close();
+  auto const backup = read_bytes(path);
+  ASSERT_TRUE(store->blocking_open());
+  ASSERT_TRUE(store->blocking_append(sample_records(1, 3)));
+  store->blocking_close();
+  write_bytes(path, backup);
+  auto const older = store->blocking_open();
+  ASSERT_FALSE(older);
+  EXPECT_NE(older.error().message.find("revision 3 was acknowledged"), std::string::npos) << older.error().message;
+  std::filesystem::remove(end_marker::path_beside(path));
+  EXPECT_EQ(store->blocking_open()->log.size(), 2U);
+}
+
+TEST(SqliteDamage, AMarkerThatIsBehindIsBroughtUpToDate) {
+  temporary_folder const folder;
+  auto const path = folder.file("state.db");
+  auto const store = make_sqlite_store(path);
+  ASSERT_TRUE(store->blocking_open());
+  ASSERT_TRUE(store->blocking_append(sample_records(1)));
+  auto const behind = read_bytes(end_marker::path_beside(path));
+  ASSERT_TRUE(store->blocking_append(sample_records(2, 2)));
+  store->blocking_close();
+  auto const newest = read_bytes(end_marker::path_beside(path));
+  write_bytes(end_marker::path_beside(path), behind);
+  EXPECT_EQ(store->blocking_open()->log.size(), 3U) << "as after a crash between the change and its marker";
+  store->blocking_close();
+  EXPECT_NE(read_bytes(end_marker::path_beside(path)), behind);
+  std::filesystem::remove(path);
+  EXPECT_EQ(store->blocking_open()->log.size(), 0U) << "a new database does not answer for the one before it";
+  store->blocking_close();
+  EXPECT_EQ(store->blocking_open()->log.size(), 0U);
 }
 
 } // namespace

@@ -1,5 +1,7 @@
 #include "store/sqlite_file.hpp"
 
+#include "store/end_marker.hpp"
+
 namespace paddler {
 namespace {
 
@@ -86,6 +88,7 @@ result<void> create(store_files& files, std::string const& path) {
   for (auto const* rest : {"-wal", "-journal"}) {
     if (files.blocking_exists(path + rest)) return refused(path, "is missing, but " + path + rest + " is still there");
   }
+  if (auto const old = end_marker::path_beside(path); files.blocking_exists(old)) files.blocking_remove(old);
   std::string const temporary = path + ".new";
   if (auto created = make_empty(files, temporary); !created) return created;
   if (auto filled = fill(temporary, files.sqlite_layer()); !filled) return filled;

@@ -4,6 +4,7 @@
 // identity, or from where the snapshot's records ended (docs/decisions/0004).
 #pragma once
 #include "ports/state_store.hpp"
+#include "store/end_marker.hpp"
 #include "store/record_row.hpp"
 #include "store/sqlite.hpp"
 
@@ -39,6 +40,9 @@ public:
     revision last;
     row_digest digest{};
   };
+
+  // The same, for the file beside the database that remembers it.
+  [[nodiscard]] marked_end end() const { return {digest_of_identity(identity_), end_.last, end_.digest}; }
 
 private:
   result<std::optional<state_snapshot>> read_snapshot();

@@ -1,5 +1,6 @@
 #include "store/sqlite_store.hpp"
 
+#include "store/end_marker.hpp"
 #include "store/record_row.hpp"
 #include "store/sqlite.hpp"
 #include "store/sqlite_file.hpp"
@@ -50,7 +51,8 @@ public:
       if (!row) return std::unexpected(std::move(row).error());
       rows.push_back(*std::move(row));
     }
-    return finish(log_->blocking_append(rows));
+    if (auto written = finish(log_->blocking_append(rows)); !written) return written;
+    return mark();
   }
 
   result<void> blocking_compact(revision last, snapshot_fold const& fold) override {
@@ -81,6 +83,7 @@ public:
   void blocking_close() override {
     broken_.reset();
     tables_.reset();
+    marker_.reset();
     log_.reset();
     db_.reset();
     lock_.reset();
@@ -98,6 +101,9 @@ private:
     tables_.emplace(*db_, options_.requests_kept);
     auto state = log_->blocking_read(file->version);
     if (!state) return state;
+    marker_.emplace(*options_.files, path_);
+    if (auto checked = marker_->blocking_check(log_->end()); !checked)
+      return std::unexpected(std::move(checked).error());
     if (auto begun = begin(*state, file->version); !begun) return std::unexpected(std::move(begun).error());
     return state;
   }
@@ -110,7 +116,16 @@ private:
     auto const leader = log_->blocking_begin_epoch();
     if (!leader) return std::unexpected(leader.error());
     state.leader = *leader;
-    return db_->checkpoint();
+    if (auto moved = db_->checkpoint(); !moved) return moved;
+    return marker_->blocking_write(log_->end());
+  }
+
+  // What is durable is acknowledged only once it is marked: whoever damages the write-ahead log then is found out. On a
+  // full disk, where even writing in place may need room, the marker stays behind; that costs this proof, no change.
+  result<void> mark() {
+    auto marked = marker_->blocking_write(log_->end());
+    if (marked || marked.error().code == error_code::full) return {};
+    return abandon(std::move(marked).error());
   }
 
   // A write, then at once what SQLite would do at a time of its own: whatever happens to the write-ahead log from then
@@ -142,6 +157,7 @@ private:
   std::shared_ptr<void> lock_; // released after the database is closed
   std::optional<sqlite_database> db_;
   std::optional<sqlite_log> log_;
+  std::optional<end_marker> marker_;
   std::optional<sqlite_tables> tables_;
   std::size_t rows_since_checkpoint_ = 0;
   std::optional<error> broken_;

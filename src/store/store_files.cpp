@@ -35,6 +35,10 @@ std::unexpected<error> system_error(std::string const& what, std::string const& 
               "check the rights on the file and its folder");
 }
 
+std::unexpected<error> no_room(std::string const& path) {
+  return fail(error_code::full, "could not write " + path + ": the disk is full", "free some space");
+}
+
 result<void> sync_folder_of(std::string const& path) {
   auto const slash = path.rfind('/');
   std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
@@ -76,6 +80,20 @@ public:
   result<void> blocking_create(std::string const& path) override {
     file_handle const file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.get() < 0) return system_error("could not create", path);
+    return {};
+  }
+
+  result<void> blocking_write(std::string const& path, std::uint64_t at, std::string_view bytes) override {
+    file_handle const file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.get() < 0) return system_error("could not open", path);
+    while (!bytes.empty()) {
+      auto const n = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return errno == ENOSPC || errno == EDQUOT ? no_room(path) : system_error("could not write", path);
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+      at += static_cast<std::uint64_t>(n);
+    }
+    if (::fdatasync(file.get()) != 0) return system_error("could not sync", path);
     return {};
   }
 

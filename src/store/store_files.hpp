@@ -6,8 +6,10 @@
 #include "base/result.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace paddler {
 
@@ -34,6 +36,10 @@ public:
 
   // A file that is not there yet, for its owner only.
   virtual result<void> blocking_create(std::string const& path) = 0;
+
+  // Into a file that is there; durable on return. A power cut meanwhile leaves each sector of 512 bytes as it was, as
+  // it was to become, or neither. `full` where there is no room.
+  virtual result<void> blocking_write(std::string const& path, std::uint64_t at, std::string_view bytes) = 0;
 
   // Durable on return; takes the place of what is there.
   virtual result<void> blocking_rename(std::string const& from, std::string const& to) = 0;

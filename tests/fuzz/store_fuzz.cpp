@@ -1,7 +1,8 @@
 // FUZ-12, files: a state database and its write-ahead log with any bytes changed. The store gives exactly what was
 // written, or refuses with its reason and leaves the file as it is; never older, other or empty state (DUR-08).
 //
-// An input is one byte that chooses a file, then changes to it: three bytes where, one how many, then those bytes.
+// An input is one byte that chooses what is changed, then changes to it: three bytes where, one how many, then those
+// bytes.
 #include "store/crash_vfs.hpp"
 #include "store/sqlite_store.hpp"
 #include "store/store_testing.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr char const* path = "/disk/state.db";
 constexpr char const* log_path = "/disk/state.db-wal";
+constexpr char const* marker_path = "/disk/state.db.end";
 constexpr std::uint64_t folded = 2; // records in the snapshot
 constexpr std::uint64_t written = 5;
 
@@ -22,10 +24,17 @@ std::unique_ptr<state_store> store_on(std::shared_ptr<crash_disk> disk) {
   return make_sqlite_store(path, {.files = std::move(disk)});
 }
 
-std::shared_ptr<crash_disk> disk_with(std::string database, std::string log) {
+struct files_of_state {
+  std::string database;
+  std::string log;    // empty: none
+  std::string marker; // empty: none
+};
+
+std::shared_ptr<crash_disk> disk_with(files_of_state const& files) {
   auto disk = std::make_shared<crash_disk>();
-  disk->set_content(path, std::move(database));
-  if (!log.empty()) disk->set_content(log_path, std::move(log));
+  disk->set_content(path, files.database);
+  if (!files.log.empty()) disk->set_content(log_path, files.log);
+  if (!files.marker.empty()) disk->set_content(marker_path, files.marker);
   return disk;
 }
 
@@ -34,6 +43,7 @@ struct sound_files {
   std::string database;
   std::string before_last;
   std::string log;
+  std::string marker; // of the last record
 
   sound_files() {
     auto const disk = std::make_shared<crash_disk>();
@@ -50,7 +60,8 @@ struct sound_files {
     disk->during_operation = nullptr;
     store->blocking_close();
     database = disk->content(path);
-    must(!log.empty() && database != before_last);
+    marker = disk->content(marker_path);
+    must(!log.empty() && database != before_last && !marker.empty());
   }
 };
 
@@ -72,16 +83,16 @@ std::string changed(std::string bytes, std::uint8_t const* data, std::size_t siz
 }
 
 // How many records a store finds in these files; nothing where it refuses them.
-std::optional<std::uint64_t> records_of(std::string const& database, std::string const& log) {
-  auto const disk = disk_with(database, log);
+std::optional<std::uint64_t> records_of(files_of_state const& files) {
+  auto const disk = disk_with(files);
   auto const store = store_on(disk);
   auto const state = store->blocking_open();
   if (!state) {
     must(state.error().code == error_code::storage);
     must(!state.error().hint.empty() && state.error().message.find(path) != std::string::npos);
-    must(disk->content(path) == database);
+    must(disk->content(path) == files.database);
     store->blocking_close();
-    must(disk->content(path) == database);
+    must(disk->content(path) == files.database);
     return std::nullopt;
   }
   must(judge_samples(*state).empty());
@@ -98,17 +109,20 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   using namespace paddler;
   if (size == 0) return 0;
   auto const& files = sound();
-  auto const choice = data[0] % 3;
-  if (choice == 0) {
-    auto const found = records_of(changed(files.database, data + 1, size - 1), {});
-    must(!found || *found == written);
-  } else if (choice == 1) {
-    // What a damaged log costs at most is a change whose sync was under way (docs/decisions/0004).
-    auto const found = records_of(files.before_last, changed(files.log, data + 1, size - 1));
+  auto const* const rest = data + 1;
+  --size;
+  std::optional<std::uint64_t> found;
+  switch (data[0] % 5) {
+  case 0: found = records_of({changed(files.database, rest, size), {}, files.marker}); break;
+  case 1: found = records_of({files.before_last, changed(files.log, rest, size), files.marker}); break;
+  case 2: found = records_of({files.database, std::string(as_text(rest, size)), files.marker}); break;
+  case 3: found = records_of({files.database, {}, changed(files.marker, rest, size)}); break;
+  default:
+    // Not marked, so not acknowledged: what a damaged log costs at most (docs/decisions/0004).
+    found = records_of({files.before_last, changed(files.log, rest, size), {}});
     must(!found || *found == written || *found == written - 1);
-  } else {
-    auto const found = records_of(files.database, std::string(as_text(data + 1, size - 1)));
-    must(!found || *found == written);
+    return 0;
   }
+  must(!found || *found == written);
   return 0;
 }
