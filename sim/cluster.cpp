@@ -117,6 +117,8 @@ void cluster::start_agent(std::size_t which) {
     config.discovered.emplace();
     config.discovered->slots = static_cast<int>(1 + sim_.chance().below(4));
     if (sim_.likely(0.3)) config.discovered->max_context_length = 2048;
+    if (sim_.likely(0.3))
+      config.discovered->desired_model = model_reference{.source = model_source::local, .path = "/models/d.gguf"};
   }
   if (adjust) adjust(which, config);
   on.agent = std::make_shared<agent_life>(sim_, net_, where, std::move(config));

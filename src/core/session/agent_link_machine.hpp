@@ -31,7 +31,7 @@ namespace paddler {
 // Times and limits; the defaults serve production.
 struct agent_link_policy {
   duration backoff_first = std::chrono::milliseconds(100);
-  duration backoff_limit = std::chrono::seconds(5);
+  duration backoff_limit = std::chrono::seconds(3);
   duration greeting_deadline = std::chrono::seconds(10);    // from dialling to the welcome
   duration report_spacing = std::chrono::milliseconds(100); // of those that tell of busy slots only
   duration report_at_least = std::chrono::seconds(10);      // also where nothing changed: what was said expires
