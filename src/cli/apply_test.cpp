@@ -133,9 +133,8 @@ TEST(run_apply, unchanged_waits_for_the_agents_of_the_document) {
        {"GET /agents",
         {{200, R"({"items":[{"id":"a1","connected":false,"wanted":42,"applied":0,"reason":"not connected"}]})"}}}});
   test_console console("agents: [{id: a1}]\n");
-  EXPECT_EQ(
-      run_apply({.management = api.address(), .file = "-", .wait = std::chrono::milliseconds(100)}, console.terminal),
-      exit_code::timed_out);
+  EXPECT_EQ(run_apply({.management = api.address(), .file = "-", .wait = std::chrono::seconds(2)}, console.terminal),
+            exit_code::timed_out);
   EXPECT_EQ(console.said(), "unchanged: revision 42\n");
   EXPECT_THAT(console.noted(), HasSubstr("agents/a1: not connected"));
 }

@@ -90,8 +90,9 @@ std::string summary_of_changes(std::span<field_change const> changes, std::uint6
 }
 
 std::string text_of_loss(lost_field const& loss) {
-  return loss.path + ": " + describe(loss.lost.value) + " is not in effect: " + describe(loss.winner.source) +
-         " decides it (" + describe(loss.winner.value) + ")";
+  bool const is_api = loss.lost.source.kind == source_kind::api; // the person's own word
+  return loss.path + ": " + describe(loss.lost.value) + (is_api ? "" : " of " + describe(loss.lost.source)) +
+         " is not in effect: " + describe(loss.winner.source) + " decides it (" + describe(loss.winner.value) + ")";
 }
 
 std::string cell_of(source_id const& source) {

@@ -20,7 +20,8 @@ std::string summary_of_changes(std::span<field_change const> changes, std::uint6
 // A value whole, on one line: text in quotes.
 std::string text_of_value(field_value const& value);
 
-// "agents/a1.slots: 8 is not in effect: file /etc/c.yaml decides it (4)"
+// "agents/a1.slots: 8 is not in effect: file /etc/c.yaml decides it (4)"; it says whose word was lost where that is not
+// the API's.
 std::string text_of_loss(lost_field const& loss);
 
 // "api", "file:/etc/c.yaml", "discovery:a1": without spaces, for columns.

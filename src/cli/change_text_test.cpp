@@ -47,7 +47,7 @@ TEST(SummaryOfChanges, FitsACell) {
 TEST(TextOfLoss, SaysWhoDecides) {
   lost_field const loss{
       "agents/a1.slots", {{source_kind::file, "/etc/c.yaml"}, whole(8), {3}}, {{source_kind::api, ""}, whole(4), {7}}};
-  EXPECT_EQ(text_of_loss(loss), "agents/a1.slots: 8 is not in effect: api decides it (4)");
+  EXPECT_EQ(text_of_loss(loss), "agents/a1.slots: 8 of file /etc/c.yaml is not in effect: api decides it (4)");
   EXPECT_EQ(cell_of(loss.lost.source), "file:/etc/c.yaml");
   EXPECT_EQ(cell_of(loss.winner.source), "api");
 }

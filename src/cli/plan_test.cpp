@@ -36,7 +36,7 @@ TEST(TextOfPlan, TellsChangesLossesStepsAndTheCommand) {
   EXPECT_EQ(text_of_plan(swap(), "c.yaml", console.terminal),
             "- agents/a1.slots: 4\n"
             "+ agents/a1.slots: 8\n"
-            "! agents/a2.slots: 2 is not in effect: api decides it (8)\n"
+            "! agents/a2.slots: 2 of file /etc/c.yaml is not in effect: api decides it (8)\n"
             "\n"
             "agents/a1\n"
             "  1. load qwen beside the old one, about 12s (measured before)\n"

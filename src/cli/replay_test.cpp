@@ -64,7 +64,7 @@ TEST(RunReplay, PrintsEachDecisionAndThatAllAreEqual) {
             "  + agents/a1.slots: 4\n"
             "revision 2 2026-03-01T11:01:00Z file /c.yaml, file from /c.yaml\n"
             "  nothing in effect changes\n"
-            "  ! agents/a1.slots: 8 is not in effect: api decides it (4)\n"
+            "  ! agents/a1.slots: 8 of file /c.yaml is not in effect: api decides it (4)\n"
             "2 decisions, all equal to the originals (compared: 2 changes and 1 lost fields as they were told, 0 "
             "deliveries, 0 applicable states, 1 conflict)\n");
 }

@@ -12,6 +12,7 @@
 #include <map>
 #include <ostream>
 #include <set>
+#include <utility>
 
 namespace paddler {
 namespace {
@@ -29,14 +30,18 @@ public:
 
   // Until all are settled; an error where the balancer cannot be asked.
   task<result<void>> wait() {
-    auto const dismissed = co_await dismiss_absent();
-    if (!dismissed) co_return dismissed;
+    auto const states = co_await call_api(server_, {.target = management_target("applicable")});
+    if (!states) co_return std::unexpected(states.error());
+    auto const wanted = rows_in<agent_applicable>(*states);
+    if (!wanted) co_return std::unexpected(wanted.error());
+    bool dismissed = false;
     while (!waiting_.empty()) {
       auto const answer = co_await call_api(server_, {.target = management_target("agents")});
       if (!answer) co_return std::unexpected(answer.error());
       if (!is_success(answer->status)) co_return std::unexpected(error_of(*answer));
       auto const rows = rows_in<agent_view>(*answer);
       if (!rows) co_return std::unexpected(rows.error());
+      if (!std::exchange(dismissed, true)) dismiss_absent(*wanted, *rows);
       for (auto const& row : *rows) look_at(row);
       if (!waiting_.empty() && !co_await sleep_for(between_looks)) break;
     }
@@ -49,22 +54,13 @@ public:
 
 private:
   // Of whom nothing is wanted, and who is not there, there is nothing to wait for.
-  task<result<void>> dismiss_absent() {
-    auto const states = co_await call_api(server_, {.target = management_target("applicable")});
-    if (!states) co_return std::unexpected(states.error());
-    auto const agents = co_await call_api(server_, {.target = management_target("agents")});
-    if (!agents) co_return std::unexpected(agents.error());
-    auto const wanted = rows_in<agent_applicable>(*states);
-    auto const rows = rows_in<agent_view>(*agents);
-    if (!wanted) co_return std::unexpected(wanted.error());
-    if (!rows) co_return std::unexpected(rows.error());
+  void dismiss_absent(std::vector<agent_applicable> const& wanted, std::vector<agent_view> const& rows) {
     std::set<agent_id> kept;
-    for (auto const& each : *wanted)
+    for (auto const& each : wanted)
       if (each.state.model) kept.insert(each.agent);
-    for (auto const& row : *rows)
+    for (auto const& row : rows)
       if (row.connected) kept.insert(row.id);
     std::erase_if(waiting_, [&kept](auto const& each) { return !kept.contains(each.first); });
-    co_return result<void>{};
   }
 
   void look_at(agent_view const& row) {

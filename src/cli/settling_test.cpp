@@ -76,9 +76,9 @@ TEST(WaitUntilSettled, SaysHowFarItIsUntilAllServe) {
 TEST(WaitUntilSettled, TimesOutWithWhatIsMissing) {
   canned_api api({{"GET /applicable", {{200, wanted}}}, {"GET /agents", {{200, agents("ready", 3)}}}});
   test_console console;
-  EXPECT_EQ(wait_until_settled(api.address(), {{"a1"}}, 300ms, console.terminal), exit_code::timed_out);
+  EXPECT_EQ(wait_until_settled(api.address(), {{"a1"}}, 2s, console.terminal), exit_code::timed_out);
   EXPECT_THAT(console.noted(), HasSubstr("agents/a1: holds version 4, still serves version 3\npaddler: not every agent "
-                                         "serves it after 300ms"));
+                                         "serves it after 2s"));
 }
 
 TEST(WaitUntilSettled, EndsWhereTheBalancerCannotBeAsked) {

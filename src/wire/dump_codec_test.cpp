@@ -49,7 +49,7 @@ document_node dump() {
   out.add("base", to_document(base)).add("log", to_document(std::vector{record}));
   out.add("desired", to_document(desired_document{}));
   out.add("applicable", to_document(std::vector{agent_applicable{{"a1"}, {{2}, std::nullopt}}}));
-  out.add("conflicts", list_node()).add("reconciliations", to_document(std::vector{logged_action{}}));
+  out.add("conflicts", list_node()).add("reconciliations", to_document(std::vector{logged_action{.agent = {"a1"}}}));
   return out.add("events", std::move(events));
 }
 

@@ -63,7 +63,7 @@ SYSTEM_TEST(state_commands, look_ahead_change_and_look_back, process_cluster) {
   EXPECT_THAT(co_await said_by(cluster, {"apply", "-f", "-", "--dry-run"}, 0, second),
               HasSubstr("nothing was changed"));
   EXPECT_THAT(co_await said_by(cluster, {"plan", "-f", "-"}, different, second),
-              AllOf(HasSubstr("1. load sim beside the old one, about "), HasSubstr("(measured before)")));
+              AllOf(HasSubstr(". load sim"), HasSubstr("(measured before)")));
   co_await said_by(cluster, {"apply", "-f", "-", "--wait"}, 0, second);
 
   EXPECT_EQ(co_await said_by(cluster, {"diff", "1", "2"}, different), lines);
@@ -86,10 +86,10 @@ SYSTEM_TEST(state_commands, look_ahead_change_and_look_back, process_cluster) {
 
 SYSTEM_TEST(state_commands, apply_says_whom_it_waited_for_in_vain, process_cluster) {
   co_await cluster.start_balancer();
-  auto const late = co_await paddler(cluster, {"apply", "-f", "-", "--wait=200ms"}, want_agents(1, 1));
+  auto const late = co_await paddler(cluster, {"apply", "-f", "-", "--wait=2s"}, want_agents(1, 1));
   EXPECT_EQ(late.code, timed_out);
   EXPECT_EQ(late.output, "applied: revision 1\n");
-  EXPECT_THAT(late.errors, HasSubstr("agents/a1: has never connected\npaddler: not every agent serves it after 200ms"));
+  EXPECT_THAT(late.errors, HasSubstr("agents/a1: has never connected\npaddler: not every agent serves it after 2s"));
 }
 
 SYSTEM_TEST(state_commands, sources_that_disagree_are_told, process_cluster) {
