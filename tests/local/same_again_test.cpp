@@ -130,7 +130,7 @@ SYSTEM_TEST(same_again, REC_14_the_same_file_again_does_nothing, local_cluster) 
   cluster.config.policy.link.heartbeat = std::chrono::minutes(5);
   auto const path = cluster.directory("desired.yaml");
   write_whole_file(path, want_agents(2, 2));
-  cluster.config.desired_file = path;
+  cluster.config.desired_files = {path};
   co_await cluster.start();
   cluster.add_agent("a1");
   auto watching = co_await quiet_agent(cluster.api());
