@@ -14,6 +14,7 @@ namespace {
 
 constexpr auto clock_resolution = std::chrono::milliseconds(2);
 constexpr auto dial_limit = std::chrono::seconds(5); // as of a real agent
+constexpr std::size_t max_notices = 20;
 constexpr std::uint64_t engine_memory = std::uint64_t{4} << 30;
 
 // RFC 6455, section 5.2; what an agent sends is masked.
@@ -67,6 +68,7 @@ struct fleet::member {
   std::optional<reconciliation> loading; // while the engine does
   std::uint64_t actions = 0;
   std::optional<slot_service> slots;
+  bool offered = false; // they are
 };
 
 fleet::fleet(asio::any_io_executor const& executor, fleet_plan plan)
@@ -166,7 +168,7 @@ void fleet::look_at(std::size_t who) {
     live ? ++live_ : --live_;
     ++(live ? counts_.welcomes : counts_.losses);
     m.live = live;
-    if (m.engine.status == engine_status::ready) offer_slots(who);
+    if (m.engine.status == engine_status::ready) offer_or_withdraw(who);
   }
   if (settled != m.settled) settled ? ++settled_ : --settled_;
   m.settled = settled;
@@ -207,7 +209,19 @@ void fleet::count_sent(std::size_t who, agent_message const& message, std::size_
 }
 
 // The model file is there.
-void fleet::on(std::size_t who, check_state const& effect) { apply(who, state_checked{effect.state.version, {}}); }
+void fleet::on(std::size_t who, check_state const& effect) { apply(who, state_checked{effect.state, {}}); }
+
+std::string const& fleet::digest_of(std::optional<applicable_model> const& model) {
+  if (digest_.empty() || digested_ != model) {
+    digested_ = model;
+    digest_ = content_digest(model);
+  }
+  return digest_;
+}
+
+duration fleet::about(duration average) {
+  return duration(static_cast<duration::rep>(static_cast<double>(average.count()) * 2 * random_.unit()));
+}
 
 void fleet::on(std::size_t who, examine_state const& effect) {
   apply(who, state_examined{effect.dial, {effect.number, {}, std::nullopt}});
@@ -218,7 +232,7 @@ void fleet::on(std::size_t who, run_state const& effect) {
   auto& m = *members_[who];
   auto const& model = effect.state.model;
   if (!model) return;
-  auto const content = content_digest(model);
+  auto const& content = digest_of(model);
   m.engine.version = effect.state.version;
   if (content == m.engine.content) return apply(who, engines_observed{m.engine, {}, {}, {}});
   m.engine.status = engine_status::loading;
@@ -238,11 +252,15 @@ void fleet::on(std::size_t who, run_state const& effect) {
   action.goal_content = content;
   action.difference = "no engine runs this content";
   action.started_at = wall_now();
-  m.loading = action;
-  loads_.set(who,
-             mono_now() + plan_.load_time +
-                 duration(static_cast<duration::rep>(static_cast<double>(plan_.load_time.count()) * random_.unit())));
-  apply(who, engines_observed{m.engine, {}, {}, {action}});
+  m.loading = std::move(action);
+  loads_.erase(who);
+  starts_.set(who, mono_now() + about(plan_.start_time));
+}
+
+void fleet::start_engine(std::size_t who) {
+  auto const& m = *members_[who];
+  loads_.set(who, mono_now() + about(plan_.load_time));
+  apply(who, engines_observed{m.engine, {}, {}, {*m.loading}});
 }
 
 void fleet::engine_loaded(std::size_t who) {
@@ -259,22 +277,36 @@ void fleet::engine_loaded(std::size_t who) {
   m.engine.status = engine_status::ready;
   m.engine.load_milliseconds = 150;
   apply(who, engines_observed{m.engine, {}, {}, {load, admit}});
-  offer_slots(who);
+  offer_or_withdraw(who);
 }
 
 // Opened under the first state that is served, and kept through later ones: what reopening costs is the engine's
 // change, not that of the state.
+void fleet::offer_or_withdraw(std::size_t who) {
+  auto& m = *members_[who];
+  if (!plan_.slot_connections || std::exchange(m.offered, m.live) == m.live) return;
+  if (!m.slots) m.slots.emplace(executor_, slot_limits{}, slot_service::listeners{[] {}, [](ready_engine const&) {}});
+  if (m.live) return offers_.set(who, mono_now() + about(plan_.offer_time));
+  offers_.erase(who);
+  m.slots->serve(nullptr);
+}
+
 void fleet::offer_slots(std::size_t who) {
   auto& m = *members_[who];
-  if (!plan_.slot_connections) return;
-  if (!m.slots) m.slots.emplace(executor_, slot_limits{}, slot_service::listeners{[] {}, [](ready_engine const&) {}});
-  if (!m.live) return m.slots->serve(nullptr);
   slot_target target{{plan_.balancer, m.identity.agent, m.identity.process},
                      {m.engine.version, m.engine.model, "/nonexistent", m.engine.slots}};
   m.slots->serve(std::make_shared<slot_target const>(std::move(target)));
 }
 
-void fleet::on(std::size_t /*who*/, tell_operator const& /*effect*/) {}
+void fleet::on(std::size_t /*who*/, tell_operator const& effect) {
+  if (notices_.size() < max_notices || notices_.contains(effect.text)) ++notices_[effect.text];
+}
+
+std::string fleet::notices() const {
+  std::string out;
+  for (auto const& [text, count] : notices_) out += "\n  " + std::to_string(count) + " x " + text;
+  return out;
+}
 
 void fleet::on(std::size_t who, give_up const& effect) {
   if (counts_.refusals++ == 0)
@@ -287,7 +319,9 @@ task<> fleet::keep_time() {
   while (co_await sleep_for(clock_resolution)) {
     auto const now = mono_now();
     for (auto const who : timers_.take_due(now)) apply(who, agent_timer_fired{});
+    for (auto const who : starts_.take_due(now)) start_engine(who);
     for (auto const who : loads_.take_due(now)) engine_loaded(who);
+    for (auto const who : offers_.take_due(now)) offer_slots(who);
   }
 }
 

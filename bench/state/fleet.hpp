@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -27,7 +28,9 @@ struct fleet_plan {
   std::size_t agents = 20;
   int slots = 16;                                      // of each agent
   bool slot_connections = false;                       // else the slots are only reported
-  duration load_time = std::chrono::milliseconds(100); // of an engine, at least; at most twice as long
+  duration start_time = std::chrono::milliseconds(20); // of an engine's process, on average
+  duration load_time = std::chrono::milliseconds(100); // of its model, on average
+  duration offer_time = std::chrono::milliseconds(1);  // until an agent opens its slots, on average
   std::uint64_t seed = 1;
 };
 
@@ -90,6 +93,9 @@ public:
 
   [[nodiscard]] fleet_counts const& counts() const { return counts_; }
 
+  // What agents told their operators, each text with how many told it.
+  [[nodiscard]] std::string notices() const;
+
 private:
   struct member;
 
@@ -106,7 +112,11 @@ private:
 
   void count_sent(std::size_t who, agent_message const& message, std::size_t bytes);
   void look_at(std::size_t who);
+  void start_engine(std::size_t who);
   void engine_loaded(std::size_t who);
+  std::string const& digest_of(std::optional<applicable_model> const& model);
+  duration about(duration average);
+  void offer_or_withdraw(std::size_t who);
   void offer_slots(std::size_t who);
   task<bool> wait_until(bool (fleet::*holds)() const, duration limit);
 
@@ -126,7 +136,11 @@ private:
   random_source random_;
   std::vector<std::unique_ptr<member>> members_;
   deadline_queue<std::size_t> timers_; // of link machines
-  deadline_queue<std::size_t> loads_;  // of engines
+  deadline_queue<std::size_t> starts_; // of engines
+  deadline_queue<std::size_t> loads_;
+  deadline_queue<std::size_t> offers_; // of slots
+  std::optional<applicable_model> digested_;
+  std::string digest_;
   std::deque<std::pair<std::size_t, agent_link_event>> events_;
   bool applying_ = false;
   std::size_t live_ = 0;
@@ -134,6 +148,7 @@ private:
   std::set<std::size_t> awaited_; // agents whose acknowledgement is
   mono_time acknowledged_at_{};
   fleet_counts counts_;
+  std::map<std::string, std::size_t> notices_;
   wakeup changed_;
   task_group tasks_;
 };

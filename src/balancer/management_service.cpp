@@ -4,10 +4,15 @@
 #include "balancer/readiness.hpp"
 #include "balancer/views.hpp"
 
+#include <boost/asio/post.hpp>
+
+#include <array>
 #include <utility>
 
 namespace paddler {
 namespace {
+
+constexpr std::size_t agents_a_piece = 256; // of an answer that lists them
 
 agent_id agent_of(http_exchange const& exchange) { return agent_id{std::string(exchange.param("agent"))}; }
 
@@ -91,13 +96,40 @@ task<> management_service::get_conflicts(http_exchange& exchange) {
   co_await answer_when_durable(exchange, body);
 }
 
+// Thousands of agents are told of in pieces, with the loop's other work between them: the whole would hold up
+// heartbeats. So a row may be newer than `revision`, and never older.
 task<> management_service::get_agents(http_exchange& exchange) {
-  auto rows = view_agents(core_.core());
+  auto const at = core_.core().desired().current();
+  auto rows = agents_behind({});
+  if (rows.size() < agents_a_piece) {
+    co_await answer_json(exchange, list_json(rows, at));
+    co_return;
+  }
+  std::vector<header_view> const headers = {{"Content-Type", json_type}, {"Cache-Control", "no-store"}};
+  exchange.prepare_stream(200, headers);
+  std::string piece = R"({"items":[)";
+  while (!rows.empty()) {
+    for (auto const& row : rows) piece += print_json(to_document(row)) + ',';
+    auto const last = rows.back().id;
+    rows = agents_behind(last);
+    if (rows.empty()) piece.pop_back();
+    if (!co_await exchange.write_chunk(piece)) co_return;
+    piece.clear();
+    co_await asio::post(exchange.connection().executor(), asio::use_awaitable);
+  }
+  piece = R"(],"revision":)" + std::to_string(at.value) + "}";
+  std::array<asio::const_buffer, 1> const end{asio::buffer(piece)};
+  co_await exchange.finish_stream(end);
+}
+
+// The next piece of the list, with what travelled on their links.
+std::vector<agent_view> management_service::agents_behind(agent_id const& last) const {
+  auto rows = view_agents(core_.core(), last, agents_a_piece);
   auto const& agents = core_.core().agents().agents();
   for (auto& row : rows)
     if (auto const at = agents.find(row.id); at != agents.end() && row.connected)
       row.link = links_.traffic(at->second.link);
-  co_await answer_json(exchange, list_json(rows, core_.core().desired().current()));
+  return rows;
 }
 
 task<> management_service::get_models(http_exchange& exchange) {

@@ -4,6 +4,7 @@
 #include "balancer/core_service.hpp"
 #include "balancer/link_registry.hpp"
 #include "balancer/slot_registry.hpp"
+#include "model/views.hpp"
 #include "net/router.hpp"
 
 namespace paddler {
@@ -30,6 +31,7 @@ private:
   task<> explain_fields(http_exchange& exchange);
   task<> get_conflicts(http_exchange& exchange);
   task<> get_agents(http_exchange& exchange);
+  std::vector<agent_view> agents_behind(agent_id const& last) const;
   task<> get_models(http_exchange& exchange);
   task<> get_slots(http_exchange& exchange);
   task<> get_requests(http_exchange& exchange);

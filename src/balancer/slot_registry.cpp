@@ -2,7 +2,7 @@
 
 #include "base/canary.hpp"
 #include "base/text.hpp"
-#include "runtime/log.hpp"
+#include "runtime/clock.hpp"
 #include "runtime/race.hpp"
 
 #include <charconv>
@@ -111,7 +111,9 @@ void slot_registry::drop(drop_slots const& which) {
 void slot_registry::drop(drop_slot const& which) {
   auto const at = slots_.find(which.serial);
   if (at == slots_.end()) return;
-  log_warn("slot.refused", which.reason, {{"agent", at->second->offer.agent.value}});
+  if (refusals_.allow(mono_now()))
+    log_warn("slot.refused", which.reason,
+             {{"agent", at->second->offer.agent.value}, {"suppressed", refusals_.suppressed()}});
   end(*at->second);
 }
 

@@ -3,8 +3,10 @@
 #include "balancer/core_service.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
+#include "runtime/log.hpp"
 #include "runtime/wakeup.hpp"
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <set>
@@ -52,6 +54,7 @@ private:
   core_service& core_;
   duration const engine_silence_;
   std::uint64_t serials_ = 0;
+  log_limiter refusals_{std::chrono::seconds(1)};
   std::map<slot_serial, std::shared_ptr<slot>> slots_;
   std::map<std::pair<agent_id, incarnation>, std::set<slot_serial>> of_process_;
 };

@@ -2,6 +2,7 @@
 
 #include "core/session/agent_trouble.hpp"
 
+#include <limits>
 #include <map>
 #include <set>
 
@@ -46,38 +47,61 @@ agent_view view_agent(agent_record const& agent, balancer_core const& core) {
   return out;
 }
 
+namespace {
+
+agent_view view_of_one_never_seen(agent_id const& id, balancer_core const& core) {
+  auto const& wanted = core.desired().applicable(id);
+  agent_view out;
+  out.id = id;
+  if (wanted.model) out.model = wanted.model->name;
+  out.wanted = wanted.version;
+  out.reason = "has never connected";
+  return out;
+}
+
+} // namespace
+
 std::vector<agent_view> view_agents(balancer_core const& core) {
-  std::map<agent_id, agent_view> out;
-  for (auto const& [id, agent] : core.agents().agents()) out[id] = view_agent(agent, core);
-  for (auto const& [id, spec] : core.desired().agents()) {
-    if (out.contains(id)) continue;
-    auto const& wanted = core.desired().applicable(id);
-    auto& row = out[id];
-    row.id = id;
-    if (wanted.model) row.model = wanted.model->name;
-    row.wanted = wanted.version;
-    row.reason = "has never connected";
-  }
+  return view_agents(core, {}, std::numeric_limits<std::size_t>::max());
+}
+
+// Both maps in step: an agent may be known, wanted or both.
+std::vector<agent_view> view_agents(balancer_core const& core, agent_id const& after, std::size_t limit) {
+  auto const& known = core.agents().agents();
+  auto const& wanted = core.desired().agents();
+  auto k = known.upper_bound(after);
+  auto w = wanted.upper_bound(after);
   std::vector<agent_view> rows;
-  for (auto& [id, row] : out) rows.push_back(std::move(row));
+  while (rows.size() < limit && (k != known.end() || w != wanted.end())) {
+    if (k != known.end() && (w == wanted.end() || k->first <= w->first)) {
+      if (w != wanted.end() && w->first == k->first) ++w;
+      rows.push_back(view_agent(k->second, core));
+      ++k;
+    } else {
+      rows.push_back(view_of_one_never_seen(w->first, core));
+      ++w;
+    }
+  }
   return rows;
 }
 
 std::vector<model_view> view_models(balancer_core const& core) {
-  std::map<std::string, model_view> out;
+  std::map<std::string, model_view, std::less<>> out;
   for (auto const& name : core.desired().served_names()) out[name].name = name;
-  for (auto const& [id, state] : core.desired().applicable_states()) {
-    if (!state.model) continue;
-    auto& row = out[state.model->name];
-    ++row.agents_wanted;
-    row.agents.push_back(id);
+  for (auto const& [name, agents] : core.desired().agents_by_name()) {
+    auto& row = out[name];
+    row.agents_wanted = static_cast<int>(agents.size());
+    row.agents.assign(agents.begin(), agents.end());
   }
-  for (auto const& agent : view_agents(core)) {
-    if (!agent.model || !out.contains(*agent.model)) continue;
-    auto& row = out[*agent.model];
-    row.agents_ready += agent.status == engine_status::ready;
-    row.slots += agent.slots;
-    row.slots_busy += agent.slots_busy;
+  for (auto const& [id, agent] : core.agents().agents()) {
+    auto const& wanted = core.desired().applicable(id);
+    auto const at = out.find(wanted.model ? wanted.model->name : agent.report.engine.model);
+    if (at == out.end()) continue;
+    auto& row = at->second;
+    auto const busy = static_cast<int>(core.requests().slots_of(id, true));
+    row.agents_ready += status_of(agent) == engine_status::ready;
+    row.slots += static_cast<int>(core.requests().slots_of(id, false)) + busy;
+    row.slots_busy += busy;
   }
   std::vector<model_view> rows;
   for (auto& [name, row] : out) rows.push_back(std::move(row));

@@ -13,6 +13,9 @@ std::string reason_of(agent_record const& agent, applicable_state const& wanted)
 
 agent_view view_agent(agent_record const& agent, balancer_core const& core);
 std::vector<agent_view> view_agents(balancer_core const& core);
+
+// Those behind `after` in order of their ids, at most `limit`.
+std::vector<agent_view> view_agents(balancer_core const& core, agent_id const& after, std::size_t limit);
 std::vector<model_view> view_models(balancer_core const& core);
 std::vector<slot_view> view_slots(balancer_core const& core);
 std::vector<request_view> view_requests(balancer_core const& core);

@@ -323,6 +323,8 @@ TEST(BalancerCore, ASilentAgentLosesItsSlots) {
   balancer_core core({}, {1});
   apply_durably(core, greeting(1, "a"), at(1));
   ASSERT_EQ(core.next_deadline(), at(2).mono);
+  EXPECT_EQ(text(apply_durably(core, time_passed{}, at(2))), "send ");
+  EXPECT_EQ(text(apply_durably(core, time_passed{}, at(3))), "send ");
   EXPECT_EQ(text(apply_durably(core, time_passed{}, at(4))), "close drop_slots ");
 }
 

@@ -272,7 +272,10 @@ struct agent_link_machine::step {
     recheck_if_due();
   }
 
+  // Where this process itself was held up, silence proves nothing: what the balancer said meanwhile waits to be read.
   void live_tick() {
+    auto const late = now - m.next_heartbeat_;
+    if (late >= m.heartbeat_) m.heard_at_ = std::min(now, m.heard_at_ + late);
     if (now - m.heard_at_ >= m.patience()) return hang_up("nothing was heard of it for three heartbeats");
     if (now >= m.next_heartbeat_) {
       m.next_heartbeat_ = now + m.heartbeat_;

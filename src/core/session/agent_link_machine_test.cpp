@@ -164,6 +164,13 @@ TEST_F(AgentLinkMachineTest, RefusalsAreTriedAgainOrEndIt) {
   EXPECT_EQ(apply(dial_ended{dial, "closed"}), "");
 }
 
+TEST_F(AgentLinkMachineTest, TimeInWhichTheAgentWasHeldUpIsNoSilence) {
+  come_alive();
+  EXPECT_EQ(tick(seconds(60)), "heartbeat1 report#2/busy0") << "59 seconds late";
+  EXPECT_EQ(tick(seconds(1)), "heartbeat2");
+  EXPECT_EQ(tick(seconds(1)), "end tell") << "the balancer was silent in the time that was not lost";
+}
+
 TEST_F(AgentLinkMachineTest, HeartbeatsAndTheirAbsence) {
   come_alive();
   EXPECT_EQ(tick(seconds(1)), "heartbeat1");

@@ -156,10 +156,14 @@ link_effects agent_table::notify(agent_id const& agent, std::string text) {
 
 // --- time ---
 
+// Where this process itself was held up, silence proves nothing: what agents said meanwhile waits to be read.
 link_effects agent_table::tick(mono_time now) {
   link_effects out;
+  auto const first = link_deadlines_.next().value_or(now);
+  auto const held_up = now - first >= policy_.heartbeat ? now - first : duration::zero();
   for (auto const id : link_deadlines_.take_due(now)) {
     auto& link = links_.at(id);
+    link.heard_at = std::min(now, link.heard_at + held_up);
     if (now - link.heard_at >= patience() && !is_loose(canary::silence_is_no_death)) {
       auto& agent = agents_.at(link.agent);
       unlink(id, now);
