@@ -83,13 +83,13 @@ task<fake_link> quiet_agent(cluster_api api) {
   co_return out;
 }
 
-// The first thing that the agent hears is the next change; so nothing was said before.
+// The first thing that the agent hears is a question about the next change; so nothing was said, or asked, before.
 task<> expect_only_the_next_change(fake_link link, cluster_api api) {
   co_await api.apply(want_agents(2, 3));
   auto const message = co_await link.listen();
   require(message.has_value(), "it hears something");
   auto const said = json::parse(*message).as_object();
-  EXPECT_EQ(text_of(said, "type"), "apply") << *message;
+  EXPECT_EQ(text_of(said, "type"), "question") << *message;
   EXPECT_NE(message->find("\"slots\":3"), std::string::npos) << *message;
 }
 
