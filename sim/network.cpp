@@ -450,7 +450,7 @@ task<result<std::unique_ptr<transport>>> sim_network::connect(std::string place,
   if (!me.alive()) co_return std::unexpected(refused);
   for (auto retry = connect_retry;; retry *= 2) {
     bool const lost = !local && sim_.likely(conditions.loss);
-    if (!co_await sleep_for(lost ? retry : delay(local) * 2)) break;
+    if (!co_await sleep_for(lost ? std::min(retry, end - sim_.now()) : delay(local) * 2)) break;
     if (sim_.now() >= end) co_return fail(error_code::timeout, "could not connect to " + place + ": timed out");
     if (lost) continue;
     auto const at = listening_.find(place);
@@ -458,7 +458,7 @@ task<result<std::unique_ptr<transport>>> sim_network::connect(std::string place,
     auto& peer = at->second->owner();
     bool const cut = is_blocked(me.host(), peer.host()) || is_blocked(peer.host(), me.host());
     if (!local && (cut || is_clogged(me.host(), peer.host()))) {
-      if (!co_await sleep_for(retry)) break;
+      if (!co_await sleep_for(std::min(retry, end - sim_.now()))) break;
       continue;
     }
     co_return join(me, peer, place);

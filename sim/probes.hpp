@@ -23,6 +23,7 @@ inline constexpr auto probes = std::to_array<std::string_view>({
     "desired.file_refused",
     "desired.file_waits",
     "disk.broken",
+    "disk.compacted",
     "disk.full",
     "engine.parked_after_faults",
     "engine.started",

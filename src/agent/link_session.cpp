@@ -8,7 +8,7 @@
 namespace paddler {
 namespace {
 
-constexpr auto dial_limit = std::chrono::seconds(5);
+constexpr auto dial_limit = std::chrono::seconds(2);         // the second SYN leaves after one, the third after three
 constexpr auto close_limit = std::chrono::milliseconds(500); // for the balancer to answer a close
 
 std::string link_path(agent_id const& agent) {
