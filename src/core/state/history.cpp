@@ -123,9 +123,11 @@ std::optional<revision> state_history::surplus(wall_time now) const {
     too_many = std::max(too_many, i + 1);
     bytes -= bytes_of(*records_[i]);
   }
-  bool const enough = too_many >= policy_.slack || bytes_ > policy_.max_bytes;
+  auto const in_snapshot = base_->agents.size();
+  auto const slack = std::max(policy_.slack, in_snapshot / 4);
+  bool const enough = too_many >= slack || bytes_ > policy_.max_bytes;
   if (too_many == 0 || !enough) return std::nullopt;
-  return revision{base_->at.value + std::min(too_many, policy_.max_folded_at_once)};
+  return revision{base_->at.value + std::min(too_many, std::max(policy_.max_folded_at_once, in_snapshot))};
 }
 
 void state_history::compacted(std::shared_ptr<state_snapshot const> base) {

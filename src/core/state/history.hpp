@@ -25,7 +25,7 @@ struct history_policy {
   std::size_t max_bytes = std::size_t{64} << 20;      // of their documents, about
   duration max_age = std::chrono::hours(24) * 30;     // by the wall clock
   std::size_t always_kept = 100;                      // newest ones, whatever their age: wall clocks step
-  std::size_t max_folded_at_once = 256;               // a step of folding holds up the next change
+  std::size_t max_folded_at_once = 256;               // a step of folding holds up the next change; see surplus()
   duration look_at_age_every = std::chrono::hours(1); // where nothing changes
   std::size_t slack = 100;                            // what is too much waits until it is so many
 };
@@ -63,7 +63,9 @@ public:
   // `taken` is the time of its last change.
   [[nodiscard]] result<revision> as_of(wall_time time) const;
 
-  // Up to which revision the past is to be folded into the snapshot now; nothing where all of it may stay.
+  // Up to which revision the past is to be folded into the snapshot now; nothing where all of it may stay. A step writes
+  // the whole snapshot, however little it folds: the more agents stand in it, the more records a step waits for and
+  // takes, so that what folding costs a change does not grow with them.
   [[nodiscard]] std::optional<revision> surplus(wall_time now) const;
 
   // The snapshot that took the place of older records.

@@ -107,6 +107,16 @@ TEST(History, FoldsInStepsAndSaysWhatIsGone) {
   EXPECT_EQ(history.as_of(at(15)).error().code, error_code::gone);
 }
 
+TEST(History, FoldsMoreAtOnceTheMoreAgentsStandInTheSnapshot) {
+  state_snapshot base;
+  for (int i = 0; i < 100; ++i) base.agents.push_back({{"b" + std::to_string(i)}, {1}});
+  state_history history(small_policy());
+  history.begin(base, changes(34));
+  EXPECT_EQ(history.surplus(at(34)), std::nullopt) << "24 too many";
+  history.add(changes(35).back());
+  EXPECT_EQ(history.surplus(at(35)), revision{25}) << "in one step, though it is more than one takes of few agents";
+}
+
 TEST(History, FoldsWhatIsOldButNotTheNewest) {
   state_history history(small_policy());
   history.begin({}, changes(10));
