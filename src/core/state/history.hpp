@@ -63,9 +63,9 @@ public:
   // `taken` is the time of its last change.
   [[nodiscard]] result<revision> as_of(wall_time time) const;
 
-  // Up to which revision the past is to be folded into the snapshot now; nothing where all of it may stay. A step writes
-  // the whole snapshot, however little it folds: the more agents stand in it, the more records a step waits for and
-  // takes, so that what folding costs a change does not grow with them.
+  // Up to which revision the past is to be folded into the snapshot now; nothing where all of it may stay. A step
+  // writes the whole snapshot, however little it folds: the more agents stand in it, the more records a step waits for
+  // and takes, so that what folding costs a change does not grow with them.
   [[nodiscard]] std::optional<revision> surplus(wall_time now) const;
 
   // The snapshot that took the place of older records.
