@@ -209,12 +209,13 @@ TEST_P(flapping, REC_07_an_agent_that_comes_and_goes_disturbs_no_other) {
     play.on().plant.kill_agent(0);
     for (auto const& [which, was] : before) ASSERT_EQ(calmness_of(play, which), was) << "agent " << which;
     for (auto const& request : play.core()->requests().requests())
-      if (request.state == request_state::failed && request.agent.value != "a0")
-        failed[request.id.value] = request.agent.value;
+      if (request.state == request_state::failed && request.agent.value != "a0" &&
+          request.failure != request_failure::no_model) // who came before anybody wanted a model
+        failed[request.id.value] = request.agent.value + ": " + std::string(to_string(request.failure));
   }
   EXPECT_GE(flaps, 15U);
   EXPECT_EQ(play.verdict(), "");
-  EXPECT_TRUE(failed.empty()) << failed.size() << " requests failed, the first on " << failed.begin()->second;
+  EXPECT_TRUE(failed.empty()) << failed.size() << " requests failed, one on " << failed.begin()->second;
   EXPECT_GT(play.on().book.answered, 100U);
   EXPECT_TRUE(play.converges(60s));
 }
