@@ -39,11 +39,12 @@ bool is_same(slot_audience const& a, slot_audience const& b) {
 } // namespace
 
 engine_place::engine_place(asio::any_io_executor const& executor, blocking_executor& pool, agent_config const& config,
-                           engine_number number, applicable_model const& content, std::function<void()> on_change)
+                           engine_number number, applicable_model const& content,
+                           std::shared_ptr<model_digests> digests, std::function<void()> on_change)
     : content_(content),
       on_change_(std::move(on_change)),
       pool_(pool),
-      file_(std::make_shared<loaded_file>(path_of(content))),
+      file_(std::make_shared<loaded_file>(path_of(content), std::move(digests))),
       service_(executor, pool, settings_of(config, number, file_),
                [this](engine_condition const& condition) { changed(condition); }),
       slots_(executor, config.slots,

@@ -21,9 +21,10 @@ namespace paddler {
 class engine_place {
 public:
   // Starts the engine on `content`. `on_change` is called when facts() may have changed; `pool` and `config` outlive
-  // the place.
+  // the place. `digests` are those of files that were read before.
   engine_place(asio::any_io_executor const& executor, blocking_executor& pool, agent_config const& config,
-               engine_number number, applicable_model const& content, std::function<void()> on_change);
+               engine_number number, applicable_model const& content, std::shared_ptr<model_digests> digests,
+               std::function<void()> on_change);
 
   // While the engine is ready its slots are offered to `audience`, under this version; none: to nobody. Idle
   // connections to anything else close at once, busy ones after their answer.

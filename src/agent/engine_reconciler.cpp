@@ -160,7 +160,7 @@ void engine_reconciler::carry_out(engine_action const& action) {
            {{"engine", action.engine.value}, {"model", action.content.name}, {"slots", action.content.slots}});
   if (action.action == reconcile_action::load)
     places_.emplace(action.engine, std::make_unique<engine_place>(executor_, pool_, config_, action.engine,
-                                                                  action.content, [this] { reconcile(); }));
+                                                                  action.content, digests_, [this] { reconcile(); }));
   if (action.action == reconcile_action::unload) endings_.spawn("engine", end_place(action.engine));
 }
 

@@ -12,6 +12,7 @@
 #include "agent/engine_place.hpp"
 #include "core/reconcile/engine_table.hpp"
 #include "core/session/agent_link_machine.hpp"
+#include "hub/model_digest.hpp"
 #include "hub/model_headers.hpp"
 #include "model/applicable.hpp"
 #include "runtime/blocking.hpp"
@@ -92,6 +93,7 @@ private:
   agent_config const& config_;
   machine_facts machine_;
   model_headers headers_;
+  std::shared_ptr<model_digests> const digests_ = std::make_shared<model_digests>(); // also of places that end
   std::function<void()> const on_change_;
   engine_table table_;
   std::optional<checked_model> checked_;

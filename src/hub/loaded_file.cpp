@@ -1,6 +1,5 @@
 #include "hub/loaded_file.hpp"
 
-#include "hub/model_digest.hpp"
 #include "wire/rfc3339.hpp"
 
 #include <chrono>
@@ -46,11 +45,22 @@ bool loaded_file::confirm() {
   return first;
 }
 
-bool loaded_file::blocking_digest() {
+// Of the file as it is while it is read: nothing is known of one that changes meanwhile.
+result<std::string> loaded_file::blocking_read_digest(std::optional<file_identity> const& seen) {
+  if (auto known = seen ? known_->find(*seen) : std::nullopt) return *std::move(known);
   auto digest = blocking_digest_model(path_, abandoned_);
+  if (!digest) return digest;
+  if (!seen || blocking_identify_file(path_) != seen)
+    return fail(error_code::conflict, "'" + path_ + "' changed while it was read");
+  known_->note(*seen, *digest);
+  return digest;
+}
+
+bool loaded_file::blocking_digest() {
   auto const seen = blocking_identify_file(path_);
+  auto digest = blocking_read_digest(seen);
   std::scoped_lock const lock(mutex_);
-  if (!digest || seen != loaded_) return false; // it changed while it was read
+  if (!digest || seen != loaded_) return false; // another file by now
   digest_ = *std::move(digest);
   return true;
 }
@@ -71,7 +81,7 @@ bool loaded_file::blocking_is_same(std::optional<file_identity> const& seen) {
     if (!seen || digest_.empty() || seen->bytes != loaded_->bytes || seen == other_) return false;
     wanted = digest_;
   }
-  auto const found = blocking_digest_model(path_, abandoned_);
+  auto const found = blocking_read_digest(seen);
   std::scoped_lock const lock(mutex_);
   bool const same = found && *found == wanted;
   if (!same && found) other_ = seen;

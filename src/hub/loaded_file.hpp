@@ -5,10 +5,12 @@
 // that was touched, or brought back, is the old one.
 #pragma once
 #include "base/result.hpp"
+#include "hub/model_digest.hpp"
 #include "model/current.hpp"
 #include "runtime/files.hpp"
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,7 +22,8 @@ class loaded_file {
 public:
   // Empty: the engine needs no file, and nothing is ever wrong with it. So it is where the file is not there (the
   // simulated engine's need not be).
-  explicit loaded_file(std::string path) : path_(std::move(path)) {}
+  explicit loaded_file(std::string path, std::shared_ptr<model_digests> known = std::make_shared<model_digests>())
+      : path_(std::move(path)), known_(std::move(known)) {}
 
   // Before each start of the engine. `invalid_input` where it served from another file before: what it is started on
   // may not be what was checked and wanted.
@@ -30,7 +33,7 @@ public:
   // its digest can be worked out.
   bool confirm();
 
-  // Works it out, which takes a while; true where there is one now.
+  // Works it out, which takes a while where it is not known; true where there is one now.
   bool blocking_digest();
 
   // Looks at the path again. True where something else is to be said of it than before.
@@ -45,10 +48,12 @@ public:
   [[nodiscard]] std::optional<state_issue> issue() const;
 
 private:
+  result<std::string> blocking_read_digest(std::optional<file_identity> const& seen);
   bool blocking_is_same(std::optional<file_identity> const& seen);
   void note(std::optional<file_identity> const& seen, bool same);
 
   std::string const path_;
+  std::shared_ptr<model_digests> const known_;
   std::atomic<bool> abandoned_ = false;
 
   mutable std::mutex mutex_; // guards what follows it

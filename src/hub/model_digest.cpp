@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <utility>
 #include <vector>
 
 namespace paddler {
@@ -50,6 +51,17 @@ result<std::string> blocking_digest_model(std::string const& path, std::atomic<b
   }
   if (!added) return std::unexpected(std::move(added).error());
   return (whole ? "sha256:" : "edges:") + to_hex(digest.finish());
+}
+
+std::optional<std::string> model_digests::find(file_identity const& file) const {
+  std::scoped_lock const lock(mutex_);
+  auto const at = std::ranges::find(entries_, file, &entry::file);
+  return at == entries_.end() ? std::nullopt : std::optional(at->digest);
+}
+
+void model_digests::note(file_identity const& file, std::string digest) {
+  std::scoped_lock const lock(mutex_);
+  if (std::ranges::find(entries_, file, &entry::file) == entries_.end()) entries_.push({file, std::move(digest)});
 }
 
 } // namespace paddler

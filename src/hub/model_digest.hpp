@@ -1,10 +1,15 @@
 // What a model file holds, in one short text: whether the file under a path is still the one that was loaded, though it
 // was touched, copied or brought back.
 #pragma once
+#include "base/bounded.hpp"
 #include "base/result.hpp"
+#include "runtime/files.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <string>
 
 namespace paddler {
@@ -23,5 +28,26 @@ struct digest_limits {
 // set. Errors: not_found, storage.
 result<std::string> blocking_digest_model(std::string const& path, std::atomic<bool> const& stop,
                                           digest_limits limits = {});
+
+inline constexpr std::size_t max_known_digests = 64;
+
+// Digests that were worked out, by the file's identity: another engine on the same file need not read it again.
+// Callable from any thread.
+class model_digests {
+public:
+  [[nodiscard]] std::optional<std::string> find(file_identity const& file) const;
+
+  // The newest max_known_digests are kept.
+  void note(file_identity const& file, std::string digest);
+
+private:
+  struct entry {
+    file_identity file;
+    std::string digest;
+  };
+
+  mutable std::mutex mutex_; // guards what follows it
+  bounded_ring<entry> entries_{max_known_digests};
+};
 
 } // namespace paddler

@@ -40,5 +40,18 @@ TEST(ModelDigest, SaysWhyThereIsNone) {
   EXPECT_EQ(blocking_digest_model(write("stopped", "abc"), stop).error().code, error_code::cancelled);
 }
 
+TEST(ModelDigests, AreKnownByTheFilesIdentityAndBounded) {
+  model_digests known;
+  file_identity file{.device = 1, .inode = 2, .bytes = 3, .modified_ns = 4};
+  EXPECT_FALSE(known.find(file));
+  known.note(file, "sha256:1");
+  EXPECT_EQ(known.find(file), "sha256:1");
+  auto touched = file;
+  ++touched.modified_ns;
+  EXPECT_FALSE(known.find(touched));
+  for (std::uint64_t i = 0; i < max_known_digests; ++i) known.note({.inode = 100 + i}, "sha256:2");
+  EXPECT_FALSE(known.find(file)) << "the oldest falls out";
+}
+
 } // namespace
 } // namespace paddler

@@ -172,7 +172,8 @@ SYSTEM_TEST(resources, REC_11_the_agents_look_at_its_files_refuses_a_document, l
   co_await cluster.start();
   cluster.add_agent("a1", [](agent_config& told) { told.program.kind = engine_kind::built_in; });
   co_await cluster.api().until_agent("a1", "is connected", is_connected);
-  auto const answer = co_await cluster.api().put_desired(desired_yaml({{"a1", 1, "sim", "/no/such/model.gguf"}}));
+  auto const wanted = desired_yaml({{"a1", 1, "sim", "/no/such/model.gguf"}});
+  auto const answer = co_await cluster.api().put_desired(wanted);
   EXPECT_EQ(answer.status, 422);
   expect_words(answer.body, {"agents[0].desired_model.path", "there is no model file '/no/such/model.gguf'"});
   EXPECT_EQ((co_await cluster.api().desired()).document.find("a1"), std::string::npos);
@@ -188,7 +189,8 @@ void put_file(std::string const& path, std::string const& content) {
 SYSTEM_TEST(model_files, REC_15_a_file_that_changes_is_said_and_never_swapped_in_silence, local_cluster) {
   auto const path = cluster.directory("model.gguf");
   put_file(path, "the first model");
-  co_await cluster.start(desired_yaml({{"a1", 1, "sim", path}}));
+  auto const wanted = desired_yaml({{"a1", 1, "sim", path}});
+  co_await cluster.start(wanted);
   cluster.add_agent("a1", [](agent_config& told) {
     told.checks = {.model_every = milliseconds(20), .apart = milliseconds(5)};
     told.engine.refused_retry = milliseconds(50);
@@ -220,13 +222,15 @@ SYSTEM_TEST(model_files, REC_15_a_file_that_changes_is_said_and_never_swapped_in
 SYSTEM_TEST(model_files, REC_15_other_desired_content_loads_the_new_file, local_cluster) {
   auto const path = cluster.directory("model.gguf");
   put_file(path, "the first model");
-  co_await cluster.start(desired_yaml({{"a1", 1, "sim", path}}));
+  auto const wanted = desired_yaml({{"a1", 1, "sim", path}});
+  co_await cluster.start(wanted);
   cluster.add_agent(
       "a1", [](agent_config& told) { told.checks = {.model_every = milliseconds(20), .apart = milliseconds(5)}; });
   co_await cluster.api().until_slots(1);
   put_file(path, "another model, of another size");
   co_await cluster.api().until_agent("a1", "says so", [](agent_row const& row) { return !row.reason.empty(); });
-  co_await cluster.api().apply(desired_yaml({{"a1", 2, "sim", path}}));
+  auto const more_slots = desired_yaml({{"a1", 2, "sim", path}});
+  co_await cluster.api().apply(more_slots);
   co_await cluster.api().until_idle(2);
   co_await cluster.api().until_agent("a1", "is well", [](agent_row const& row) { return row.reason.empty(); });
   co_await cluster.api().expect_serving();
@@ -236,7 +240,8 @@ SYSTEM_TEST(model_files, REC_15_other_desired_content_loads_the_new_file, local_
 
 SYSTEM_TEST(sync, a_machine_that_changed_is_told, local_cluster) {
   co_await cluster.start(want_agents(1, 1));
-  auto const memory = std::make_shared<std::uint64_t>(std::uint64_t{8} << 30U);
+  constexpr auto gibibyte = std::uint64_t{1} << 30U;
+  auto const memory = std::make_shared<std::uint64_t>(8 * gibibyte);
   cluster.add_agent("a1", [memory](agent_config& told) {
     told.checks = {.machine_every = milliseconds(20), .apart = milliseconds(5)};
     told.machine = [memory] { return machine_facts{.hostname = "h", .memory_bytes = *memory, .gpus = {}}; };
@@ -248,9 +253,9 @@ SYSTEM_TEST(sync, a_machine_that_changed_is_told, local_cluster) {
     };
   };
   co_await cluster.api().until_slots(1);
-  co_await cluster.api().until("agents", "have 8 GiB", has(std::uint64_t{8} << 30U));
-  *memory = std::uint64_t{4} << 30U;
-  co_await cluster.api().until("agents", "have 4 GiB", has(std::uint64_t{4} << 30U));
+  co_await cluster.api().until("agents", "have 8 GiB", has(8 * gibibyte));
+  *memory = 4 * gibibyte;
+  co_await cluster.api().until("agents", "have 4 GiB", has(4 * gibibyte));
 }
 
 // --- the fence ---
@@ -283,9 +288,10 @@ SYSTEM_TEST(fence, LDR_03_a_request_under_an_old_generation_is_routed_again_and_
   require(welcome.has_value(), "the link is welcome");
   task_group agent(co_await asio::this_coro::executor, "agent that refuses");
   agent.spawn("slot", refuse_some(cluster.api().management(), refusals));
-  auto const answer =
-      co_await ask(cluster.api().inference(), "POST", "/v1/chat/completions", {{"Content-Type", "application/json"}},
-                   R"({"model":"sim","messages":[{"role":"user","content":"hello"}]})");
+  http_headers json_type;
+  json_type.emplace_back("Content-Type", "application/json");
+  auto const answer = co_await ask(cluster.api().inference(), "POST", "/v1/chat/completions", json_type,
+                                   R"({"model":"sim","messages":[{"role":"user","content":"hello"}]})");
   EXPECT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.body, R"({"ok":true})");
   agent.cancel();
