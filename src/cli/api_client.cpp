@@ -61,6 +61,12 @@ task<result<api_answer>> call_api(api_server server, api_request request) {
   co_return answer;
 }
 
+task<result<api_answer>> get_api(api_server server, std::string target) {
+  api_request request;
+  request.target = std::move(target);
+  co_return co_await call_api(std::move(server), std::move(request));
+}
+
 std::string management_target(std::string const& path,
                               std::vector<std::pair<std::string, std::string>> const& parameters) {
   auto out = "/management/v1/" + path;

@@ -41,11 +41,14 @@ task<result<http_response_head const*>> send_api_request(http_connection& connec
 // One request and its whole answer, whatever its status.
 task<result<api_answer>> call_api(api_server server, api_request request);
 
+// The same of a GET.
+task<result<api_answer>> get_api(api_server server, std::string target);
+
 // "/management/v1/PATH?NAME=VALUE&..."; parameters that are empty are left out.
 std::string management_target(std::string const& path,
                               std::vector<std::pair<std::string, std::string>> const& parameters = {});
 
-// The same on a loop of its own; an answer that is no success is an error.
+// One request on a loop of its own; an answer that is no success is an error.
 result<api_answer> blocking_call_api(api_server server, api_request request);
 
 // What a GET of the management API answers, as one of the model's structs or as rows.

@@ -175,7 +175,8 @@ private:
 // The paths of fields, and of the entries that they belong to.
 task<std::vector<std::string>> fetch_paths(api_server server) {
   std::vector<std::string> out;
-  auto const answer = co_await call_api(std::move(server), {.target = management_target("explain")});
+  auto target = management_target("explain");
+  auto const answer = co_await get_api(std::move(server), std::move(target));
   if (!answer || !is_success(answer->status)) co_return out;
   auto const fields = value_of<provenance_answer>(*answer);
   if (!fields) co_return out;
@@ -186,7 +187,8 @@ task<std::vector<std::string>> fetch_paths(api_server server) {
 task<std::vector<std::string>> fetch_names(api_server server, view_kind kind) {
   std::vector<std::string> out;
   get_command const wanted{.kind = kind};
-  auto const answer = co_await call_api(std::move(server), {.target = list_target(wanted)});
+  auto target = list_target(wanted);
+  auto const answer = co_await get_api(std::move(server), std::move(target));
   if (!answer || !is_success(answer->status)) co_return out;
   auto const list = parse_list(*answer);
   if (!list) co_return out;

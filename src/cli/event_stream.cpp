@@ -120,7 +120,8 @@ task<result<std::vector<std::string>>> recent_events(api_server server, std::uin
     newest = place_of(event.id);
     return false;
   };
-  auto const looked = co_await follow_events(server, {}, look);
+  event_stream_request const from_now;
+  auto const looked = co_await follow_events(server, from_now, look);
   if (!looked) co_return std::unexpected(looked.error());
   std::vector<std::string> out;
   if (newest.number == 0) co_return out;

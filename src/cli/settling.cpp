@@ -30,13 +30,15 @@ public:
 
   // Until all are settled; an error where the balancer cannot be asked.
   task<result<void>> wait() {
-    auto const states = co_await call_api(server_, {.target = management_target("applicable")});
+    auto const states_target = management_target("applicable");
+    auto const agents_target = management_target("agents");
+    auto const states = co_await get_api(server_, states_target);
     if (!states) co_return std::unexpected(states.error());
     auto const wanted = rows_in<agent_applicable>(*states);
     if (!wanted) co_return std::unexpected(wanted.error());
     bool dismissed = false;
     while (!waiting_.empty()) {
-      auto const answer = co_await call_api(server_, {.target = management_target("agents")});
+      auto const answer = co_await get_api(server_, agents_target);
       if (!answer) co_return std::unexpected(answer.error());
       if (!is_success(answer->status)) co_return std::unexpected(error_of(*answer));
       auto const rows = rows_in<agent_view>(*answer);

@@ -71,7 +71,8 @@ private:
   }
 
   task<result<void>> look() {
-    auto const answer = co_await call_api(server_, {.target = list_target(wanted_)});
+    auto const target = list_target(wanted_);
+    auto const answer = co_await get_api(server_, target);
     if (!answer) co_return std::unexpected(answer.error());
     if (!is_success(answer->status)) co_return std::unexpected(error_of(*answer));
     auto const list = parse_list(*answer);
