@@ -56,7 +56,8 @@ task<> management_service::put_desired(http_exchange& exchange) {
 
 // The API releases all that it had set.
 task<> management_service::delete_desired(http_exchange& exchange) {
-  co_await change_desired(exchange, desired_document{});
+  desired_document const nothing;
+  co_await change_desired(exchange, nothing);
 }
 
 task<> management_service::change_desired(http_exchange& exchange, desired_document document) {
