@@ -103,8 +103,8 @@ TEST_F(AgentLinkMachineTest, WaitsLongerAfterEachFailureWithFullJitter) {
     double random;
     milliseconds wait;
   } const rounds[] = {{0.5, milliseconds(50)},   {0.5, milliseconds(100)},  {0.0, milliseconds(0)},
-                      {0.5, milliseconds(400)},  {1.0, milliseconds(1600)}, {1.0, milliseconds(3200)},
-                      {1.0, milliseconds(5000)}, {0.1, milliseconds(500)}};
+                      {0.5, milliseconds(400)},  {1.0, milliseconds(1600)}, {1.0, milliseconds(3000)},
+                      {1.0, milliseconds(3000)}, {0.1, milliseconds(300)}};
 
   apply(agent_started{});
   for (auto const& round : rounds) {
