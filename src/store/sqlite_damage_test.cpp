@@ -375,7 +375,7 @@ TEST(SqliteDamage, DUR_08_ADamagedMarkerIsFoundOut) {
   both.marker = std::string(2 * page, '\0');
   EXPECT_EQ(outcome_of(newest), "3 records");
   EXPECT_EQ(outcome_of(older), "3 records");
-  for (auto damaged : {both.marker, std::string("x"), image.marker.substr(0, 20)}) {
+  for (auto const& damaged : {both.marker, std::string("x"), image.marker.substr(0, 20)}) {
     auto cut = image;
     cut.marker = damaged;
     EXPECT_NE(outcome_of(cut).find("end marker"), std::string::npos) << damaged.size();
@@ -418,7 +418,6 @@ TEST(SqliteDamage, AMarkerThatIsBehindIsBroughtUpToDate) {
   auto const behind = read_bytes(end_marker::path_beside(path));
   ASSERT_TRUE(store->blocking_append(sample_records(2, 2)));
   store->blocking_close();
-  auto const newest = read_bytes(end_marker::path_beside(path));
   write_bytes(end_marker::path_beside(path), behind);
   EXPECT_EQ(store->blocking_open()->log.size(), 3U) << "as after a crash between the change and its marker";
   store->blocking_close();

@@ -61,7 +61,7 @@ private:
     case 6: return submit();
     case 7:
     case 8: return ask();
-    case 9: return take(request_left{{"r" + std::to_string(from_.below(16))}});
+    case 9: return leave();
     case 10: return offer();
     case 11: return end_slot();
     case 12: return progress();
@@ -114,6 +114,13 @@ private:
     event.request.body_bytes = from_.below(256);
     over_.erase(event.request.id); // whoever is over may come again
     take(event);
+  }
+
+  // The connection of a running request is closed with it.
+  void leave() {
+    request_id const id{"r" + std::to_string(from_.below(16))};
+    std::erase_if(slots_, [&](auto const& each) { return each.second.runs == id; });
+    take(request_left{id});
   }
 
   void offer() {
@@ -231,6 +238,10 @@ private:
     must(!over_.contains(effect.id));
     at->second.runs = effect.id;
     at->second.number = effect.number;
+    std::size_t busy = 0;
+    for (auto const& [serial, slot] : slots_) busy += slot.runs && slot.offer.model == effect.slot.model ? 1U : 0U;
+    auto& most = most_busy_[effect.slot.model];
+    most = std::max(most, busy);
   }
 
   void carry_out(fail_request const& effect) {
@@ -255,14 +266,15 @@ private:
 
   // --- what must hold ---
 
-  void look() {
+  void look() const {
     auto const count = core_.requests().count();
     must(count.accepted == count.completed + count.failed + count.live);
     std::size_t busy = 0;
     for (auto const& [serial, slot] : slots_) busy += slot.runs ? 1U : 0U;
-    most_busy_ = std::max(most_busy_, busy);
-    // What is lost early comes back into a queue that may be full.
-    must(count.queued <= most_queued + most_busy_ && count.queued <= count.live);
+    // What is lost early comes back into a queue that may be full: of each model as many as ran at once.
+    std::size_t most_back = 0;
+    for (auto const& [model, most] : most_busy_) most_back += most;
+    must(count.queued <= most_queued + most_back && count.queued <= count.live);
     must(count.slots_busy == busy && count.slots <= slots_.size());
     must(core_.agents().agents().size() <= most_agents);
     must(core_.agents().log().size() <= most_logged);
@@ -298,7 +310,7 @@ private:
   std::set<link_id> greeted_;
   std::set<request_id> over_; // failed
   std::map<slot_serial, slot_seen> slots_;
-  std::size_t most_busy_ = 0;
+  std::map<std::string, std::size_t> most_busy_; // by model
   std::vector<slot_serial> dropped_;
   std::vector<link_id> ended_links_;
 };
