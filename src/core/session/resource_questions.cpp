@@ -32,13 +32,22 @@ std::string place_of(desired_document const& document, agent_id const& agent, ap
   return entry;
 }
 
+// A temperature fits wherever the old one did: only what takes other files or memory than before needs a look.
+bool takes_other_resources(applicable_state const& before, applicable_state const& after) {
+  if (!before.model) return true;
+  auto const& old = *before.model;
+  auto const& next = *after.model;
+  return old.reference != next.reference || old.slots != next.slots ||
+         old.max_context_length != next.max_context_length;
+}
+
 } // namespace
 
 resource_questions questions_about(desired_state const& state, agent_table const& agents,
                                    desired_change const& change) {
   resource_questions out;
   for (auto& each : preview(state, change)) {
-    if (!each.after.model) continue;
+    if (!each.after.model || !takes_other_resources(each.before, each.after)) continue;
     auto const known = agents.agents().find(each.agent);
     if (known == agents.agents().end() || !known->second.connected)
       out.unasked.push_back({each.agent, "it is not connected"});

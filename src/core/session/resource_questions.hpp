@@ -39,7 +39,7 @@ struct resource_questions {
   std::vector<unasked_agent> unasked;
 };
 
-// The agents whose applicable state the change would alter, and that would run a model then.
+// The agents that would run a model on other files or in other memory than is wanted of them now.
 resource_questions questions_about(desired_state const& state, agent_table const& agents, desired_change const& change);
 
 // What an agent found wrong with its state (paths as in `model.slots`), as places in the document: as in

@@ -56,15 +56,20 @@ TEST_F(ResourceQuestions, GoToThoseWhoseStateWouldBeAnotherOne) {
   EXPECT_EQ(questions(change_of({wants("a", "/y")})), "a: it is not connected;");
 }
 
-TEST_F(ResourceQuestions, AModelThatChangesAsksThoseWhoServeIt) {
+TEST_F(ResourceQuestions, WhatTakesNoOtherFilesAndMemoryAsksNobody) {
   connect("a", 1);
-  connect("b", 2);
   auto serves = wants("a", "/x");
   serves.model = "m";
-  auto other = wants("b", "/x");
-  other.model = "n";
-  make(change_of({serves, other}, {{{"m"}, "t", {}}, {{"n"}, "t", {}}}));
-  EXPECT_EQ(questions(change_of({serves, other}, {{{"m"}, "other", {}}, {{"n"}, "t", {}}})), "ask a@1 /x;");
+  make(change_of({serves}, {{{"m"}, "t", {}}}));
+  model_spec warmer{{"m"}, "other", model_parameters{}};
+  warmer.parameters->temperature = 1;
+  EXPECT_EQ(questions(change_of({serves}, {warmer})), "");
+  auto larger = serves;
+  larger.slots = 8;
+  EXPECT_EQ(questions(change_of({larger}, {warmer})), "ask a@1 /x;");
+  larger = serves;
+  larger.max_context_length = 8192;
+  EXPECT_EQ(questions(change_of({larger}, {warmer})), "ask a@1 /x;");
 }
 
 TEST_F(ResourceQuestions, AreBoundedInNumber) {
