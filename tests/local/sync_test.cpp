@@ -56,7 +56,7 @@ SYSTEM_TEST(sync, a_changed_temperature_does_not_send_its_template_again, local_
   });
   co_await cluster.api().until_slots(2);
   auto const after = link_of(co_await cluster.api().list("agents"));
-  // The question came whole, and the state as a delta of some hundred bytes.
+  // It takes no other memory, so nobody was asked; the state came as a delta of some hundred bytes.
   EXPECT_GE(number(after, "sent", "deltas"), 1);
   EXPECT_GT(number(after, "sent", "whole_bytes"), number(after, "sent", "bytes") + 4000);
   EXPECT_GT(number(after, "received", "deltas"), 0);
