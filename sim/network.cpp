@@ -450,7 +450,9 @@ task<result<std::unique_ptr<transport>>> sim_network::connect(std::string place,
   if (!me.alive()) co_return std::unexpected(refused);
   for (auto retry = connect_retry;; retry *= 2) {
     bool const lost = !local && sim_.likely(conditions.loss);
-    if (!co_await sleep_for(lost ? std::min(retry, end - sim_.now()) : delay(local) * 2)) break;
+    auto wait = std::min(retry, end - sim_.now());
+    if (!lost) wait = delay(local) * 2;
+    if (!co_await sleep_for(wait)) break;
     if (sim_.now() >= end) co_return fail(error_code::timeout, "could not connect to " + place + ": timed out");
     if (lost) continue;
     auto const at = listening_.find(place);
