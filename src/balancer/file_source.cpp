@@ -58,6 +58,10 @@ task<bool> file_source::bring_in() {
               {{"path", path_}});
     co_return true;
   }
+  if (files.empty())
+    log_warn("desired.folder_empty",
+             path_ + " has no configuration file: *.yaml, *.yml and *.json in it are read as they come",
+             {{"path", path_}});
   for (auto const& [path, file] : files) {
     if (auto const at = taken_.find(path); at != taken_.end() && at->second == file) continue;
     taken_.insert_or_assign(path, file);

@@ -318,7 +318,7 @@ SYSTEM_TEST(doors, a_desired_file_that_is_bad_at_the_start_changes_nothing, proc
 
 std::vector<bad_desired_file> const missing_desired_files = {
     {"nowhere.yaml", "", {"there is no file", "nowhere.yaml"}},
-    {"folder", "", {"is a folder"}},
+    {"folder", "", {"folder", "no configuration file"}},
     {"dangling.yaml", "", {"there is no file", "dangling.yaml"}},
     {"secret.yaml", "", {"secret.yaml", "permission"}},
     {"huge.yaml", "", {"huge.yaml", "larger"}},
