@@ -23,7 +23,7 @@ task<examined_change> admission::examine(desired_change change) {
   inquiry about;
   ask(about, questions_about(core_.core().desired(), core_.core().agents(), change));
   co_await with_deadline(limits_.answer_within, wait_until_settled(about));
-  out.errors = settle(about, change.document);
+  settle(about, change.document, out);
   out.warnings = warnings_of(about.unasked);
   co_return out;
 }
@@ -76,20 +76,20 @@ task<> admission::wait_until_settled(inquiry& about) {
     if (!co_await answered_.wait()) co_return;
 }
 
-// Closes the questions, and gives what was found wrong.
-std::vector<field_error> admission::settle(inquiry& about, desired_document const& document) {
-  std::vector<field_error> wrong;
+// Closes the questions, and notes what was answered.
+void admission::settle(inquiry& about, desired_document const& document, examined_change& out) {
   for (auto const& [key, question] : about.asked) {
     open_.erase(key);
     auto const& answer = about.answers.at(key);
-    if (answer)
-      std::ranges::move(errors_in_document(document, question.agent, question.state, answer->errors),
-                        std::back_inserter(wrong));
-    else
+    if (!answer) {
       about.unasked.push_back({question.agent, links_.is_open(key.first) ? "it did not answer in time"
                                                                          : "its connection broke before it answered"});
+      continue;
+    }
+    std::ranges::move(errors_in_document(document, question.agent, question.state, answer->errors),
+                      std::back_inserter(out.errors));
+    if (answer->errors.empty() && answer->memory_bytes) out.needs.emplace(question.agent, *answer->memory_bytes);
   }
-  return wrong;
 }
 
 } // namespace paddler

@@ -7,6 +7,7 @@
 #pragma once
 #include "balancer/core_service.hpp"
 #include "balancer/link_registry.hpp"
+#include "core/change_plan.hpp"
 #include "core/session/resource_questions.hpp"
 #include "model/history.hpp"
 #include "runtime/wakeup.hpp"
@@ -21,6 +22,7 @@ namespace paddler {
 
 struct examined_change {
   std::vector<field_error> errors;   // that agents found, as places in the document
+  memory_needs needs;                // of those that found nothing wrong and know
   std::vector<std::string> warnings; // what could not be checked
 };
 
@@ -57,7 +59,7 @@ private:
   void take(link_id link, link_answer const& answer);
   [[nodiscard]] bool is_settled(inquiry const& about) const;
   task<> wait_until_settled(inquiry& about);
-  std::vector<field_error> settle(inquiry& about, desired_document const& document);
+  void settle(inquiry& about, desired_document const& document, examined_change& out);
 
   core_service& core_;
   link_registry& links_;

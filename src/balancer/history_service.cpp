@@ -276,13 +276,13 @@ task<result<history_service::look_ahead>> history_service::foresee_change(http_e
   if (!foreseen) co_return std::unexpected(std::move(foreseen).error());
   auto examined = co_await door_.examine(std::move(change));
   if (!examined.errors.empty()) co_return std::unexpected(refusal_of(std::move(examined.errors)));
-  co_return look_ahead{*std::move(foreseen), std::move(examined.warnings)};
+  co_return look_ahead{*std::move(foreseen), std::move(examined.needs), std::move(examined.warnings)};
 }
 
 task<> history_service::plan(http_exchange& exchange) {
   auto ahead = co_await foresee_change(exchange);
   if (!ahead) co_return co_await answer_error(exchange, ahead.error());
-  auto out = to_document(plan_agents(std::move(ahead->foreseen), core_.core()));
+  auto out = to_document(plan_agents(std::move(ahead->foreseen), core_.core(), ahead->needs));
   out.add("warnings", to_document(ahead->warnings));
   co_await answer_json(exchange, print_json(out));
 }

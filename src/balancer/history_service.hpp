@@ -54,6 +54,7 @@ private:
   // What a document would do, once agents had their say.
   struct look_ahead {
     foreseen_change foreseen;
+    memory_needs needs;
     std::vector<std::string> warnings; // what could not be checked
   };
 

@@ -3,6 +3,7 @@
 #include "core/reconcile/consequences.hpp"
 #include "core/reconcile/content_digest.hpp"
 #include "core/session/agent_trouble.hpp"
+#include "core/session/resource_questions.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -77,7 +78,17 @@ planned_step view_of(consequence const& step) {
   return out;
 }
 
-agent_plan plan_one(agent_change const& change, balancer_core const& core, measured const& known) {
+// Nothing where nobody knows: the preview is careful then.
+std::optional<std::uint64_t> need_of(agent_change const& change, std::optional<std::uint64_t> old_bytes,
+                                     measured const& known, memory_needs const& needs) {
+  if (!change.to.model) return std::nullopt;
+  if (auto const at = needs.find(change.agent); at != needs.end()) return at->second;
+  if (!takes_other_resources(change.from, change.to)) return old_bytes;
+  return known.bytes(*change.to.model);
+}
+
+agent_plan plan_one(agent_change const& change, balancer_core const& core, measured const& known,
+                    memory_needs const& needs) {
   agent_plan out;
   out.agent = change.agent;
   out.slots_busy = static_cast<int>(core.requests().slots_of(change.agent, true));
@@ -90,7 +101,7 @@ agent_plan plan_one(agent_change const& change, balancer_core const& core, measu
     facts.memory_bytes = memory_for_engines(at->second.capabilities);
     if (status_of(at->second) != engine_status::unknown) facts.old_bytes = at->second.report.engine.memory_bytes;
   }
-  if (change.to.model) facts.new_bytes = known.bytes(*change.to.model);
+  facts.new_bytes = need_of(change, facts.old_bytes, known, needs);
   if (change.to.model) facts.load_time = known.load_time(*change.to.model);
   for (auto const& step : consequences(change.from, change.to, facts)) out.steps.push_back(view_of(step));
   return out;
@@ -119,11 +130,11 @@ result<foreseen_change> foresee(desired_state state, desired_change const& chang
   return out;
 }
 
-plan_view plan_agents(foreseen_change foreseen, balancer_core const& core) {
+plan_view plan_agents(foreseen_change foreseen, balancer_core const& core, memory_needs const& needs) {
   auto out = std::move(foreseen.plan);
   measured const known(core);
   auto const listed = std::min(foreseen.agents.size(), max_listed_agents);
-  for (std::size_t i = 0; i < listed; ++i) out.agents.push_back(plan_one(foreseen.agents[i], core, known));
+  for (std::size_t i = 0; i < listed; ++i) out.agents.push_back(plan_one(foreseen.agents[i], core, known, needs));
   out.more_agents = foreseen.agents.size() - listed;
   return out;
 }

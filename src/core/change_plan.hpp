@@ -7,6 +7,8 @@
 #include "core/balancer_core.hpp"
 #include "model/history.hpp"
 
+#include <cstdint>
+#include <map>
 #include <vector>
 
 namespace paddler {
@@ -25,8 +27,11 @@ struct foreseen_change {
 // An error where the change would be refused.
 result<foreseen_change> foresee(desired_state state, desired_change const& change, wall_time now);
 
+// Bytes that what is to run would need, as the agents say that were asked.
+using memory_needs = std::map<agent_id, std::uint64_t>;
+
 // The steps of the first max_listed_agents agents: the planner's own, on an agent where everything goes well. Loads are
 // estimated by what agents reported of the same model file.
-plan_view plan_agents(foreseen_change foreseen, balancer_core const& core);
+plan_view plan_agents(foreseen_change foreseen, balancer_core const& core, memory_needs const& needs);
 
 } // namespace paddler

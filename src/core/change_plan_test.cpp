@@ -47,10 +47,10 @@ struct ChangePlan : ::testing::Test {
     apply_durably(core, hello, now);
   }
 
-  result<plan_view> plan(desired_change const& change) {
+  result<plan_view> plan(desired_change const& change, memory_needs const& needs = {}) {
     auto foreseen = foresee(core.desired(), change, now.wall);
     if (!foreseen) return std::unexpected(foreseen.error());
-    return plan_agents(*std::move(foreseen), core);
+    return plan_agents(*std::move(foreseen), core, needs);
   }
 
   static std::vector<std::string> steps(agent_plan const& agent) {
@@ -98,6 +98,20 @@ TEST_F(ChangePlan, SaysWhereServiceIsInterrupted) {
   serve("b", 600, 7000);
   auto const plan = this->plan(of_api({spec("a", "/n.gguf"), spec("b", "/n.gguf")})).value();
   EXPECT_THAT(steps(plan.agents[0]), ElementsAre("drain m 0!", "unload m ?", "load n 7000", "admit n ?"));
+}
+
+TEST_F(ChangePlan, KnowsWhatFitsFromAgentsThatWereAskedAndFromWhatTakesNoMore) {
+  submit(of_api({spec("a", "/m.gguf")}));
+  serve("a", 400, 3000);
+  auto const change = of_api({spec("a", "/new.gguf")});
+  EXPECT_THAT(steps(plan(change)->agents[0]), ElementsAre("drain m 0!", "unload m ?", "load new ?", "admit new ?"))
+      << "nobody knows what it needs";
+  EXPECT_THAT(steps(plan(change, {{{"a"}, 450}})->agents[0]),
+              ElementsAre("load new ?", "admit new ?", "drain m 0", "unload m ?"));
+  EXPECT_THAT(steps(plan(change, {{{"a"}, 550}})->agents[0]).front(), "drain m 0!");
+  auto warmer = of_api({spec("a", "/m.gguf")});
+  warmer.document.models.push_back({{"m"}, "template", {}});
+  EXPECT_THAT(steps(plan(warmer)->agents[0]), ElementsAre("load m 3000", "admit m ?", "drain m 0", "unload m ?"));
 }
 
 TEST_F(ChangePlan, OfWhatWasNeverMeasuredPromisesNothing) {

@@ -132,6 +132,8 @@ SYSTEM_TEST(same_again, REC_14_the_same_file_again_does_nothing, local_cluster) 
   write_whole_file(path, want_agents(2, 2));
   cluster.config.desired_files = {path};
   co_await cluster.start();
+  co_await cluster.api().until("agents", "are those of the file",
+                               [](json::array const& agents) { return agents.size() == 2; });
   cluster.add_agent("a1");
   auto watching = co_await quiet_agent(cluster.api());
   co_await cluster.api().until_idle(2);

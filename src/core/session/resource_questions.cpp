@@ -32,7 +32,8 @@ std::string place_of(desired_document const& document, agent_id const& agent, ap
   return entry;
 }
 
-// A temperature fits wherever the old one did: only what takes other files or memory than before needs a look.
+} // namespace
+
 bool takes_other_resources(applicable_state const& before, applicable_state const& after) {
   if (!before.model) return true;
   auto const& old = *before.model;
@@ -40,8 +41,6 @@ bool takes_other_resources(applicable_state const& before, applicable_state cons
   return old.reference != next.reference || old.slots != next.slots ||
          old.max_context_length != next.max_context_length;
 }
-
-} // namespace
 
 resource_questions questions_about(desired_state const& state, agent_table const& agents,
                                    desired_change const& change) {

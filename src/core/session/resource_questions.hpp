@@ -34,6 +34,9 @@ struct unasked_agent {
   std::string why; // as in "it is not connected"
 };
 
+// A temperature fits wherever the old one did: only what takes other files or memory than before needs a look.
+bool takes_other_resources(applicable_state const& before, applicable_state const& after);
+
 struct resource_questions {
   std::vector<resource_question> ask;
   std::vector<unasked_agent> unasked;

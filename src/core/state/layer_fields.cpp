@@ -63,15 +63,23 @@ void add_applicable(field_map& out, agent_id const& agent, applicable_state cons
     if (path != prefix) out.insert_or_assign(entry + path.substr(prefix.size()), value);
 }
 
+bool is_wanted(state_layer layer) { return layer == state_layer::desired || is_source(layer); }
+
 // The fields of agents/ID that a layer can speak of, by their last words.
 bool speaks_of(state_layer layer, std::string_view path) {
   auto const of_agent = path.starts_with("agents/");
-  if (layer == state_layer::desired || is_source(layer))
+  if (is_wanted(layer))
     return !path.ends_with(".version") && !path.ends_with(".status") && path.find(".parameters") == path.npos &&
            !path.ends_with(".chat_template");
   if (layer == state_layer::applicable) return of_agent && !path.ends_with(".status");
   static constexpr std::array<std::string_view, 4> told{".model", ".slots", ".max_context_length", ".version"};
   return of_agent && std::ranges::any_of(told, [path](std::string_view end) { return path.ends_with(end); });
+}
+
+// What nobody wants otherwise is no difference from what runs: it got its default.
+bool is_default_that_runs(state_layer from, state_layer to, field_change const& change) {
+  return (is_wanted(from) && to == state_layer::current && !change.before) ||
+         (from == state_layer::current && is_wanted(to) && !change.after);
 }
 
 } // namespace
@@ -141,6 +149,7 @@ std::vector<field_change> compare_layers(state_layer from, field_map const& befo
   auto out = compare(before, after);
   std::erase_if(out, [&](field_change const& each) {
     if (!path_covers(path, each.path)) return true;
+    if (is_default_that_runs(from, to, each)) return true;
     return from != to && (!speaks_of(from, each.path) || !speaks_of(to, each.path));
   });
   return out;

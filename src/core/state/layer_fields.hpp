@@ -35,7 +35,8 @@ field_map layer_fields(desired_state const& state, state_layer layer);
 field_map current_fields(agent_table const& agents);
 
 // What differs between two layers, in order of path. Where they are different ones only those fields count that both
-// can speak of. `path`: only beneath it, see path_covers(); empty: everything.
+// can speak of, and what runs by default differs from no wish. `path`: only beneath it, see path_covers(); empty:
+// everything.
 std::vector<field_change> compare_layers(state_layer from, field_map const& before, state_layer to,
                                          field_map const& after, std::string_view path);
 

@@ -123,6 +123,16 @@ TEST_F(CurrentFields, ShowWhatIsOtherwise) {
   EXPECT_THAT(difference(), ElementsAre("agents/a.slots: 3 -> 2", "agents/a.version: 1 -> 0"));
 }
 
+TEST_F(CurrentFields, ThatAreDefaultsAreNoDifferenceFromWhatIsWanted) {
+  report({.status = engine_status::ready, .model = "chat", .version = {1}, .slots = 2, .max_context_length = 4096});
+  auto const desired = layer_fields(core.desired(), state_layer::desired);
+  auto const current = current_fields(core.agents());
+  EXPECT_THAT(texts(compare_layers(state_layer::desired, desired, state_layer::current, current, "")),
+              ElementsAre("agents/a.slots: 3 -> 2"));
+  EXPECT_THAT(texts(compare_layers(state_layer::current, current, state_layer::api, desired, "")),
+              ElementsAre("agents/a.slots: 2 -> 3"));
+}
+
 TEST_F(CurrentFields, OfAnAgentThatIsAwayAreNotKnown) {
   report({.status = engine_status::ready, .model = "chat", .version = {1}, .slots = 3, .max_context_length = 4096});
   apply_durably(core, link_closed{{1}}, now);
