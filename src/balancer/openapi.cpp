@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <utility>
@@ -105,60 +106,63 @@ constexpr parameter condition{"If-Match", "header", "string", "The ETag that des
 constexpr parameter path{"path", "query", "string", "Only what lies beneath it, as in agents/a1 or agents/a1.slots."};
 constexpr parameter instant{"at", "query", "string", "A revision or an RFC 3339 time; left out: now."};
 
-std::vector<operation> const& operations() {
-  static std::vector<operation> const all{
-      {.id = "get_desired",
-       .summary = "What operators want: all sources together, or one of them. ETag is its revision",
-       .answered = schema_of<desired_document>,
-       .parameters = {instant, {"source", "query", "string", "api, file or discovery: what it says alone."}}},
-      {.id = "put_desired",
-       .summary =
-           "Replaces what the API says. Answered when it is durable, with the fields that another source decides",
-       .body = "yaml",
-       .taken = schema_of<desired_document>,
-       .answered = outcome_schema,
-       .parameters = {condition}},
-      {.id = "delete_desired",
-       .summary = "Releases all that the API said",
-       .answered = outcome_schema,
-       .parameters = {condition}},
-      {.id = "get_applicable",
-       .summary = "Desired state, resolved for each agent",
-       .answered = applicable_schema,
-       .parameters = {instant}},
-      {.id = "list_revisions",
-       .summary = "The changes of desired state, the newest first",
-       .answered = revisions_schema,
-       .parameters = {{"limit", "query", "integer", "How many; 20 where it is left out, 1000 at most."},
-                      {"before", "query", "integer", "Only those before this revision."},
-                      path}},
-      {.id = "get_revision",
-       .summary = "One change, with the document that its source said",
-       .answered = schema_of<revision_view>},
-      {.id = "get_diff",
-       .summary = "What differs between two layers, or two instants. Left out: what the last change did",
-       .answered = diff_schema,
-       .parameters = {{"from", "query", "string", "LAYER or LAYER@REVISION, as in desired@41, applicable, api@3."},
-                      {"to", "query", "string", "The same; desired where it is left out."},
-                      path}},
-      {.id = "roll_back",
-       .summary = "Says again what the API said at a revision, as a new revision",
-       .body = "json",
-       .taken = rollback_schema,
-       .answered = outcome_schema,
-       .parameters = {condition}},
-      {.id = "plan",
-       .summary = "What a document would do if it were applied, and what each agent would do then",
-       .body = "yaml",
-       .taken = schema_of<desired_document>,
-       .answered = schema_of<plan_view>,
-       .parameters = {condition}},
-      {.id = "validate",
-       .summary = "Whether a document would be accepted; changes nothing",
-       .body = "yaml",
-       .taken = schema_of<desired_document>,
-       .answered = validity_schema,
-       .parameters = {condition}},
+std::vector<operation> operations_on_desired_state() {
+  return {{.id = "get_desired",
+           .summary = "What operators want: all sources together, or one of them. ETag is its revision",
+           .answered = schema_of<desired_document>,
+           .parameters = {instant, {"source", "query", "string", "api, file or discovery: what it says alone."}}},
+          {.id = "put_desired",
+           .summary =
+               "Replaces what the API says. Answered when it is durable, with the fields that another source decides",
+           .body = "yaml",
+           .taken = schema_of<desired_document>,
+           .answered = outcome_schema,
+           .parameters = {condition}},
+          {.id = "delete_desired",
+           .summary = "Releases all that the API said",
+           .answered = outcome_schema,
+           .parameters = {condition}},
+          {.id = "get_applicable",
+           .summary = "Desired state, resolved for each agent",
+           .answered = applicable_schema,
+           .parameters = {instant}},
+          {.id = "list_revisions",
+           .summary = "The changes of desired state, the newest first",
+           .answered = revisions_schema,
+           .parameters = {{"limit", "query", "integer", "How many; 20 where it is left out, 1000 at most."},
+                          {"before", "query", "integer", "Only those before this revision."},
+                          path}},
+          {.id = "get_revision",
+           .summary = "One change, with the document that its source said",
+           .answered = schema_of<revision_view>},
+          {.id = "get_diff",
+           .summary = "What differs between two layers, or two instants. Left out: what the last change did",
+           .answered = diff_schema,
+           .parameters = {{"from", "query", "string", "LAYER or LAYER@REVISION, as in desired@41, applicable, api@3."},
+                          {"to", "query", "string", "The same; desired where it is left out."},
+                          path}},
+          {.id = "roll_back",
+           .summary = "Says again what the API said at a revision, as a new revision",
+           .body = "json",
+           .taken = rollback_schema,
+           .answered = outcome_schema,
+           .parameters = {condition}},
+          {.id = "plan",
+           .summary = "What a document would do if it were applied, and what each agent would do then",
+           .body = "yaml",
+           .taken = schema_of<desired_document>,
+           .answered = schema_of<plan_view>,
+           .parameters = {condition}},
+          {.id = "validate",
+           .summary = "Whether a document would be accepted; changes nothing",
+           .body = "yaml",
+           .taken = schema_of<desired_document>,
+           .answered = validity_schema,
+           .parameters = {condition}}};
+}
+
+std::vector<operation> operations_on_what_is() {
+  return {
       {.id = "explain_fields",
        .summary = "Who decides each field, since when, and who else set it",
        .answered = list_schema<field_provenance>,
@@ -174,26 +178,36 @@ std::vector<operation> const& operations() {
        .answered = list_schema<request_view>},
       {.id = "list_reconciliations",
        .summary = "What was done to bring agents to what is wanted, with the difference that caused it",
-       .answered = list_schema<reconciliation_view>},
-      {.id = "watch_events",
-       .summary = "Events as they happen, as server-sent events or over WebSocket",
-       .answer = "events",
-       .parameters = {{"from", "query", "integer", "A revision: what came since its change."},
-                      {"kinds", "query", "string", "agent, config, health, reconcile, with commas."},
-                      {"Last-Event-ID", "header", "string", "The last event that was seen; goes on behind it."}}},
-      {.id = "dump", .summary = "Everything that the balancer knows, at one moment", .answered = dump_schema},
-      {.id = "get_version", .summary = "The version of this balancer", .answered = version_schema},
-      {.id = "get_openapi", .summary = "This document"},
-      {.id = "open_link", .summary = "For agents: their link, a WebSocket (docs/protocol.md)", .answer = "none"},
-      {.id = "open_slot",
-       .summary = "For agents: a slot connection, on which the balancer asks (docs/protocol.md)",
-       .answer = "none"},
-      {.id = "healthz", .summary = "Whether the process lives", .answer = "text"},
-      {.id = "readyz",
-       .summary = "Whether it can serve",
-       .answer = "text",
-       .parameters = {{"slots", "query", "integer", "So many slots must be there."}}},
-  };
+       .answered = list_schema<reconciliation_view>}};
+}
+
+std::vector<operation> other_operations() {
+  return {{.id = "watch_events",
+           .summary = "Events as they happen, as server-sent events or over WebSocket",
+           .answer = "events",
+           .parameters = {{"from", "query", "integer", "A revision: what came since its change."},
+                          {"kinds", "query", "string", "agent, config, health, reconcile, with commas."},
+                          {"Last-Event-ID", "header", "string", "The last event that was seen; goes on behind it."}}},
+          {.id = "dump", .summary = "Everything that the balancer knows, at one moment", .answered = dump_schema},
+          {.id = "get_version", .summary = "The version of this balancer", .answered = version_schema},
+          {.id = "get_openapi", .summary = "This document"},
+          {.id = "open_link", .summary = "For agents: their link, a WebSocket (docs/protocol.md)", .answer = "none"},
+          {.id = "open_slot",
+           .summary = "For agents: a slot connection, on which the balancer asks (docs/protocol.md)",
+           .answer = "none"},
+          {.id = "healthz", .summary = "Whether the process lives", .answer = "text"},
+          {.id = "readyz",
+           .summary = "Whether it can serve",
+           .answer = "text",
+           .parameters = {{"slots", "query", "integer", "So many slots must be there."}}}};
+}
+
+std::vector<operation> const& operations() {
+  static std::vector<operation> const all = [] {
+    auto out = operations_on_desired_state();
+    for (auto more : {operations_on_what_is, other_operations}) std::ranges::move(more(), std::back_inserter(out));
+    return out;
+  }();
   return all;
 }
 

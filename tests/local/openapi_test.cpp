@@ -34,16 +34,16 @@ void expect_references(json::value const& node, json::object const& schemas) {
   for (auto const& [key, each] : *object) expect_references(each, schemas);
 }
 
-json::value const& resolved(json::value const& schema, json::value const& document) {
+json::object const* resolved(json::value const& schema, json::value const& document) {
   auto const* ref = schema.as_object().if_contains("$ref");
-  if (ref == nullptr) return schema;
+  if (ref == nullptr) return &schema.as_object();
   std::string const name(ref->as_string());
-  return document.at("components").at("schemas").at(name.substr(name.rfind('/') + 1));
+  return &document.at("components").at("schemas").at(name.substr(name.rfind('/') + 1)).as_object();
 }
 
 // Whether a value has what its schema requires and nothing that it does not know.
 void expect_fits(json::value const& value, json::value const& named, json::value const& document, std::string where) {
-  auto const& schema = resolved(named, document).as_object();
+  auto const& schema = *resolved(named, document);
   if (auto const* list = value.if_array()) {
     ASSERT_TRUE(schema.contains("items")) << where;
     for (auto const& each : *list) expect_fits(each, schema.at("items"), document, where + "[]");
