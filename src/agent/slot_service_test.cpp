@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <span>
 
 namespace paddler {
 namespace {
@@ -187,12 +188,12 @@ TEST_F(SlotServiceTest, LDR_03_ARequestUnderAGenerationThatIsOverIsRefusedBefore
     auto& stream = slot->connection->stream();
     std::string const head = "POST /v1/chat/completions HTTP/1.1\r\nHost: p\r\nX-Paddler-Version: 3\r\n"
                              "Content-Length: 2\r\n\r\n";
-    std::array<asio::const_buffer, 1> const first{asio::buffer(head)};
-    co_await stream.write(first);
+    asio::const_buffer const first = asio::buffer(head);
+    co_await stream.write(std::span(&first, 1));
     while (t.it.busy() == 0) co_await next_turn();
     t.it.serve(t.target(4, 1)); // the same engine, under another version
-    std::array<asio::const_buffer, 1> const rest{asio::buffer("{}", 2)};
-    co_await stream.write(rest);
+    asio::const_buffer const rest = asio::buffer("{}", 2);
+    co_await stream.write(std::span(&rest, 1));
     std::string answer(4096, '\0');
     auto const read = co_await in_time(stream.read_some(asio::buffer(answer)));
     answer.resize(read.n);
