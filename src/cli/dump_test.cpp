@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 
 class RunDump : public testing::Test {
-protected:
+public:
   RunDump() { std::filesystem::create_directories(folder_); }
 
   ~RunDump() override { std::filesystem::remove_all(folder_); }
