@@ -365,7 +365,8 @@ SYSTEM_TEST(mutated_documents, REC_11_each_change_for_the_worse_is_refused_with_
     SCOPED_TRACE(each.what);
     auto lines = good_document();
     each.apply(lines);
-    co_await expect_refused(cluster.api(), text_of(lines), {&each});
+    std::vector<mutation const*> const only(1, &each);
+    co_await expect_refused(cluster.api(), text_of(lines), only);
     co_await before.expect_so();
   }
 }
