@@ -2,8 +2,8 @@
 // paddler_sim --figures: how fast a cluster converges (sim/figures.hpp), and 1 where that misses a bar
 //
 // Runs seeds one after the other and says what was seen. Ends with 1 at the first violation, whose seed and command
-// line it prints. Worlds: swarm (everything, the default), operators, restarts, pairs (LIN-01, -02, -09), conflicts
-// (LIN-08).
+// line it prints. With --keep-going it goes on, and says every thousand seeds how far it is. Worlds: swarm (everything,
+// the default), operators, restarts, pairs (LIN-01, -02, -09), conflicts (LIN-08).
 #include "runtime/clock.hpp"
 #include "sim/figures.hpp"
 #include "sim/probes.hpp"
@@ -18,6 +18,8 @@
 namespace {
 
 using namespace paddler_sim;
+
+constexpr std::uint64_t seeds_a_word = 1000;
 
 struct options {
   std::uint64_t seeds = 1, from = 1;
@@ -81,26 +83,15 @@ int failed(run_report const& report, options const& told, std::string const& wor
   return 1;
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
-  auto const told = read_options({argv, static_cast<std::size_t>(argc)});
-  if (told.figures) return print_figures();
+// What all seeds came to.
+struct totals {
   std::map<std::string, std::uint64_t, std::less<>> seen;
-  std::uint64_t events = 0, asked = 0, answered = 0, writes = 0, failures = 0, judged = 0, pairs = 0;
+  std::uint64_t seeds = 0, events = 0, asked = 0, answered = 0, writes = 0, failures = 0, judged = 0, pairs = 0;
   duration simulated{};
-  auto const began = mono_now();
-  for (auto seed = told.from; seed < told.from + told.seeds; ++seed) {
-    auto what = draw(told, seed);
-    what.broken = static_cast<broken_promise>(told.canary);
-    auto const report = run_scenario(what, told.print);
-    if (report.violation) {
-      failed(report, told, *report.violation);
-      ++failures;
-      if (!told.keep_going) return 1;
-    }
-    if (told.twice && run_scenario(what, false).trace != report.trace)
-      return failed(report, told, "SIM-05: the same seed went another way the second time");
+  mono_time const began = mono_now();
+
+  void add(run_report const& report) {
+    ++seeds;
     for (auto const& [name, count] : report.seen) seen[name] += count;
     events += report.events;
     asked += report.asked;
@@ -110,23 +101,57 @@ int main(int argc, char** argv) {
     pairs += report.pairs_raced;
     simulated += report.simulated;
   }
-  auto const took = std::chrono::duration<double>(mono_now() - began).count();
-  auto const lived = std::chrono::duration<double>(simulated).count();
-  for (auto const& [name, count] : seen)
-    std::printf("%10llu  %s\n", static_cast<unsigned long long>(count), name.c_str());
-  std::printf("%llu seeds, %.0f s simulated in %.1f s: %.0f x real time; %llu events, %llu requests (%llu whole), %llu "
-              "writes, %llu operations judged, %llu pairs raced, %llu failures\n",
-              static_cast<unsigned long long>(told.seeds), lived, took, lived / took,
-              static_cast<unsigned long long>(events), static_cast<unsigned long long>(asked),
-              static_cast<unsigned long long>(answered), static_cast<unsigned long long>(writes),
-              static_cast<unsigned long long>(judged), static_cast<unsigned long long>(pairs),
-              static_cast<unsigned long long>(failures));
+
+  void print() const {
+    auto const took = std::chrono::duration<double>(mono_now() - began).count();
+    auto const lived = std::chrono::duration<double>(simulated).count();
+    for (auto const& [name, count] : seen)
+      std::printf("%10llu  %s\n", static_cast<unsigned long long>(count), name.c_str());
+    std::printf("%llu seeds, %.0f s simulated in %.1f s: %.0f x real time; %llu events, %llu requests (%llu whole), "
+                "%llu writes, %llu operations judged, %llu pairs raced, %llu failures\n",
+                static_cast<unsigned long long>(seeds), lived, took, lived / took,
+                static_cast<unsigned long long>(events), static_cast<unsigned long long>(asked),
+                static_cast<unsigned long long>(answered), static_cast<unsigned long long>(writes),
+                static_cast<unsigned long long>(judged), static_cast<unsigned long long>(pairs),
+                static_cast<unsigned long long>(failures));
+  }
+};
+
+bool all_probes_hit(totals const& all) {
   std::size_t missed = 0;
   for (auto const probe : probes) {
-    if (seen.contains(probe)) continue;
+    if (all.seen.contains(probe)) continue;
     std::printf("never hit: %s\n", std::string(probe).c_str());
     ++missed;
   }
   std::printf("%zu of %zu probes hit\n", probes.size() - missed, probes.size());
-  return failures == 0 && (missed == 0 || !told.probes) ? 0 : 1;
+  return missed == 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  auto const told = read_options({argv, static_cast<std::size_t>(argc)});
+  if (told.figures) return print_figures();
+  totals all;
+  for (auto seed = told.from; seed < told.from + told.seeds; ++seed) {
+    auto what = draw(told, seed);
+    what.broken = static_cast<broken_promise>(told.canary);
+    auto const report = run_scenario(what, told.print);
+    if (report.violation) {
+      failed(report, told, *report.violation);
+      ++all.failures;
+      if (!told.keep_going) return 1;
+    }
+    if (told.twice && run_scenario(what, false).trace != report.trace)
+      return failed(report, told, "SIM-05: the same seed went another way the second time");
+    all.add(report);
+    if (!told.keep_going || all.seeds % seeds_a_word != 0) continue;
+    std::printf("up to seed %llu: %llu failures\n", static_cast<unsigned long long>(seed),
+                static_cast<unsigned long long>(all.failures));
+    std::fflush(stdout);
+  }
+  all.print();
+  bool const met = all_probes_hit(all);
+  return all.failures == 0 && (met || !told.probes) ? 0 : 1;
 }

@@ -93,9 +93,8 @@ void simulator::run_in(process& who, std::function<void()> const& turn) {
 }
 
 void simulator::drain(process& who) {
-  who.loop_.restart();
   std::size_t turns = 0;
-  while (who.loop_.poll_one() > 0) ensure(++turns < turns_limit, "a simulated process never waits");
+  while (who.ready_.run_one()) ensure(++turns < turns_limit, "a simulated process never waits");
 }
 
 void simulator::execute(call& one) {

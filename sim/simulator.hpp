@@ -8,8 +8,7 @@
 #include "base/random.hpp"
 #include "ports/world.hpp"
 #include "runtime/task.hpp"
-
-#include <boost/asio/io_context.hpp>
+#include "sim/turn_queue.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -37,7 +36,7 @@ public:
 
   [[nodiscard]] host_id host() const { return host_; }
 
-  asio::any_io_executor executor() { return loop_.get_executor(); }
+  asio::any_io_executor executor() { return ready_.executor(); }
 
   // False once it was killed. Its tasks then unwind in a world of their own: no disk, no network hears of them.
   [[nodiscard]] bool alive() const { return alive_; }
@@ -54,7 +53,7 @@ private:
   bool alive_ = true;
   bool paused_ = false;
   std::vector<std::function<void()>> held_back; // what came while it was paused
-  asio::io_context loop_{1};
+  turn_queue ready_;
 };
 
 class simulator final : public world {
