@@ -5,6 +5,8 @@
 #include "runtime/log.hpp"
 #include "runtime/timer.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -13,6 +15,8 @@ namespace {
 
 constexpr auto clock_resolution = std::chrono::milliseconds(20);
 constexpr std::size_t max_records_a_commit = 256;
+constexpr std::size_t max_links_a_turn = 64;   // some 3 ms
+constexpr std::size_t max_for_links = 200'000; // more is sent at once
 constexpr auto table_interval = std::chrono::milliseconds(50);
 constexpr std::size_t table_rows_a_commit = 512; // of each kind
 constexpr int table_intervals_a_look_at_desired = 20;
@@ -28,6 +32,7 @@ core_service::core_service(asio::any_io_executor executor, balancer_core core, s
     : core_(std::move(core)),
       store_(store),
       writer_(writer),
+      links_wait_(executor),
       records_changed_(executor),
       tables_changed_(executor),
       answered_(executor) {}
@@ -36,6 +41,7 @@ void core_service::apply(balancer_event event) {
   events_.push_back(std::move(event));
   if (applying_) return; // a handler called: its event comes after the effects that are being carried out
   applying_ = true;
+  links_served_ = 0;
   auto const published = core_.events().newest();
   while (!events_.empty()) {
     auto const next = std::move(events_.front());
@@ -56,8 +62,8 @@ void core_service::carry_out(balancer_effect effect) {
   if (auto* drop = std::get_if<drop_slots>(&effect)) return handlers.drop_slots_of(*drop);
   if (auto* drop = std::get_if<drop_slot>(&effect)) return handlers.drop_one_slot(*drop);
 
-  if (auto* send = std::get_if<send_to_agent>(&effect)) return handlers.send(send->link, send->message);
-  if (auto* close = std::get_if<close_link>(&effect)) return handlers.close_link(close->link, close->reason);
+  if (std::holds_alternative<send_to_agent>(effect) || std::holds_alternative<close_link>(effect))
+    return to_link(std::move(effect));
   if (auto* tell = std::get_if<tell_loser>(&effect)) return handlers.tell_loser(tell->loss);
   if (auto* settled = std::get_if<answer_command>(&effect)) return answer(*settled);
   if (auto const* compact = std::get_if<compact_log>(&effect))
@@ -65,6 +71,41 @@ void core_service::carry_out(balancer_effect effect) {
   else
     records_.push_back(std::move(std::get<persist_record>(effect).record));
   records_changed_.notify_all();
+}
+
+// In order, whichever link it is for.
+void core_service::to_link(balancer_effect effect) {
+  if (for_links_.empty() && links_served_ < max_links_a_turn) {
+    ++links_served_;
+    return carry_out_on_link(effect);
+  }
+  if (for_links_.size() >= max_for_links) {
+    carry_out_on_link(for_links_.front());
+    for_links_.pop_front();
+  }
+  for_links_.push_back(std::move(effect));
+  links_wait_.notify_all();
+}
+
+void core_service::carry_out_on_link(balancer_effect const& effect) const {
+  if (auto const* send = std::get_if<send_to_agent>(&effect))
+    handlers.send(send->link, send->message);
+  else if (auto const* close = std::get_if<close_link>(&effect))
+    handlers.close_link(close->link, close->reason);
+}
+
+task<> core_service::serve_links() {
+  auto const loop = co_await asio::this_coro::executor;
+  for (;;) {
+    while (for_links_.empty())
+      if (!co_await links_wait_.wait()) co_return;
+    for (std::size_t i = 0; i < max_links_a_turn && !for_links_.empty(); ++i) {
+      auto const next = std::move(for_links_.front());
+      for_links_.pop_front();
+      carry_out_on_link(next);
+    }
+    co_await asio::post(loop, asio::use_awaitable);
+  }
 }
 
 void core_service::answer(answer_command const& effect) {
@@ -97,6 +138,7 @@ task<result<void>> core_service::wait_durable() {
 void core_service::spawn_into(task_group& group) {
   group.spawn("state writer", write_records());
   group.spawn("clock", keep_time());
+  group.spawn("links", serve_links());
   if (store_.keeps_tables()) group.spawn("table writer", write_tables());
 }
 

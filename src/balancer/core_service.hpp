@@ -2,7 +2,8 @@
 //
 // Records leave for the disk in the order in which they were decided, many in one write; the core hears what became of
 // them, and only then decides what follows from them. Every other effect is carried out at once: it rests on what is
-// durable, or on observed facts, and a request must not wait for a disk.
+// durable, or on observed facts, and a request must not wait for a disk. What thousands of agents are sent leaves in
+// slices, in order, and the loop has its turn between them.
 #pragma once
 #include "balancer/table_projector.hpp"
 #include "core/balancer_core.hpp"
@@ -61,6 +62,9 @@ private:
   };
 
   void carry_out(balancer_effect effect);
+  void to_link(balancer_effect effect);
+  void carry_out_on_link(balancer_effect const& effect) const;
+  task<> serve_links();
   void answer(answer_command const& effect);
   task<> write_records();
   void refuse_records(error const& why);
@@ -75,6 +79,9 @@ private:
   blocking_executor& writer_;
   std::deque<balancer_event> events_;
   bool applying_ = false;
+  std::size_t links_served_ = 0;          // in this turn
+  std::deque<balancer_effect> for_links_; // send_to_agent and close_link, when their turn comes
+  wakeup links_wait_;
   std::deque<log_record> records_;     // to be written
   std::optional<revision> compaction_; // wanted, up to there
   wakeup records_changed_;

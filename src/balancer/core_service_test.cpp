@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <latch>
 
@@ -218,6 +219,86 @@ TEST_F(CoreServiceHistory, FoldsWhatIsOldWhenNoChangeWaits) {
   ASSERT_EQ(store.compactions.size(), 1U);
   EXPECT_EQ(store.compactions[0], folding.core().history().oldest());
   EXPECT_EQ(folding.core().history().up_to({0}).error().code, error_code::gone);
+}
+
+constexpr std::size_t many_agents = 300;
+
+agent_id agent_of(std::size_t i) { return {"a" + std::to_string(i)}; }
+
+link_greeted greeting(std::size_t agent, std::size_t link) {
+  link_hello hello;
+  hello.agent = agent_of(agent);
+  hello.process = {1};
+  return {link_id{link}, std::move(hello)};
+}
+
+desired_change change_of_many() {
+  desired_change out;
+  for (std::size_t i = 0; i < many_agents; ++i) {
+    auto& entry = out.document.agents.emplace_back();
+    entry.id = agent_of(i);
+    entry.desired_model.emplace();
+    entry.desired_model->source = model_source::local;
+    entry.desired_model->path = "/m.gguf";
+    entry.slots = 1;
+  }
+  return out;
+}
+
+struct CoreServiceLinks : CoreServiceTest {
+  std::vector<link_id> states, closed, closed_after_all; // in the order in which they left
+  std::vector<std::size_t> states_by_turn;
+
+  CoreServiceLinks() {
+    for (std::size_t i = 0; i < many_agents; ++i) first_link.push_back(link_id{i + 1});
+  }
+
+  void SetUp() override {
+    CoreServiceTest::SetUp();
+    service.handlers.send = [this](link_id link, balancer_message const& message) {
+      if (std::holds_alternative<link_apply>(message)) states.push_back(link);
+    };
+    service.handlers.close_link = [this](link_id link, std::string const&) {
+      closed.push_back(link);
+      if (std::ranges::find(states, link) != states.end()) closed_after_all.push_back(link);
+    };
+  }
+
+  task<> submit_for_many() { outcome = co_await service.submit(change_of_many()); }
+
+  std::vector<link_id> first_link; // of each agent
+};
+
+task<> a_change_of_many_leaves_in_slices(CoreServiceLinks* t) {
+  for (std::size_t i = 0; i < many_agents; ++i) t->service.apply(greeting(i, i + 1));
+  t->states.clear();
+  t->store.released.count_down();
+  t->submits.spawn("submit", t->submit_for_many());
+  while (t->states.empty() && !t->outcome) co_await asio::post(t->loop.executor(), asio::use_awaitable);
+  // The last agent dials again while its state waits: its old link is closed in its turn.
+  t->service.apply(greeting(many_agents - 1, many_agents + 1));
+  EXPECT_TRUE(t->closed.empty()) << "what waits for a link was overtaken";
+  while (t->closed.empty() && t->states_by_turn.size() < 1'000) {
+    t->states_by_turn.push_back(t->states.size());
+    co_await asio::post(t->loop.executor(), asio::use_awaitable);
+  }
+  co_await t->submits.join();
+  co_await t->finish();
+}
+
+TEST_F(CoreServiceLinks, AChangeOfManyLeavesInSlicesAndInOrder) {
+  loop.run_until_done(a_change_of_many_leaves_in_slices(this));
+  EXPECT_TRUE(outcome->has_value()) << (outcome->has_value() ? "" : describe(outcome->error()));
+  auto told = states;
+  ASSERT_EQ(told.size(), many_agents + 1) << "each agent once, and the last one on its new link, too";
+  EXPECT_EQ(told.back(), link_id{many_agents + 1});
+  told.pop_back();
+  std::ranges::sort(told);
+  EXPECT_EQ(told, first_link);
+  EXPECT_EQ(closed, std::vector{link_id{many_agents}});
+  EXPECT_EQ(closed_after_all, closed);
+  ASSERT_GE(states_by_turn.size(), 3U) << "the loop had no turn meanwhile";
+  for (std::size_t i = 1; i < states_by_turn.size(); ++i) EXPECT_LE(states_by_turn[i] - states_by_turn[i - 1], 128U);
 }
 
 task<> a_failed_write_acknowledges_nothing(CoreServiceTest* t) {

@@ -143,6 +143,13 @@ void link_bases::keep(std::string const& type, std::uint64_t number, document_no
     kept_.insert_or_assign(type, base{number, std::move(message)});
 }
 
+document_node link_bases::take(std::string const& type) {
+  auto const at = kept_.find(type);
+  auto out = std::move(at->second.message);
+  kept_.erase(at);
+  return out;
+}
+
 // --- the sender ---
 
 std::string link_encoder::encode(document_node message) {
@@ -203,7 +210,7 @@ result<document_node> link_decoder::read_delta(document_node message, document_n
                   (base == nullptr ? "none" : "message " + std::to_string(base->number)));
   if (!is_object(patch) || !patch.problem.empty()) return broken("the delta of a message is not one object");
   if (weight_of(patch) > max_link_base_bytes) return broken("the delta of a message is too large");
-  auto whole = base->message;
+  auto whole = bases_.take(type);
   apply_merge_patch(whole, patch);
   if (type_of(whole) != type) return broken("the delta of a message changes its type");
   if (weight_of(whole) > max_link_base_bytes) return broken("a message that came as a delta is too large");

@@ -47,6 +47,8 @@ public:
   // Null where there is none.
   [[nodiscard]] base const* find(std::string_view type) const;
   void keep(std::string const& type, std::uint64_t number, document_node message);
+  // Out of what is kept, where `find` finds it.
+  document_node take(std::string const& type);
 
 private:
   std::map<std::string, base, std::less<>> kept_;
