@@ -5,6 +5,7 @@
 #include "core/state/layers.hpp"
 #include "core/state/reference_claims.hpp"
 #include "model/words.hpp"
+#include "sim/notices.hpp"
 #include "sim/stage.hpp"
 #include "wire/desired_codec.hpp"
 
@@ -178,30 +179,6 @@ std::string check_owners(stage& on) {
   return {};
 }
 
-// No loser is told more often than it lost; without a balancer's death in between, each is told exactly so often.
-std::string check_notices(stage& on) {
-  reference_claims reference;
-  std::map<std::string, std::pair<std::uint64_t, bool>> expected; // how often, and whether it is said in the log
-  for (auto const& record : on.plant.disk().archive)
-    for (auto const& loss : reference.apply(record)) {
-      auto& each = expected[describe(loss)];
-      ++each.first;
-      each.second = loss.lost.source.kind != source_kind::discovery;
-    }
-  for (auto const& [words, count] : on.book.losers_told)
-    if (auto const at = expected.find(words); at == expected.end() || at->second.first < count)
-      return "told " + std::to_string(count) + " times, and lost less often: " + words;
-  if (on.sim.log_counts().contains("balancer.ended")) return {};
-  for (auto const& [words, each] : expected) {
-    auto const told = on.book.losers_told.find(words);
-    auto const count = told == on.book.losers_told.end() ? 0 : told->second;
-    if (each.second && count != each.first)
-      return "lost " + std::to_string(each.first) + " times, and told " + std::to_string(count) + " times: " + words;
-    on.sim.count(each.second ? "conflict.told_in_the_log" : "conflict.told_to_an_agent", count);
-  }
-  return {};
-}
-
 // What the configuration file says is in force, unless it cannot be read: then what it said before is.
 std::string check_file(stage& on) {
   auto const text = on.files.content(desired_file);
@@ -226,7 +203,8 @@ constexpr auto table = std::to_array<checker>({
     {"P6", moment::at_the_end, check_applicable},
     {"P3, LIN", moment::at_the_end, check_history},
     {"LIN-08", moment::at_the_end, check_owners},
-    {"LIN-08", moment::at_the_end, check_notices},
+    {"LIN-08", moment::at_the_end, check_told_in_logs},
+    {"LIN-08", moment::at_the_end, check_told_on_links},
     {"LIN-08", moment::at_the_end, check_file},
 });
 

@@ -24,11 +24,19 @@ task<> balancer_life::run() {
   it_->on_fatal = [this](error const&) { sim_.at(sim_.now(), [self = shared_from_this()] { self->kill(); }); };
   auto const started = co_await it_->start();
   serving_ = started.has_value();
+  if (serving_) served_ = {it_->core().desired().current(), {}};
   while (serving_ && !ending())
     if (!co_await changed().wait()) break;
   if (serving_) co_await it_->stop();
   serving_ = false;
   it_.reset();
+}
+
+void balancer_life::dies() { served_ = served(); }
+
+std::optional<balancer_life::span> balancer_life::served() const {
+  if (auto const* const lives = core(); lives != nullptr) return span{served_->from, lives->desired().current()};
+  return served_;
 }
 
 task<> agent_life::stop_at_end() {
@@ -91,6 +99,7 @@ void cluster::start_balancer() {
     sim_.count("balancer.ended");
     sim_.at(sim_.now() + sim_.between(restart_least, restart_most), [this] { start_balancer(); });
   };
+  balancers_.push_back(balancer_);
   all_.push_back(balancer_);
   balancer_->start();
 }
@@ -121,6 +130,8 @@ void cluster::start_agent(std::size_t which) {
       config.discovered->desired_model = model_reference{.source = model_source::local, .path = "/models/d.gguf"};
   }
   if (adjust) adjust(which, config);
+  words_[&where] = config.discovered;
+  if (auto& word = words_[&where]) word->id = config.id;
   on.agent = std::make_shared<agent_life>(sim_, net_, where, std::move(config));
   on.agent->on_end = [this, which] {
     machines_[which].engines->kill_all(); // they die with their parent

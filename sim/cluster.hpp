@@ -9,6 +9,7 @@
 #include "sim/scenario.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,12 +32,21 @@ public:
   // Null until it serves, and from its end on.
   [[nodiscard]] balancer_core const* core() const { return serving_ && !killed() ? &it_->core() : nullptr; }
 
+  // What it restored as it began to serve, and what it knew to be durable in the end; nothing where it never served.
+  struct span {
+    revision from, to;
+  };
+
+  [[nodiscard]] std::optional<span> served() const;
+
 private:
   task<> run() override;
+  void dies() override;
 
   balancer_config config_;
   std::unique_ptr<balancer> it_;
   bool serving_ = false;
+  std::optional<span> served_;
 };
 
 class agent_life final : public life {
@@ -90,6 +100,12 @@ public:
 
   sim_disk& disk() { return *disk_; }
 
+  // Every one that ever lived, in order.
+  [[nodiscard]] std::vector<std::shared_ptr<balancer_life>> const& balancers() const { return balancers_; }
+
+  // What this agent's process says of itself.
+  [[nodiscard]] std::optional<agent_spec> const& word_of(process const& agent) const { return words_.at(&agent); }
+
   // Kills everything and waits until all of it has unwound. False: something never ended.
   bool end();
 
@@ -104,7 +120,9 @@ private:
   dispatch_policy dispatch_;
   std::shared_ptr<sim_disk> disk_ = std::make_shared<sim_disk>();
   std::shared_ptr<balancer_life> balancer_;
+  std::vector<std::shared_ptr<balancer_life>> balancers_;
   std::vector<machine> machines_;
+  std::map<process const*, std::optional<agent_spec>> words_;
   std::vector<std::shared_ptr<life>> all_; // that ever lived
   bool ending_ = false;
 };

@@ -16,6 +16,7 @@ public:
     if (disk_->forgets && !disk_->log.empty()) {
       disk_->log.pop_back();
       disk_->archive.pop_back();
+      disk_->durable_at.pop_back();
     }
     disk_->owner = &owner_;
     disk_->leader = disk_->leader.next();
@@ -31,6 +32,7 @@ public:
     return write([&] {
       disk_->log.insert(disk_->log.end(), records.begin(), records.end());
       disk_->archive.insert(disk_->archive.end(), records.begin(), records.end());
+      disk_->durable_at.resize(disk_->archive.size(), sim_.now());
     });
   }
 

@@ -21,6 +21,7 @@ struct sim_disk {
   std::optional<state_snapshot> base; // what older records were folded into
   std::vector<log_record> log;        // after it
   std::vector<log_record> archive;    // every record that ever became durable: for checkers, the product never sees it
+  std::vector<mono_time> durable_at;  // of each in the archive
   epoch leader;
   disk_faults faults;
   bool forgets = false;           // the newest record, whenever it is opened

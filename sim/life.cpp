@@ -31,6 +31,7 @@ void life::end() {
 
 void life::kill(bool silently) {
   if (!where_.alive() || over_) return;
+  dies();
   sim_.resume(where_);
   sim_.detach(where_);
   net_.abandon(where_, silently);

@@ -37,6 +37,9 @@ public:
 protected:
   virtual task<> run() = 0;
 
+  // It is about to be killed; nothing of it has changed yet.
+  virtual void dies() {}
+
   [[nodiscard]] bool ending() const { return ending_; }
 
   // Asks run() to return.

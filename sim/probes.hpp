@@ -16,6 +16,8 @@ inline constexpr auto probes = std::to_array<std::string_view>({
     "client.status_502",
     "client.status_503",
     "client.status_504",
+    "conflict.told_at_a_greeting",
+    "conflict.told_at_a_start",
     "conflict.told_in_the_log",
     "conflict.told_to_an_agent",
     "desired.field_lost",

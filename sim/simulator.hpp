@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <queue>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ public:
   // False once it was killed. Its tasks then unwind in a world of their own: no disk, no network hears of them.
   [[nodiscard]] bool alive() const { return alive_; }
 
+  // When it was killed, if it was.
+  [[nodiscard]] std::optional<mono_time> died_at() const { return died_at_; }
+
   [[nodiscard]] bool paused() const { return paused_; }
 
   // Its wall clock goes ahead of the simulator's by so much.
@@ -51,6 +55,7 @@ private:
   std::string name_;
   host_id host_;
   bool alive_ = true;
+  std::optional<mono_time> died_at_;
   bool paused_ = false;
   std::vector<std::function<void()>> held_back; // what came while it was paused
   turn_queue ready_;
@@ -90,7 +95,10 @@ public:
   void resume(process& who);
 
   // From now on the process is dead to everybody else.
-  void detach(process& who) { who.alive_ = false; }
+  void detach(process& who) {
+    who.alive_ = false;
+    who.died_at_ = now_;
+  }
 
   // Runs events up to and including that time; the clock stands there then.
   void run_until(mono_time when);

@@ -36,9 +36,8 @@ stage::stage(scenario const& what_in, bool print)
       plant(sim, net, files, what, around.dispatch) {
   net.conditions = around.network;
   if (what.broken == broken_promise::bytes_change) net.tamper = [this](std::string& bytes) { alter_token(sim, bytes); };
-  sim.on_log = [this](process&, std::string_view event, std::string_view message) {
-    bool const is_loss = message.find(" is not in effect: ") != std::string_view::npos;
-    if (is_loss && (event == "desired.field_lost" || event == "link.notice")) ++book.losers_told[std::string(message)];
+  sim.on_log = [this](process& who, std::string_view event, std::string_view message) {
+    told.heard(who, event, message, sim.now());
   };
   book.violation = [this](std::string const& words) { violated(words); };
 }

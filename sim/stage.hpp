@@ -3,6 +3,7 @@
 #include "sim/circumstances.hpp"
 #include "sim/cluster.hpp"
 #include "sim/files.hpp"
+#include "sim/notices.hpp"
 #include "sim/workload.hpp"
 
 #include <memory>
@@ -22,6 +23,7 @@ struct stage {
   simulator sim;
   sim_network net;
   ledger book;
+  notices told;
   sim_files files;
   cluster plant;
   std::vector<std::shared_ptr<client_life>> clients;

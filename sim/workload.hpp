@@ -32,8 +32,6 @@ struct ledger {
   std::vector<std::string> documents = {""};
   std::uint64_t pairs_raced = 0;
 
-  std::map<std::string, std::uint64_t> losers_told; // of each loss: how often anybody was told
-
   std::size_t called(register_operation::kind what, std::uint64_t value, std::optional<revision> wanted);
   void returned(std::size_t which, register_operation::kind what, revision at, std::uint64_t value);
 };

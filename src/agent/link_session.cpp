@@ -98,10 +98,11 @@ void link_session::on(examine_state const& effect) {
 
 void link_session::on(run_state const& effect) { handlers_.run(effect.state); }
 
-// A balancer that refuses does so at every dial.
+// What comes at each dial is told when it is news, and now and then.
 void link_session::on(tell_operator const& effect) {
   bool const is_news = std::exchange(notice_, effect.text) != effect.text;
-  if (notices_.allow(mono_now()) || is_news) log_warn("link.notice", effect.text);
+  bool const is_due = !effect.at_each_dial || notices_.allow(mono_now());
+  if (is_news || is_due) log_warn("link.notice", effect.text);
 }
 
 void link_session::on(give_up const& effect) {

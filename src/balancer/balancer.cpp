@@ -178,6 +178,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
           },
   };
   core->spawn_into(background);
+  core->apply(balancer_started{});
   for (auto const& given : config.desired_files) {
     auto const path = without_final_slashes(given);
     auto opened = config.open_desired_file ? config.open_desired_file(files) : watch_file(executor, files, path);

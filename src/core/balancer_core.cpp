@@ -19,6 +19,12 @@ struct balancer_core::handler {
     if (accepted) discover(e.hello.agent, e.hello.discovered);
   }
 
+  // What files lost before: whoever was to tell them may have died over it. Agents are told as they greet.
+  void operator()(balancer_started const&) {
+    for (auto const& loss : core.desired_.claims().losses())
+      if (loss.lost.source.kind != source_kind::discovery) out.emplace_back(tell_loser{loss});
+  }
+
   void operator()(link_spoke const& e) { add(core.agents_.heard(e.link, e.message, now)); }
 
   void operator()(link_closed const& e) { add(core.agents_.closed(e.link, now.mono)); }
@@ -40,12 +46,19 @@ struct balancer_core::handler {
     core.decided_ = core.desired_;
     auto why = e.why;
     why.message.insert(0, "The change was not made: ");
+    std::map<agent_id, std::optional<agent_spec>> rested_on_it; // and asked for no record of their own
     for (auto& decision : std::exchange(core.waiting_, {})) {
       if (decision.command) out.emplace_back(answer_command{*decision.command, std::unexpected(why)});
       if (decision.agent.empty()) continue;
+      if (!decision.record) {
+        rested_on_it[decision.agent] = std::move(decision.discovered);
+        continue;
+      }
+      rested_on_it.erase(decision.agent);
       core.undiscovered_[decision.agent] = std::move(decision.discovered);
       core.discover_at_ = now.mono + core.discovery_retry_;
     }
+    for (auto const& [agent, said] : rested_on_it) discover(agent, said);
   }
 
   void operator()(log_compacted const& e) {
@@ -101,12 +114,18 @@ struct balancer_core::handler {
     }
     auto record = core.decided_.check(wanted, now.wall);
     if (!record) return add(core.agents_.notify(agent, describe(record.error())));
-    if (!*record) return;
     waiting_decision decision;
     decision.record = *std::move(record);
     decision.agent = agent;
+    decision.link = link_of(agent);
     decision.discovered = said;
     decide(std::move(decision));
+  }
+
+  // None while it is not connected.
+  link_id link_of(agent_id const& agent) const {
+    auto const known = core.agents_.agents().find(agent);
+    return known == core.agents_.agents().end() ? link_id{} : known->second.link;
   }
 
   // What was decided before it may still be refused, and this one rests on it: it waits its turn.
@@ -127,6 +146,7 @@ struct balancer_core::handler {
       core.waiting_.pop_front();
       change_outcome made{decision.after, decision.record.has_value(), {}};
       if (decision.record) made.losses = change(*decision.record);
+      if (!decision.agent.empty()) tell_what_is_lost(decision.agent, decision.link);
       if (!decision.command) continue;
       if (decision.refused)
         out.emplace_back(answer_command{*decision.command, std::unexpected(*decision.refused)});
@@ -169,10 +189,26 @@ struct balancer_core::handler {
 
   // The loser of a conflict is told, once: an agent on its link, everybody else by the shell.
   void tell(lost_field const& loss) {
-    if (loss.lost.source.kind == source_kind::discovery)
-      add(core.agents_.notify({loss.lost.source.name}, describe(loss)));
-    else
+    agent_id const agent{loss.lost.source.name};
+    if (loss.lost.source.kind != source_kind::discovery)
       out.emplace_back(tell_loser{loss});
+    else if (knows_its_losses(agent))
+      add(core.agents_.notify(agent, describe(loss)));
+  }
+
+  bool knows_its_losses(agent_id const& agent) const {
+    auto const told = core.told_on_.find(agent);
+    return told != core.told_on_.end() && told->second == link_of(agent);
+  }
+
+  // What an agent said of itself on this link is durable. It hears all that it lost, whenever that began, and from now
+  // on of each loss as it begins: nobody knows what became of words on an earlier link.
+  void tell_what_is_lost(agent_id const& agent, link_id link) {
+    if (link == link_id{} || link != link_of(agent)) return;
+    core.told_on_[agent] = link;
+    source_id const source{source_kind::discovery, agent.value};
+    for (auto const& loss : core.desired_.claims().losses(entry_path(agent)))
+      if (loss.lost.source == source) add(core.agents_.notify(agent, describe(loss)));
   }
 
   void publish_news() {

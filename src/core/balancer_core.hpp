@@ -26,6 +26,9 @@ namespace paddler {
 
 // --- events ---
 
+// Everything is restored, and the shell carries effects out.
+struct balancer_started {};
+
 struct link_greeted {
   link_id link;
   link_hello hello;
@@ -101,9 +104,9 @@ struct time_passed {};
 struct stop_requested {};
 
 using balancer_event =
-    std::variant<link_greeted, link_spoke, link_closed, desired_submitted, request_arrived, request_left, slot_arrived,
-                 slot_left, attempt_sent, attempt_first_byte, attempt_ended, records_stored, records_refused,
-                 log_compacted, log_not_compacted, time_passed, stop_requested>;
+    std::variant<balancer_started, link_greeted, link_spoke, link_closed, desired_submitted, request_arrived,
+                 request_left, slot_arrived, slot_left, attempt_sent, attempt_first_byte, attempt_ended, records_stored,
+                 records_refused, log_compacted, log_not_compacted, time_passed, stop_requested>;
 
 // --- effects ---
 
@@ -127,7 +130,8 @@ struct drop_slot {
   std::string reason;
 };
 
-// A source set a field that another one decides, and is to be told.
+// A source set a field that another one decides, and is to be told: when it begins, and once more by each process that
+// starts later, as long as it is so. An agent is told by a link_notice, in the same way by each link.
 struct tell_loser {
   lost_field loss;
 };
@@ -192,6 +196,7 @@ private:
     std::optional<error> refused;      // the answer, where it was not accepted
     std::optional<agent_spec> discovered;
     agent_id agent; // who said that of itself; empty: nobody did
+    link_id link;   // on which it is to be told what of that is lost
   };
 
   epoch leader_;
@@ -205,6 +210,7 @@ private:
   std::deque<waiting_decision> waiting_;
   std::map<agent_id, std::optional<agent_spec>> undiscovered_; // what agents said of themselves and was not stored
   std::optional<mono_time> discover_at_;
+  std::map<agent_id, link_id> told_on_; // the link on which an agent was told last what it lost
   agent_table agents_;
   event_feed events_;
   dispatcher dispatch_;

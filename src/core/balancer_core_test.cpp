@@ -82,6 +82,75 @@ TEST(BalancerCore, AnAgentThatLosesAFieldIsToldOnItsLink) {
                          "(\"/m.gguf\", revision 1).");
 }
 
+// --- who lost something is told of it (LIN-08) ---
+
+std::vector<std::string> notices(balancer_effects const& effects, link_id link) {
+  std::vector<std::string> out;
+  for (auto const& effect : effects)
+    if (auto const* sent = std::get_if<send_to_agent>(&effect); sent != nullptr && sent->link == link)
+      if (auto const* notice = std::get_if<link_notice>(&sent->message)) out.push_back(notice->text);
+  return out;
+}
+
+std::string lost_path(std::string const& mine, std::string const& other, std::uint64_t at_revision) {
+  return "agents/a.desired_model.path: \"" + mine + "\" of discovery a is not in effect: api decides it (\"" + other +
+         "\", revision " + std::to_string(at_revision) + ").";
+}
+
+// What was said on a link that ended may never have arrived.
+TEST(BalancerCore, LIN_08_AnAgentIsToldOnEachLinkOnceWhatItLost) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  auto const told = std::vector{lost_path("/mine.gguf", "/m.gguf", 1)};
+  EXPECT_EQ(notices(apply_durably(core, greeting(1, "a", spec("a", "/mine.gguf")), at(2)), {1}), told);
+  auto const again = core.apply(greeting(2, "a", spec("a", "/mine.gguf")), at(3));
+  EXPECT_EQ(text(again), "close send send send ") << "and the welcome comes first";
+  EXPECT_EQ(notices(again, {2}), told);
+  auto const change = apply_durably(core, submission(2, {{spec("a", "/n.gguf")}, {}}), at(4));
+  EXPECT_EQ(notices(change, {2}), std::vector{lost_path("/mine.gguf", "/n.gguf", 3)}) << "a new loss";
+  EXPECT_EQ(notices(core.apply(greeting(3, "a"), at(5)), {3}), std::vector<std::string>{})
+      << "it says nothing any more";
+}
+
+TEST(BalancerCore, LIN_08_AnAgentIsToldWhatItLostWhenWhatItSaysIsDurable) {
+  balancer_core core({}, {1});
+  core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  EXPECT_EQ(notices(core.apply(greeting(1, "a", spec("a", "/mine.gguf")), at(1)), {1}), std::vector<std::string>{});
+  core.apply(submission(2, {{spec("a", "/n.gguf")}, {}}), at(1));
+  auto const first = core.apply(records_stored{{2}}, at(1));
+  EXPECT_EQ(notices(first, {1}), std::vector{lost_path("/mine.gguf", "/m.gguf", 1)});
+  core.apply(greeting(2, "a", spec("a", "/mine.gguf")), at(2));
+  auto const second = core.apply(records_stored{{3}}, at(2));
+  EXPECT_EQ(notices(second, {2}), std::vector{lost_path("/mine.gguf", "/n.gguf", 3)}) << "once, though both are news";
+}
+
+TEST(BalancerCore, LIN_08_ARefusedChangeOfOthersKeepsNoAgentWaiting) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  apply_durably(core, greeting(1, "a", spec("a", "/mine.gguf")), at(1));
+  core.apply(submission(2, {{spec("a", "/n.gguf")}, {}}), at(2));
+  EXPECT_EQ(notices(core.apply(greeting(2, "a", spec("a", "/mine.gguf")), at(2)), {2}), std::vector<std::string>{});
+  auto const refused = core.apply(records_refused{{error_code::full, "full", {}, {}}}, at(2));
+  EXPECT_EQ(notices(refused, {2}), std::vector{lost_path("/mine.gguf", "/m.gguf", 1)});
+}
+
+// A process that dies between the disk and the telling tells nobody; the next one does.
+TEST(BalancerCore, LIN_08_AStartTellsWhatFilesLost) {
+  balancer_core core({}, {1});
+  auto mine = submission(1, {{spec("a", "/f.gguf")}, {}});
+  mine.change.source = {source_kind::file, "/etc/c.yaml"};
+  std::vector<log_record> log;
+  for (auto const& event : {balancer_event(mine), balancer_event(submission(2, {{spec("a", "/m.gguf")}, {}})),
+                            balancer_event(greeting(1, "a", spec("a", "/mine.gguf")))})
+    for (auto const& effect : apply_durably(core, event, at(1)))
+      if (auto const* persist = std::get_if<persist_record>(&effect)) log.push_back(persist->record);
+  balancer_core next({}, {2});
+  next.restore({}, log);
+  auto const told = next.apply(balancer_started{}, at(2));
+  ASSERT_EQ(text(told), "tell ") << "and agents when they greet";
+  EXPECT_EQ(std::get<tell_loser>(told[0]).loss.lost.value, field_value("/f.gguf"));
+}
+
 TEST(BalancerCore, ARestoredCoreSendsTheSameVersions) {
   balancer_core first({}, {1});
   std::vector<log_record> log;

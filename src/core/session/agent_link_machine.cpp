@@ -86,7 +86,7 @@ struct agent_link_machine::step {
   void hear(link_welcome const& message) {
     if (m.phase_ == phase::live) return;
     if (message.leader < m.highest_epoch_) {
-      tell(obeys_newer(message.leader));
+      out.push_back(tell_operator{obeys_newer(message.leader), true});
       return hang_up(obeys_newer(message.leader));
     }
     m.highest_epoch_ = message.leader;
@@ -106,7 +106,7 @@ struct agent_link_machine::step {
       m.phase_ = phase::stopped;
       out.push_back(give_up{message.reason});
     } else {
-      tell("the balancer refuses this agent for now: " + message.reason);
+      out.push_back(tell_operator{"the balancer refuses this agent for now: " + message.reason, true});
       redial(message.reason);
     }
   }
@@ -293,7 +293,7 @@ struct agent_link_machine::step {
 
   void send(agent_message message) { out.push_back(send_to_balancer{m.dial_, std::move(message)}); }
 
-  void tell(std::string text) { out.push_back(tell_operator{std::move(text)}); }
+  void tell(std::string text) { out.push_back(tell_operator{.text = std::move(text)}); }
 };
 
 agent_link_effects agent_link_machine::apply(agent_link_event const& event, mono_time now, double random) {

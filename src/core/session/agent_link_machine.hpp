@@ -144,6 +144,7 @@ struct run_state {
 // Words for the person who runs the agent.
 struct tell_operator {
   std::string text;
+  bool at_each_dial = false; // so it will be said again; everything else is said once, and not to be left out
 };
 
 // No balancer will ever let this agent in as it is.

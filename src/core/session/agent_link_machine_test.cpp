@@ -362,6 +362,22 @@ TEST_F(AgentLinkMachineTest, TellsNotices) {
   EXPECT_EQ(hear(link_notice{"slots: the file's value won"}), "tell");
 }
 
+// So the shell leaves none out (LIN-08), and does not say at each dial what it said before.
+TEST_F(AgentLinkMachineTest, WhatIsSaidAtEachDialIsMarked) {
+  auto const marked = [this](balancer_message const& message) {
+    for (auto const& effect : it.apply(balancer_spoke{dial, message}, now, random))
+      if (auto const* told = std::get_if<tell_operator>(&effect)) return told->at_each_dial;
+    return false;
+  };
+  apply(agent_started{});
+  apply(dial_opened{dial});
+  EXPECT_TRUE(marked(link_refuse{"full", true}));
+  tick_when_due();
+  apply(dial_opened{dial});
+  hear(link_welcome{{1}, 1000});
+  EXPECT_FALSE(marked(link_notice{"slots: the file's value won"}));
+}
+
 TEST_F(AgentLinkMachineTest, StopsFromAnywhere) {
   EXPECT_EQ(apply(agent_stopped{}), "");
   it = agent_link_machine({}, identity(), 1);

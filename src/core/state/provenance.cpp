@@ -162,6 +162,11 @@ std::vector<field_provenance> field_claims::conflicts() const {
   return out;
 }
 
+std::vector<lost_field> field_claims::losses(std::string_view entry) const {
+  auto const at = entries_.find(entry);
+  return at == entries_.end() ? std::vector<lost_field>{} : at->second.losses();
+}
+
 std::vector<lost_field> field_claims::losses() const {
   std::vector<lost_field> out;
   for (auto const& entry : disputed_)

@@ -65,6 +65,9 @@ public:
   // Every (field, source) that lost to another value.
   [[nodiscard]] std::vector<lost_field> losses() const;
 
+  // Those of one entry.
+  [[nodiscard]] std::vector<lost_field> losses(std::string_view entry) const;
+
 private:
   void note_dispute(std::string const& entry, bool is_one);
 

@@ -46,6 +46,13 @@ public:
     return out;
   }
 
+  // Every loss that there is now.
+  [[nodiscard]] std::vector<lost_field> in_force() const {
+    std::vector<lost_field> out;
+    for (auto const& [key, loss] : losses()) out.push_back(loss);
+    return out;
+  }
+
 private:
   using key = std::tuple<std::string, source_id, field_value, source_id, field_value>;
 
