@@ -17,10 +17,11 @@ namespace {
 struct bug {
   canary which;
   std::string_view name;
+  scenario (*world)(std::uint64_t seed) = draw_scenario;
 };
 
-#define PADDLER_BUG(name)                                                                                              \
-  bug { canary::name, #name }
+#define PADDLER_BUG(name, ...)                                                                                         \
+  bug { canary::name, #name __VA_OPT__(, ) __VA_ARGS__ }
 constexpr auto bugs = std::to_array<bug>({PADDLER_BUG(acknowledged_before_durable),
                                           PADDLER_BUG(begun_answer_retried),
                                           PADDLER_BUG(closed_slot_kept),
@@ -32,6 +33,8 @@ constexpr auto bugs = std::to_array<bug>({PADDLER_BUG(acknowledged_before_durabl
                                           PADDLER_BUG(last_record_forgotten),
                                           PADDLER_BUG(lost_agent_keeps_slots),
                                           PADDLER_BUG(model_change_unseen),
+                                          PADDLER_BUG(old_loss_untold, draw_conflicts),
+                                          PADDLER_BUG(overtaken_hello_believed, draw_relays),
                                           PADDLER_BUG(place_in_queue_kept),
                                           PADDLER_BUG(priority_ignored),
                                           PADDLER_BUG(queue_timeout_forgotten),
@@ -40,6 +43,8 @@ constexpr auto bugs = std::to_array<bug>({PADDLER_BUG(acknowledged_before_durabl
                                           PADDLER_BUG(serving_engine_not_kept),
                                           PADDLER_BUG(silence_is_no_death),
                                           PADDLER_BUG(slot_kept_busy),
+                                          PADDLER_BUG(stale_report_believed, draw_relays),
+                                          PADDLER_BUG(stale_state_obeyed, draw_relays),
                                           PADDLER_BUG(terminal_counted_twice),
                                           PADDLER_BUG(third_engine)});
 #undef PADDLER_BUG
@@ -47,11 +52,11 @@ constexpr auto bugs = std::to_array<bug>({PADDLER_BUG(acknowledged_before_durabl
 constexpr std::uint64_t patience = 200; // seeds
 
 // The first seed that finds it.
-std::optional<std::uint64_t> find(canary which) {
-  loose_canary = which;
+std::optional<std::uint64_t> find(bug const& what) {
+  loose_canary = what.which;
   std::optional<std::uint64_t> out;
   for (std::uint64_t seed = 1; seed <= patience && !out; ++seed) {
-    auto const report = run_scenario(draw_scenario(seed), false);
+    auto const report = run_scenario(what.world(seed), false);
     if (!report.violation) continue;
     out = seed;
     testing::Test::RecordProperty("violation", *report.violation);
@@ -63,7 +68,7 @@ std::optional<std::uint64_t> find(canary which) {
 class canaries : public testing::TestWithParam<bug> {};
 
 TEST_P(canaries, SIM_07_a_deliberate_bug_is_found) {
-  auto const seed = find(GetParam().which);
+  auto const seed = find(GetParam());
   ASSERT_TRUE(seed.has_value()) << GetParam().name << " was not found in " << patience << " seeds";
   std::printf("%.*s: seed %llu\n", static_cast<int>(GetParam().name.size()), GetParam().name.data(),
               static_cast<unsigned long long>(*seed));
@@ -74,10 +79,11 @@ INSTANTIATE_TEST_SUITE_P(bugs, canaries, testing::ValuesIn(bugs),
 
 // The same program without a bug finds nothing: what it finds is the bug.
 TEST(canary, SIM_07_nothing_is_found_where_nothing_is_wrong) {
-  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
-    auto const report = run_scenario(draw_scenario(seed), false);
-    ASSERT_FALSE(report.violation.has_value()) << *report.violation;
-  }
+  for (auto const world : {draw_scenario, draw_conflicts, draw_relays})
+    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+      auto const report = run_scenario(world(seed), false);
+      ASSERT_FALSE(report.violation.has_value()) << *report.violation;
+    }
 }
 
 } // namespace

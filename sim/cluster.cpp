@@ -129,6 +129,7 @@ void cluster::start_agent(std::size_t which) {
     if (sim_.likely(0.3))
       config.discovered->desired_model = model_reference{.source = model_source::local, .path = "/models/d.gguf"};
   }
+  config.link.deltas = !is_older_peer(what_, which);
   if (adjust) adjust(which, config);
   words_[&where] = config.discovered;
   if (auto& word = words_[&where]) word->id = config.id;

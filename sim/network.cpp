@@ -46,6 +46,13 @@ public:
   sim_connection(sim_network& net, process& dialler, process& acceptor, bool local)
       : net_(net), ends_{end(dialler), end(acceptor)}, local_(local) {}
 
+  // Before anything is sent.
+  void go_through_relay() {
+    relay_ = net_.make_relay([weak = weak_from_this()](std::size_t side, std::string bytes) {
+      if (auto const self = weak.lock()) self->pass_on(side, std::move(bytes));
+    });
+  }
+
   end& at(std::size_t side) { return ends_[side]; }
 
   [[nodiscard]] bool is_of(process const& who) const { return ends_[0].who == &who || ends_[1].who == &who; }
@@ -73,16 +80,20 @@ public:
 
   void send(std::size_t side, std::string bytes) {
     auto& from = ends_[side];
-    from.under_way += bytes.size();
     net_.bytes_sent_ += bytes.size();
     if (!local_ && net_.tamper) net_.tamper(bytes);
-    deliver(side, [this, side, bytes = std::move(bytes)]() mutable { arrive(side, std::move(bytes)); });
+    if (relay_) {
+      relay_->take(side, std::move(bytes)); // it has room for all of them
+    } else {
+      from.under_way += bytes.size();
+      pass_on(side, std::move(bytes));
+    }
     if (net_.on_sent) net_.on_sent(*from.who);
   }
 
   void finish(std::size_t side) {
     if (std::exchange(ends_[side].finished, true)) return;
-    deliver(side, [this, side] {
+    deliver_last(side, [this, side] {
       ends_[1 - side].peer_finished = true;
       ends_[1 - side].changed.notify_all();
     });
@@ -93,6 +104,7 @@ public:
     ends_[side].arrived.erase(0, count);
     auto const self = shared_from_this();
     auto& sender = ends_[1 - side];
+    if (relay_) return;
     net_.sim_.after(net_.delay(local_), *sender.who, [self, &sender, count] {
       sender.under_way -= std::min(count, sender.under_way);
       sender.changed.notify_all();
@@ -112,7 +124,7 @@ public:
 
   // This end is told that the connection is no more.
   void tell_reset(std::size_t side) {
-    deliver(1 - side, [this, side] {
+    deliver_last(1 - side, [this, side] {
       ends_[side].reset = true;
       ends_[side].changed.notify_all();
     });
@@ -127,6 +139,18 @@ public:
   }
 
 private:
+  void pass_on(std::size_t side, std::string bytes) {
+    deliver(side, [this, side, bytes = std::move(bytes)]() mutable { arrive(side, std::move(bytes)); });
+  }
+
+  // What this side does when it has sent everything.
+  void deliver_last(std::size_t side, std::function<void()> what) {
+    if (!relay_) return deliver(side, std::move(what));
+    relay_->end(side, [weak = weak_from_this(), side, what = std::move(what)] {
+      if (auto const self = weak.lock()) self->deliver(side, what);
+    });
+  }
+
   // In order, after a delay; as often as it takes where segments get lost; not at all while the way is blocked.
   void deliver(std::size_t side, std::move_only_function<void()> what) {
     auto& to = ends_[1 - side];
@@ -189,6 +213,7 @@ private:
   sim_network& net_;
   std::array<end, 2> ends_;
   bool local_;
+  std::shared_ptr<relay> relay_;                                                       // null: there is none
   std::array<std::deque<std::shared_ptr<std::move_only_function<void()>>>, 2> queues_; // by sender
 };
 
@@ -474,6 +499,7 @@ std::unique_ptr<transport> sim_network::join(process& dialler, process& listenin
   auto const made = std::make_shared<sim_connection>(*this, dialler, listening, local);
   std::erase_if(connections_, [](auto const& each) { return each.expired(); });
   connections_.push_back(made);
+  if (!local && make_relay) made->go_through_relay();
   auto name = local ? "unix" : "127.0.0.1:" + std::to_string(++ports_);
   auto const theirs = std::make_shared<std::unique_ptr<transport>>(
       std::make_unique<sim_transport>(sim_, made, std::size_t{1}, std::move(name)));

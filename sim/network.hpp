@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -32,6 +33,19 @@ struct weather {
   double events_again = 0; // after an arrival: that its reader is woken once more, for nothing
 };
 
+// Stands between the two ends of one connection: takes what each end sends, in order, and passes on what it likes when
+// it likes. End 0 dialled, end 1 accepted.
+class relay {
+public:
+  using forward = std::function<void(std::size_t side, std::string bytes)>; // of what this side sent
+
+  virtual ~relay() = default;
+  virtual void take(std::size_t side, std::string bytes) = 0;
+
+  // This side sends nothing more: its process closed the connection, or died. `then` tells the other side.
+  virtual void end(std::size_t side, std::function<void()> then) = 0;
+};
+
 class sim_network final : public network {
 public:
   explicit sim_network(simulator& sim);
@@ -41,6 +55,9 @@ public:
 
   // Where set, sees all bytes of connections between hosts on their way, and may change them.
   std::function<void(std::string&)> tamper;
+
+  // Where set, makes the relay of each new connection between hosts.
+  std::function<std::shared_ptr<relay>(relay::forward)> make_relay;
 
   // Where set, is told of each piece that a process sent, after it did.
   std::function<void(process& who)> on_sent;

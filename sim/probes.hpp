@@ -139,4 +139,42 @@ inline constexpr auto probes = std::to_array<std::string_view>({
     "timer.early",
 });
 
+// Those of the world `relays` (REC-09): what relays did to messages of each type, and what the ends of links refused.
+inline constexpr auto relay_probes = std::to_array<std::string_view>({
+    "fence.hello_of_another_process",
+    "fence.misnumbered_at_the_agent",
+    "fence.misnumbered_at_the_balancer",
+    "fence.older_link",
+    "fence.overtaken_hello",
+    "fence.second_hello",
+    "fence.unnumbered_at_the_agent",
+    "fence.unnumbered_at_the_balancer",
+    "relay.again.ack",
+    "relay.again.apply",
+    "relay.again.heartbeat",
+    "relay.again.hello",
+    "relay.again.report",
+    "relay.again.welcome",
+    "relay.greeting_again",
+    "relay.late.ack",
+    "relay.late.apply",
+    "relay.late.heartbeat",
+    "relay.late.hello",
+    "relay.late.report",
+    "relay.late.welcome",
+    "relay.lost.ack",
+    "relay.lost.apply",
+    "relay.lost.heartbeat",
+    "relay.lost.hello",
+    "relay.lost.report",
+    "relay.lost.welcome",
+    "relay.of_a_link_that_is_gone",
+    "relay.twice.ack",
+    "relay.twice.apply",
+    "relay.twice.heartbeat",
+    "relay.twice.hello",
+    "relay.twice.report",
+    "relay.twice.welcome",
+});
+
 } // namespace paddler_sim

@@ -102,12 +102,34 @@ scenario draw_conflicts(std::uint64_t seed) {
   return out;
 }
 
+scenario draw_relays(std::uint64_t seed) {
+  dice roll(seed * 0x9e3779b97f4a7c15ULL + 4);
+  scenario out;
+  out.seed = seed;
+  out.agents = roll.count(1, 4);
+  out.clients = roll.count(1, 3);
+  out.client_pause = roll.time(1s, 5s);
+  out.operators = roll.count(1, 2);
+  out.operator_pause = roll.time(1s, 6s);
+  out.bad_messages = 0.005 + roll.share(0.1);
+  out.most_delay = roll.time(1ms, 50ms);
+  out.load_time = roll.time(50ms, 2s);
+  out.token_time = roll.time(1ms, 20ms);
+  out.room_for_two = roll.likely(0.75);
+  if (roll.likely(0.5)) out.faults["kill_agent"] = roll.time(5s, 30s);
+  if (roll.likely(0.5)) out.faults["kill_balancer"] = roll.time(10s, 30s);
+  if (roll.likely(0.5)) out.faults["break_connection"] = roll.time(2s, 20s);
+  if (roll.likely(0.25)) out.faults["partition"] = roll.time(10s, 30s);
+  return out;
+}
+
 std::string describe(scenario const& what) {
   auto out = "seed=" + std::to_string(what.seed) + " agents=" + std::to_string(what.agents) +
              " clients=" + std::to_string(what.clients) + " operators=" + std::to_string(what.operators) +
              " loss=" + std::to_string(what.loss);
   out += seconds("most_delay", what.most_delay) + seconds("load", what.load_time) + seconds("token", what.token_time);
   out += seconds("file_pause", what.file_pause);
+  if (what.bad_messages > 0) out += " bad_messages=" + std::to_string(what.bad_messages);
   if (what.discovery) out += " discovery";
   if (!what.room_for_two) out += " no_room_for_two";
   if (what.disk_full > 0) out += " disk_full";

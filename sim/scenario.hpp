@@ -35,6 +35,8 @@ struct scenario {
   duration load_time{};
   duration token_time{};
   bool discovery = false;   // agents say what they want to run
+  double bad_messages = 0;  // of links, the share that relays treat badly (sim/link_relay.hpp); half of the agents then
+                            // are older peers, whose messages have no numbers
   bool room_for_two = true; // it is known that two engines fit beside each other
   double disk_full = 0;
   double disk_broken = 0;
@@ -54,6 +56,14 @@ scenario draw_operators(std::uint64_t seed, bool restarts, bool pairs);
 // The API, a configuration file and agents that say what they run, on the same few fields, for ten seconds (LIN-08). In
 // a third of all seeds the balancer dies now and then.
 scenario draw_conflicts(std::uint64_t seed);
+
+// Relays that repeat, hold back and lose single messages of links, among them those of links and processes that are
+// gone, and greetings that come once more (REC-09). For a minute; what was held back then has another minute to arrive,
+// while agents and balancers go on dying.
+scenario draw_relays(std::uint64_t seed);
+
+// Whose messages have no number.
+inline bool is_older_peer(scenario const& what, std::size_t agent) { return what.bad_messages > 0 && agent % 2 == 1; }
 
 std::string describe(scenario const& what);
 

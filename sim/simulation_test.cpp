@@ -113,6 +113,24 @@ TEST_P(conflicts, LIN_08_the_highest_source_decides_and_losers_are_told_once) {
 
 INSTANTIATE_TEST_SUITE_P(schedules, conflicts, testing::Range<std::uint64_t>(1, 1001, 250));
 
+// Messages of links twice, late, overtaken or not at all, of links and processes that are gone, too, and greetings that
+// come once more; between agents with numbered messages and older ones without.
+class relays : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(relays, REC_09_messages_of_the_past_lead_nobody_astray) {
+  std::map<std::string, std::uint64_t, std::less<>> seen;
+  for (auto seed = GetParam(); seed < GetParam() + 60; ++seed) {
+    auto const report = run_scenario(draw_relays(seed), false);
+    ASSERT_FALSE(report.violation.has_value())
+        << *report.violation << "\n"
+        << describe(report.what) << "\nagain: build/release/sim/paddler_sim --world relays --print --from " << seed;
+    for (auto const& [name, count] : report.seen) seen[name] += count;
+  }
+  for (auto const probe : relay_probes) EXPECT_TRUE(seen.contains(probe)) << probe << " was never met";
+}
+
+INSTANTIATE_TEST_SUITE_P(schedules, relays, testing::Values<std::uint64_t>(1, 61));
+
 // A checker that never speaks up proves nothing: each of these worlds is broken, and has to be found out.
 class canary : public testing::TestWithParam<broken_promise> {};
 

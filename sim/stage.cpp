@@ -1,8 +1,11 @@
 #include "sim/stage.hpp"
 
 #include "model/words.hpp"
+#include "sim/link_relay.hpp"
 
+#include <array>
 #include <set>
+#include <utility>
 
 namespace paddler_sim {
 namespace {
@@ -25,6 +28,24 @@ void alter_token(simulator& sim, std::string& bytes) {
   bytes[at + before.size() + 1] = 'q';
 }
 
+constexpr std::size_t greetings_kept = 20;
+
+// What an end of a link refuses, by what it says then.
+struct fence {
+  std::string_view event, words, probe;
+};
+
+constexpr auto fences = std::to_array<fence>({
+    {"link.malformed", "lost, doubled or overtaken", "fence.misnumbered_at_the_balancer"},
+    {"link.notice", "lost, doubled or overtaken", "fence.misnumbered_at_the_agent"},
+    {"link.malformed", "without its number", "fence.unnumbered_at_the_balancer"},
+    {"link.notice", "without its number", "fence.unnumbered_at_the_agent"},
+    {"link.closing", "a second hello on one link", "fence.second_hello"},
+    {"link.closing", "has greeted on a newer link already", "fence.overtaken_hello"},
+    {"link.closing", "is connected already", "fence.hello_of_another_process"},
+    {"link.closing", "replaced by a newer link", "fence.older_link"},
+});
+
 } // namespace
 
 stage::stage(scenario const& what_in, bool print)
@@ -38,8 +59,23 @@ stage::stage(scenario const& what_in, bool print)
   if (what.broken == broken_promise::bytes_change) net.tamper = [this](std::string& bytes) { alter_token(sim, bytes); };
   sim.on_log = [this](process& who, std::string_view event, std::string_view message) {
     told.heard(who, event, message, sim.now());
+    for (auto const& each : fences)
+      if (event == each.event && message.find(each.words) != std::string_view::npos) sim.count(each.probe);
   };
+  if (what.bad_messages > 0)
+    net.make_relay = [this](relay::forward onward) {
+      auto const share = [this] { return sim.now() < relays_end() ? what.bad_messages : 0; };
+      auto const greeted = [this](std::string words) { note_greeting(std::move(words)); };
+      return std::make_shared<link_relay>(sim, link_relay::settings{share, greeted}, std::move(onward));
+    };
   book.violation = [this](std::string const& words) { violated(words); };
+}
+
+mono_time stage::relays_end() const { return faults_end - link_relay::longest_wait; }
+
+void stage::note_greeting(std::string words) {
+  if (greetings.size() == greetings_kept) greetings.erase(greetings.begin());
+  greetings.push_back(std::move(words));
 }
 
 void stage::violated(std::string const& words) {

@@ -6,10 +6,13 @@
 #include "sim/notices.hpp"
 #include "sim/workload.hpp"
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace paddler_sim {
@@ -30,12 +33,25 @@ struct stage {
   std::vector<std::shared_ptr<operator_life>> operators;
   std::optional<std::string> violation; // the first
   mono_time faults_end{};
-  mono_time stood_still{}; // when the balancer was last seen not to run
+
+  // What balancers believed last of each process: its report's number, and the version that it runs.
+  struct believed {
+    std::uint64_t sequence = 0;
+    generation applied;
+  };
+
+  std::map<std::tuple<epoch, agent_id, incarnation>, believed> newest_reports;
+  std::vector<std::string> greetings; // the first words of links, where there are relays: the newest
+  mono_time stood_still{};            // when the balancer was last seen not to run
 
   void violated(std::string const& words);
+  void note_greeting(std::string words);
 
   // A fault struck: counted together with what was under way.
   void injected(std::string_view kind);
+
+  // Until relays treat everything well again: what they hold then arrives before faults end.
+  [[nodiscard]] mono_time relays_end() const;
 
   // A living balancer or agent, by chance; null: there is none there.
   process* somebody();

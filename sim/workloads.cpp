@@ -1,8 +1,11 @@
 #include "sim/workloads.hpp"
 
+#include "net/transport.hpp"
+#include "runtime/timer.hpp"
 #include "sim/stage.hpp"
 
 #include <array>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -92,10 +95,49 @@ void start_file(stage& on) {
   keep_changing_file(on);
 }
 
+// --- links of before ---
+
+// What a link began with comes once more, as from a proxy that tries again: a greeting of a process that lives on, or
+// that is long gone. Nothing follows.
+class late_greeting final : public life {
+public:
+  late_greeting(simulator& sim, sim_network& net, process& where, std::string words)
+      : life(sim, net, where), words_(std::move(words)) {}
+
+private:
+  task<> run() override {
+    auto stream = co_await connect_tcp("127.0.0.1", 8060, 2s);
+    if (!stream) co_return;
+    asio::const_buffer const all(words_.data(), words_.size());
+    co_await (*stream)->write({&all, 1});
+    co_await sleep_for(sim_.between(10ms, 5s));
+  }
+
+  std::string words_;
+};
+
+void keep_greeting(stage& on) {
+  auto const when = on.sim.now() + pause_of(on.sim, 5s);
+  if (when >= on.relays_end()) return;
+  on.sim.at(when, [&on] {
+    keep_greeting(on);
+    if (on.greetings.empty()) return;
+    on.sim.count("relay.greeting_again");
+    auto& where = on.sim.add_process("p", client_host);
+    std::make_shared<late_greeting>(on.sim, on.net, where, on.greetings[on.sim.chance().below(on.greetings.size())])
+        ->start();
+  });
+}
+
+void start_late_greetings(stage& on) {
+  if (on.what.bad_messages > 0) keep_greeting(on);
+}
+
 constexpr auto table = std::to_array<workload>({
     {"clients", start_clients, false, finish_clients},
     {"operators", start_operators, true, finish_operators},
     {"configuration file", start_file, true, [](stage&) {}},
+    {"greetings of before", start_late_greetings, true, [](stage&) {}},
 });
 
 } // namespace

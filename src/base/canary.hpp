@@ -18,6 +18,8 @@ enum class canary {
   last_record_forgotten,
   lost_agent_keeps_slots,
   model_change_unseen,
+  old_loss_untold,
+  overtaken_hello_believed,
   place_in_queue_kept,
   priority_ignored,
   queue_timeout_forgotten,
@@ -26,6 +28,8 @@ enum class canary {
   serving_engine_not_kept,
   silence_is_no_death,
   slot_kept_busy,
+  stale_report_believed,
+  stale_state_obeyed,
   terminal_counted_twice,
   third_engine,
 };

@@ -204,7 +204,7 @@ struct balancer_core::handler {
   // What an agent said of itself on this link is durable. It hears all that it lost, whenever that began, and from now
   // on of each loss as it begins: nobody knows what became of words on an earlier link.
   void tell_what_is_lost(agent_id const& agent, link_id link) {
-    if (link == link_id{} || link != link_of(agent)) return;
+    if (link == link_id{} || link != link_of(agent) || is_loose(canary::old_loss_untold)) return;
     core.told_on_[agent] = link;
     source_id const source{source_kind::discovery, agent.value};
     for (auto const& loss : core.desired_.claims().losses(entry_path(agent)))

@@ -1,6 +1,7 @@
 #include "core/session/agent_link_machine.hpp"
 
 #include "base/backoff.hpp"
+#include "base/canary.hpp"
 #include "core/reconcile/content_digest.hpp"
 
 #include <algorithm>
@@ -156,7 +157,8 @@ struct agent_link_machine::step {
 
   // One balancer's versions only ever grow: a message that was held up or repeated takes nothing back.
   bool is_older(link_apply const& message) const {
-    return message.leader == m.state_from_ && m.accepted_ && message.state.version < m.accepted_->version;
+    return message.leader == m.state_from_ && m.accepted_ && message.state.version < m.accepted_->version &&
+           !is_loose(canary::stale_state_obeyed);
   }
 
   std::string obeys_newer(epoch leader) const {

@@ -46,7 +46,7 @@ std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const&
   if (links_.contains(link)) return {refuse_protocol(link, "a second hello on one link", now.mono), false};
   if (auto refusal = refusal_of(message)) return {refuse(link, std::move(*refusal)), false};
   auto& agent = agents_[message.agent];
-  if (agent.process == message.process && message.report.sequence < agent.report.sequence)
+  if (is_overtaken(agent, message) && !is_loose(canary::overtaken_hello_believed))
     return {refuse(link, {"this process of the agent has greeted on a newer link already", true}), false};
   if (agent.connected && agent.process != message.process && now.mono - links_.at(agent.link).heard_at < patience())
     return {refuse(link, second_process(message.agent)), false};
@@ -57,6 +57,7 @@ std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const&
            .connected = true,
            .link = link,
            .process = message.process,
+           .former = former_processes(agent, message.process),
            .capabilities = message.capabilities,
            .report = message.report,
            .facts_until = now.mono + policy_.facts_lifetime,
@@ -73,6 +74,24 @@ std::pair<link_effects, bool> agent_table::hello(link_id link, link_hello const&
   out.push_back(send_to_agent{link, link_welcome{leader_, static_cast<std::uint64_t>(beat), deltas}});
   append(out, deliver(message.agent, wanted, now));
   return {std::move(out), true};
+}
+
+// A hello says more than all that its process said before: one that does not was under way for long.
+bool agent_table::is_overtaken(agent_record const& agent, link_hello const& message) {
+  auto newest = agent.process == message.process ? agent.report.sequence : 0;
+  for (auto const& each : agent.former)
+    if (each.process == message.process) newest = each.sequence;
+  return message.report.sequence < newest;
+}
+
+// Those before the process that greets now.
+std::vector<former_process> agent_table::former_processes(agent_record const& agent, incarnation now) {
+  auto out = agent.former;
+  if (agent.process == now) return out;
+  std::erase_if(out, [now](former_process const& each) { return each.process == now; });
+  if (agent.process != incarnation{}) out.push_back({agent.process, agent.report.sequence});
+  if (out.size() > former_processes_kept) out.erase(out.begin());
+  return out;
 }
 
 // The new link of an agent takes the place of an older one; another process takes that of one that is gone.
@@ -113,7 +132,7 @@ link_effects agent_table::heard(link_id link, agent_message const& message, inst
 // Sequence numbers grow within one process, whatever the network does to messages.
 void agent_table::take_report(agent_record& agent, link_report const& message, instant now) {
   log_actions(agent, message.actions);
-  if (message.report.sequence <= agent.report.sequence) return;
+  if (message.report.sequence <= agent.report.sequence && !is_loose(canary::stale_report_believed)) return;
   agent.report = message.report;
   if (message.capabilities) agent.capabilities = *message.capabilities;
   agent.facts_until = now.mono + policy_.facts_lifetime;

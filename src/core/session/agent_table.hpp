@@ -57,11 +57,20 @@ struct delivery_due {
 using link_effect = std::variant<send_to_agent, close_link, agent_lost, delivery_due>;
 using link_effects = std::vector<link_effect>;
 
+// A process of an agent that another one followed: how far its reports went. It may come back, with newer ones.
+struct former_process {
+  incarnation process;
+  std::uint64_t sequence = 0;
+};
+
+inline constexpr std::size_t former_processes_kept = 8; // of each agent
+
 struct agent_record {
   agent_id id;
   bool connected = false;
   link_id link; // while connected
   incarnation process;
+  std::vector<former_process> former; // the newest last
   agent_capabilities capabilities;
   agent_report report;
   mono_time facts_until;           // what the report says is true until then, at the latest
@@ -130,6 +139,8 @@ private:
   logged_action* find_logged(std::uint64_t serial);
   std::optional<link_refuse> refusal_of(link_hello const& message) const;
   link_effects refuse_protocol(link_id link, std::string reason, mono_time now);
+  static bool is_overtaken(agent_record const& agent, link_hello const& message);
+  static std::vector<former_process> former_processes(agent_record const& agent, incarnation now);
   link_effects replace_link(agent_record& agent, link_hello const& message);
   void take_report(agent_record& agent, link_report const& message, instant now);
   void unlink(link_id link, mono_time now);

@@ -93,6 +93,25 @@ TEST_F(AgentTableTest, REC_09_AHelloThatWasOvertakenByANewerLinkIsRefused) {
   EXPECT_EQ(greet(3, 3, action), "close@2;welcome@3;");
 }
 
+// Found by seeds 13 and 29 of the world `relays`. Where two machines have one name, a former process may well come
+// back.
+TEST_F(AgentTableTest, REC_09_AHelloOfAFormerProcessIsRefusedUnlessItSaysMoreThanThatDid) {
+  auto const greet = [this](std::uint64_t link, std::uint64_t process, std::uint64_t sequence) {
+    auto message = hello_of("a", process);
+    message.report.sequence = sequence;
+    auto const said = hello(link, message);
+    it.closed({link}, start);
+    return said;
+  };
+  EXPECT_EQ(greet(1, 7, 5), "welcome@1;");
+  EXPECT_EQ(greet(2, 8, 1), "lost a/7;welcome@2;");
+  EXPECT_EQ(greet(3, 7, 4), "refuse@3;close@3;");
+  EXPECT_EQ(it.agents().at({"a"}).process, incarnation{8});
+  EXPECT_EQ(greet(4, 7, 6), "lost a/8;welcome@4;");
+  for (std::uint64_t process = 9; process < 9 + 2 * former_processes_kept; ++process) greet(process, process, 1);
+  EXPECT_EQ(it.agents().at({"a"}).former.size(), former_processes_kept);
+}
+
 TEST_F(AgentTableTest, ASecondProcessIsRefusedWhileTheFirstLives) {
   hello(1, hello_of("a", 7));
   EXPECT_EQ(hello(2, hello_of("a", 8)), "refuse@2;close@2;");
