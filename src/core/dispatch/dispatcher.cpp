@@ -25,6 +25,7 @@ dispatch_decisions dispatcher::set_models(std::set<std::string> names, mono_time
     if (!models_.contains(name)) orphans.insert(orphans.end(), waiting.queue.begin(), waiting.queue.end());
   for (auto const& id : orphans) append(out, fail(id, request_failure::no_model, wall_now));
   for (auto const& name : models_) append(out, match(name, now));
+  std::erase_if(pools_, [](auto const& each) { return each.second.queue.empty() && each.second.agents.empty(); });
   return out;
 }
 
@@ -42,12 +43,12 @@ dispatch_decisions dispatcher::arrived(request_arrival const& request, mono_time
                   .queued_since = now};
   if (request.model.empty() && models_.size() == 1) added.record.model = *models_.begin();
   auto const& model = added.record.model;
+  if (shutting_down_) return fail(request.id, request_failure::shutdown, wall_now);
+  // Before it waits: names that clients make up must leave nothing behind.
+  if (!models_.contains(model)) return fail(request.id, request_failure::no_model, wall_now);
   ++queued_;
   queued_bytes_ += request.body_bytes;
   pools_[model].queue.push_back(request.id);
-
-  if (shutting_down_) return fail(request.id, request_failure::shutdown, wall_now);
-  if (!models_.contains(model)) return fail(request.id, request_failure::no_model, wall_now);
   auto out = match(model, now);
   // Only what is still waiting takes a place in the queue, which may be overfull: what was lost early is back in it.
   bool const overfull = queued_ > policy_.max_queued || queued_bytes_ > policy_.max_queued_bytes;
@@ -145,7 +146,8 @@ dispatcher::totals dispatcher::count() const {
              .failed = failed_,
              .live = live_.size(),
              .queued = queued_,
-             .queued_bytes = queued_bytes_};
+             .queued_bytes = queued_bytes_,
+             .pools = pools_.size()};
   for (auto const& [name, from] : pools_)
     for (auto const& [agent, slots] : from.agents) out.slots_busy += slots.busy;
   out.slots = idle_.size() + out.slots_busy;
@@ -223,7 +225,9 @@ dispatcher::agent_slots* dispatcher::best_agent(pool& from, agent_id const& avoi
 }
 
 void dispatcher::remove_from_queue(live_request const& request) {
-  auto& queue = pools_[request.record.model].queue;
+  auto const waiting = pools_.find(request.record.model);
+  if (waiting == pools_.end()) return;
+  auto& queue = waiting->second.queue;
   auto const at = std::ranges::find(queue, request.record.id);
   if (at == queue.end()) return;
   queue.erase(at);
@@ -251,12 +255,12 @@ dispatch_decisions dispatcher::retry(request_id const& id, bool counts, mono_tim
   if (shutting_down_) return fail(id, request_failure::shutdown, wall_now);
   if (counts && request.record.tries.value >= policy_.max_attempts)
     return fail(id, request_failure::attempts_exhausted, wall_now);
+  if (!models_.contains(request.record.model)) return fail(id, request_failure::no_model, wall_now);
   request.record.state = request_state::queued;
   request.record.queued_since = now;
   ++queued_;
   queued_bytes_ += request.record.body_bytes;
   pools_[request.record.model].queue.push_front(id);
-  if (!models_.contains(request.record.model)) return fail(id, request_failure::no_model, wall_now);
   return {};
 }
 

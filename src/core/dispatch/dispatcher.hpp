@@ -101,6 +101,7 @@ public:
   struct totals {
     std::uint64_t accepted = 0, completed = 0, failed = 0; // accepted = completed + failed + live, always
     std::size_t live = 0, queued = 0, queued_bytes = 0, slots = 0, slots_busy = 0;
+    std::size_t pools = 0; // models with slots or requests, at least; those without go when models are set
   };
 
   [[nodiscard]] totals count() const;

@@ -102,6 +102,17 @@ TEST_F(DispatcherTest, AnUnknownModelFailsAtOnceAndAnEmptyNameMeansTheOnlyModel)
   EXPECT_EQ(text(request("c", "")), failed("c", request_failure::no_model));
 }
 
+TEST_F(DispatcherTest, NamesThatNobodyServesLeaveNothingBehind) {
+  for (int i = 0; i < 100; ++i) request(std::to_string(i), "made up " + std::to_string(i));
+  EXPECT_EQ(it.count().pools, 0U);
+  request("a");
+  slot("x", "old");
+  EXPECT_EQ(it.count().pools, 2U);
+  it.slot_closed({serial});
+  it.set_models({"n"}, now, wall);
+  EXPECT_EQ(it.count().pools, 0U) << "nobody waits, and nothing is offered";
+}
+
 TEST_F(DispatcherTest, WaitingRequestsFailWhenTheirModelIsNoLongerWanted) {
   request("a");
   EXPECT_EQ(text(it.set_models({"n"}, now, wall)), failed("a", request_failure::no_model));
