@@ -201,6 +201,12 @@ void table_projector::touch(request_id const& id) {
   ran_on_.erase(id);
 }
 
+// A slot may have been written before there was a row of its model to refer to.
+void table_projector::touch_slots_of(std::string const& model) {
+  for (auto const& [key, slot] : slots_)
+    if (slot.model == model) slots_changed_.insert(key);
+}
+
 // Slots keep their numbers; a new one takes the lowest that is free.
 void table_projector::open_slot(slot_offer const& offer) {
   slot_key key{offer.agent, 0};
@@ -326,9 +332,10 @@ void table_projector::take_models(balancer_core const& core, table_changes& out)
   for (auto const& [name, model] : served) {
     auto row = row_of(name, model, core);
     if (auto const at = loaded_at_.find(name); at != loaded_at_.end()) row.loaded_at = at->second;
-    auto& before = models_written_[name];
-    if (before == row) continue;
-    before = row;
+    auto const [before, is_new] = models_written_.try_emplace(name);
+    if (is_new) touch_slots_of(name);
+    if (before->second == row) continue;
+    before->second = row;
     out.models.push_back(std::move(row));
   }
   for (auto at = models_written_.begin(); at != models_written_.end();) {

@@ -61,6 +61,7 @@ private:
   struct note; // the overloads for events and effects
 
   void touch(request_id const& id);
+  void touch_slots_of(std::string const& model);
   void open_slot(slot_offer const& offer);
   void close_slot(slot_serial serial);
   void end_attempt(request_id const& id, attempt number, bool reusable);

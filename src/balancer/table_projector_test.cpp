@@ -147,6 +147,22 @@ TEST_F(TableProjector, WhatNobodyWantsAnyMoreGoes) {
   EXPECT_THAT(rows.models_gone, ElementsAre("chat"));
 }
 
+// Desired state is looked at less often than slots: what they refer to may come later.
+TEST_F(TableProjector, ASlotIsSaidAgainOnceThereIsARowOfItsModel) {
+  tables.take(core, plenty, true); // the first, when nothing was wanted yet
+  want(2);
+  greet();
+  offer(1);
+  auto rows = tables.take(core, plenty, false);
+  EXPECT_THAT(words(rows.slots), ElementsAre("a1/0 idle chat"));
+  EXPECT_THAT(rows.models, testing::IsEmpty());
+  rows = take();
+  EXPECT_EQ(rows.models.size(), 1U);
+  EXPECT_THAT(words(rows.slots), ElementsAre("a1/0 idle chat"));
+  want(3);
+  EXPECT_THAT(take().slots, testing::IsEmpty()) << "there is a row by now";
+}
+
 TEST_F(TableProjector, ABatchHasALimitAndWhatRefersWaits) {
   want(2);
   greet();
