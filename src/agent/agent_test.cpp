@@ -314,7 +314,7 @@ TEST_F(AgentTest, REC_06_WhatMadeRoomForAnEngineThatDoesNotLoadComesBack) {
   config.program.simulation.fail_model = "bad";
   run([](AgentTest& t) -> task<> {
     auto const link = co_await t.greet();
-    co_await t.serve(*link, state(7, 1));
+    auto const first = co_await t.serve(*link, state(7, 1)); // held: one that is dropped is dialled again
     link->apply(state(8, 1, "bad"));
     auto const back = co_await t.next_slots(1);
     EXPECT_EQ(back[0]->version, "7");

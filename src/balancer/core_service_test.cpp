@@ -35,12 +35,14 @@ public:
 
   [[nodiscard]] bool keeps_tables() const override { return tables; }
 
-  // Nothing, as often as it is told, then what it is given.
+  // Nothing, as often as it is told, then what it is given; as if the tables were made anew with the first rows of
+  // agents, whenever these come.
   result<tables_written> blocking_write_tables(table_changes const& changes) override {
     if (table_errors > 0) {
       --table_errors;
       return fail(error_code::unavailable, "somebody holds the database");
     }
+    if (changes.agents.empty()) return tables_written{};
     batches.push_back(changes);
     if (batches.size() <= 2) twice.count_down();
     return tables_written{.made_anew = batches.size() == 1};
@@ -49,7 +51,7 @@ public:
   bool tables = false;
   int table_errors = 0;
   std::latch twice{2};
-  std::vector<table_changes> batches; // read after the writer has been joined
+  std::vector<table_changes> batches; // with rows of agents; read after the writer has been joined
 
   std::latch started{1}, released{1}, compacted{1};
   std::vector<revision> compactions; // read after the writer has been joined
@@ -146,8 +148,8 @@ struct CoreServiceTables : CoreServiceTest {
 
 TEST_F(CoreServiceTables, FollowWhatIsDurableAndHoldNothingUp) {
   loop.run_until_done(tables_follow(this));
+  EXPECT_TRUE(store.batches[1].is_first) << "all is said again";
   for (std::size_t i = 0; i < 2; ++i) {
-    EXPECT_TRUE(store.batches[i].is_first) << i;
     ASSERT_EQ(store.batches[i].agents.size(), 1U) << i;
     EXPECT_EQ(store.batches[i].agents[0].id.value, "a") << i;
   }
