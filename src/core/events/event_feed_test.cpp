@@ -80,6 +80,8 @@ TEST_F(EventFeedTest, tells_what_happened_to_an_agent) {
   EXPECT_EQ(reports(1, engine_status::loading), "health.changed@0(1 );");
   EXPECT_EQ(reports(2, engine_status::loading), "") << "nothing is otherwise";
   EXPECT_EQ(reports(3, engine_status::failed, "out of memory"), "health.changed@0(5 out of memory);");
+  EXPECT_EQ(reports(4, engine_status::failed, "out of memory"), "") << "for the same reason";
+  EXPECT_EQ(reports(5, engine_status::failed, "no GGUF"), "health.changed@0(5 no GGUF);");
   EXPECT_EQ(does(link_spoke{{1}, link_heartbeat{}}), "");
   EXPECT_EQ(does(link_closed{{1}}), "agent.left@0;health.changed@0(6 not connected);");
   EXPECT_EQ(greets(8, 2), "agent.joined@0;health.changed@0(0 );");
@@ -119,6 +121,17 @@ TEST_F(EventFeedTest, tells_a_change_when_it_is_durable_with_its_delivery_and_th
   EXPECT_EQ(does(link_spoke{{1}, link_nack{{2}, {{"slots", "too many", "", 0}}}}),
             "config.refused@2;reconcile.changed@2;");
   EXPECT_EQ(submits(wants(3)), "") << "it changes nothing";
+}
+
+TEST_F(EventFeedTest, a_process_that_holds_nothing_yet_has_accepted_nothing) {
+  greets(7, 1);
+  submits(wants(2));
+  does(link_spoke{{1}, link_ack{{1}}});
+  does(link_closed{{1}});
+  auto const joined = greets(8, 2);
+  EXPECT_NE(joined.find("agent.joined@1;"), std::string::npos) << joined;
+  EXPECT_EQ(joined.find("config.accepted"), std::string::npos) << joined;
+  EXPECT_EQ(does(link_spoke{{2}, link_ack{{1}}}), "config.accepted@1;reconcile.changed@1;") << "the same, by another";
 }
 
 TEST_F(EventFeedTest, nothing_is_told_of_a_change_that_is_not_durable) {

@@ -326,6 +326,42 @@ TEST(EngineTable, ARestartIsInTheLogWithItsReason) {
   EXPECT_EQ(words(agent.log()).back(), "restart m1 done");
 }
 
+TEST(EngineTable, AnotherWishEndsALoadAndNoDrain) {
+  simulated_agent agent(1);
+  agent.want(1);
+  agent.settle();
+  auto const first = agent.table.admitted()->engine;
+  agent.live[first].facts.busy = 1;
+  agent.table.observe(first, agent.live[first].facts, agent.now());
+  agent.want(2);
+  agent.progress(agent.table.engines().back().engine);
+  agent.act();
+  EXPECT_EQ(words(agent.log()).back(), "drain m1 open");
+  agent.want(3); // does not fit beside the second
+  EXPECT_EQ(words(agent.log())[4], "drain m1 open") << "its request runs on, whatever is wanted";
+  agent.settle();
+  EXPECT_EQ(words(agent.log())[4], "drain m1 done");
+  agent.expect_sound_log(log_end::settled);
+}
+
+TEST(EngineTable, ALoadLastsUntilItsEngineServes) {
+  simulated_agent agent(1);
+  agent.want(1);
+  auto const number = agent.table.engines()[0].engine;
+  for (auto const status : {engine_status::loading, engine_status::backoff, engine_status::loading}) {
+    agent.clock += std::chrono::seconds(1);
+    agent.table.observe(number, {.status = status, .reason = "so", .restarts = 0, .busy = 0}, agent.now());
+    EXPECT_EQ(agent.table.find(number)->loaded_in, std::nullopt);
+  }
+  agent.clock += std::chrono::milliseconds(500);
+  agent.table.observe(number, {.status = engine_status::ready, .reason = "", .restarts = 0, .busy = 0}, agent.now());
+  EXPECT_EQ(agent.table.find(number)->loaded_in, std::chrono::milliseconds(3500));
+  EXPECT_EQ(agent.log()[0].observation, "it serves, 3500 ms after its load");
+  agent.clock += std::chrono::seconds(9);
+  agent.table.observe(number, {.status = engine_status::ready, .reason = "", .restarts = 1, .busy = 0}, agent.now());
+  EXPECT_EQ(agent.table.find(number)->loaded_in, std::chrono::milliseconds(3500)) << "a restart is no load";
+}
+
 TEST(EngineTable, KnowsHowLongALoadTook) {
   simulated_agent agent(1);
   agent.want(1);

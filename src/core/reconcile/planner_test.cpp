@@ -155,11 +155,58 @@ TEST(Planner, TriesAGoalAgainOnlyBesideWhatServesInItsPlace) {
   EXPECT_EQ(next("", {serving(3, "a")}, 8, facts), "nothing");
 }
 
+TEST(Planner, NeverMakesAThirdEngineHoweverMuchMemoryThereIs) {
+  constexpr std::uint64_t plenty = 1000;
+  EXPECT_EQ(next("c", {serving(1, "a")}, plenty), "load");
+  EXPECT_EQ(next("c", {serving(1, "a"), stopping(loading(2, "b"))}, plenty), "nothing");
+  reconcile_goal const before{content("a"), 4};
+  reconcile_facts const facts{.memory_bytes = {}, .last_good = &before, .given_up = true, .retry_due = true};
+  EXPECT_EQ(next("b", {serving(3, "a")}, plenty, facts), "load");
+  EXPECT_EQ(next("b", {serving(3, "a"), stopping(loading(2, "b"))}, plenty, facts), "nothing");
+}
+
+TEST(Planner, WaitsForAnEndOnlyWhereRoomOrNameIsTaken) {
+  auto const ending = stopping(loading(1, "a"));
+  EXPECT_EQ(next("b", {ending}, 8), "load");
+  EXPECT_EQ(next("b", {ending}, 7), "nothing") << "its memory is not free yet";
+  EXPECT_EQ(next("a", {ending}, 8), "nothing") << "two engines of one model at once";
+}
+
+// The simulated engine needs none: whoever has it beside a real one is to have all of it for that.
+TEST(Planner, MemoryIsUsedToTheLastByte) {
+  auto light = serving(1, "a");
+  light.memory_bytes = 0;
+  EXPECT_EQ(next("b", {light}, 4), "load");
+  EXPECT_EQ(next("b", {light}, 3), "drain 1");
+  EXPECT_EQ(next("b", {serving(1, "a")}, 8), "load");
+}
+
+TEST(Planner, IsConvergedWhereOneEngineServesWhatIsWantedAndNothingElseIsThere) {
+  auto const converged = [](std::string wanted, std::vector<observed_engine> const& engines) {
+    reconcile_goal goal;
+    if (!wanted.empty()) goal.content = content(std::move(wanted));
+    return is_converged(goal, engines);
+  };
+  EXPECT_TRUE(converged("", {}));
+  EXPECT_TRUE(converged("a", {serving(1, "a")}));
+  EXPECT_FALSE(converged("", {serving(1, "a")}));
+  EXPECT_FALSE(converged("a", {}));
+  EXPECT_FALSE(converged("a", {serving(1, "b")}));
+  EXPECT_FALSE(converged("a", {ready(1, "a")})) << "its slots are not offered";
+  EXPECT_FALSE(converged("a", {with(serving(1, "a"), engine_status::backoff)}));
+  EXPECT_FALSE(converged("a", {stopping(serving(1, "a"))}));
+  EXPECT_FALSE(converged("a", {serving(1, "a"), stopping(loading(2, "b"))}));
+}
+
 TEST(Planner, SaysWhenToLookAgain) {
   std::vector<observed_engine> const engines = {draining(serving(1, "a"), 1, now + seconds(3)), serving(2, "b")};
   EXPECT_EQ(next_plan(engines, now), now + seconds(3));
   EXPECT_EQ(next_plan(engines, now + seconds(3)), std::nullopt);
   EXPECT_EQ(next_plan({}, now), std::nullopt);
+  auto const sooner = draining(serving(3, "c"), 1, now + seconds(2));
+  EXPECT_EQ(next_plan(std::vector{engines[0], sooner}, now), now + seconds(2));
+  EXPECT_EQ(next_plan(std::vector{sooner, engines[0]}, now), now + seconds(2));
+  EXPECT_EQ(next_plan(std::vector{stopping(sooner)}, now), std::nullopt);
 }
 
 } // namespace

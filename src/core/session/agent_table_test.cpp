@@ -51,6 +51,8 @@ protected:
 TEST_F(AgentTableTest, WelcomesAnAgentAndSendsItsState) {
   EXPECT_EQ(text(it.hello({1}, hello_of("a", 7), state(3), begin).first), "welcome@1;apply@1;");
   EXPECT_TRUE(it.is_connected({"a"}, {7}));
+  EXPECT_FALSE(it.is_connected({"a"}, {8}));
+  EXPECT_FALSE(it.is_connected({"nobody"}, {7}));
 }
 
 TEST_F(AgentTableTest, RefusesWhatItCannotServe) {
@@ -70,6 +72,7 @@ TEST_F(AgentTableTest, ANewLinkOfTheSameProcessReplacesTheOldOneWithoutLosingThe
   EXPECT_EQ(text(it.closed({1}, start)), "");
   EXPECT_TRUE(it.is_connected({"a"}, {7})) << "the end of the old connection must not touch the new one";
   EXPECT_EQ(text(it.tick(start + milliseconds(1))), "");
+  EXPECT_EQ(text(it.tick(start + seconds(1))), "heartbeat@2;") << "nothing is due on the old one any more";
 }
 
 // Found by seed 1863 of the simulation: the hello of a dial that was given up arrived late, and took the link away.
@@ -142,7 +145,7 @@ TEST_F(AgentTableTest, TimeInWhichTheBalancerWasHeldUpIsNoSilence) {
 }
 
 TEST_F(AgentTableTest, AReportThatIsNotRenewedIsNotBelieved) {
-  link_policy const patient{.heartbeat = seconds(60)};
+  link_policy const patient{.heartbeat = seconds(60), .full_sync = std::chrono::hours(10)};
   agent_table table(patient, epoch{1});
   table.hello({1}, hello_of("a", 7), state(0), begin);
   auto const& agent = table.agents().at({"a"});
@@ -165,15 +168,23 @@ TEST_F(AgentTableTest, AReportThatIsNotRenewedIsNotBelieved) {
       link_report{.report = {.sequence = 2, .applied = {}, .engine = {}, .beside = {}, .given_up = {}}, .actions = {}},
       {start + seconds(41), wall});
   EXPECT_FALSE(agent.facts_expired);
+  table.heard({1}, link_heartbeat{2}, {start + seconds(60), wall});
+  table.tick(start + seconds(70));
+  EXPECT_FALSE(agent.facts_expired);
+  table.tick(start + seconds(71));
+  EXPECT_TRUE(agent.facts_expired) << "the next one is not believed for ever either";
 }
 
 TEST_F(AgentTableTest, OlderReportsAreDropped) {
   hello(1, hello_of("a", 7));
   agent_report newer{.sequence = 5, .applied = {}, .engine = {.slots = 4}};
   agent_report older{.sequence = 4, .applied = {}, .engine = {.slots = 2}};
-  it.heard({1}, link_report{newer, {}}, begin);
-  it.heard({1}, link_report{older, {}}, begin);
-  EXPECT_EQ(it.agents().at({"a"}).report.engine.slots, 4);
+  it.heard({1}, link_report{newer, {}}, {start, wall + seconds(5)});
+  it.heard({1}, link_report{older, {}}, {start, wall + seconds(6)});
+  auto const& agent = it.agents().at({"a"});
+  EXPECT_EQ(agent.report.engine.slots, 4);
+  EXPECT_EQ(agent.reported_at, wall + seconds(5)) << "what is shown was said then";
+  EXPECT_EQ(agent.last_seen, wall + seconds(6)) << "and it lives";
 }
 
 TEST_F(AgentTableTest, ARefusedStateIsNotSentAgainUntilItChanges) {

@@ -126,6 +126,28 @@ TEST(History, FoldsWhatIsOldButNotTheNewest) {
   EXPECT_EQ(history.surplus(later), std::nullopt) << "four stay, whatever the clock says";
 }
 
+TEST(History, WhatIsAsOldAsItMayBeStays) {
+  auto policy = small_policy();
+  policy.max_age = hours(1);
+  state_history history(policy);
+  history.begin({}, changes(14));
+  auto const limit = at(5) + hours(1);
+  EXPECT_EQ(history.surplus(limit), std::nullopt) << "four are too old, which is not enough";
+  EXPECT_EQ(history.surplus(limit + std::chrono::nanoseconds(1)), revision{5}) << "the fifth is, too";
+}
+
+TEST(History, AllOfItMayBeFolded) {
+  state_history history;
+  history.begin({}, changes(3));
+  compact(history, {3});
+  EXPECT_EQ(history.oldest(), revision{3});
+  EXPECT_EQ(history.newest(), revision{3});
+  EXPECT_EQ(slots_at(history, 3), 3);
+  EXPECT_EQ(history.surplus(at(99)), std::nullopt);
+  history.add(changes(4).back());
+  EXPECT_EQ(slots_at(history, 4), 4);
+}
+
 TEST(History, FoldsWhatTakesTooMuchRoomAtOnce) {
   auto policy = small_policy();
   policy.max_bytes = 6000;

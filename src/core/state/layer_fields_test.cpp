@@ -133,6 +133,18 @@ TEST_F(CurrentFields, ThatAreDefaultsAreNoDifferenceFromWhatIsWanted) {
               ElementsAre("agents/a.slots: 2 -> 3"));
 }
 
+TEST_F(CurrentFields, ThatNobodyIsToRunAnyMoreAreADifference) {
+  report({.status = engine_status::ready, .model = "chat", .version = {1}, .slots = 3, .max_context_length = 4096});
+  apply_durably(core, desired_submitted{{2}, {{source_kind::api, ""}, {}, {}, {}}}, now);
+  auto const applicable = layer_fields(core.desired(), state_layer::applicable);
+  auto const current = current_fields(core.agents());
+  EXPECT_THAT(difference(), ElementsAre("agents/a.max_context_length: - -> 4096", "agents/a.model: - -> chat",
+                                        "agents/a.slots: - -> 3", "agents/a.version: - -> 1"));
+  EXPECT_THAT(texts(compare_layers(state_layer::current, current, state_layer::applicable, applicable, "")),
+              ElementsAre("agents/a.max_context_length: 4096 -> -", "agents/a.model: chat -> -",
+                          "agents/a.slots: 3 -> -", "agents/a.version: 1 -> -"));
+}
+
 TEST_F(CurrentFields, OfAnAgentThatIsAwayAreNotKnown) {
   report({.status = engine_status::ready, .model = "chat", .version = {1}, .slots = 3, .max_context_length = 4096});
   apply_durably(core, link_closed{{1}}, now);

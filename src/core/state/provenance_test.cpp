@@ -145,6 +145,39 @@ TEST(FieldClaims, RevisionsAreThoseOfTheSnapshotOrUnknown) {
   EXPECT_THAT(claims.explain(""), SizeIs(2)) << "to say nothing is no claim";
 }
 
+TEST(FieldClaims, TheSameNumbersInAnotherFieldAreAnotherLoss) {
+  auto const say = [](std::optional<int> slots, std::optional<int> context) {
+    agent_spec agent;
+    agent.id.value = "a";
+    agent.slots = slots;
+    agent.max_context_length = context;
+    return flatten(agent);
+  };
+  field_claims claims;
+  claims.replace(api, "agents/a", say(64, 64), {1});
+  EXPECT_THAT(claims.replace(file, "agents/a", say(32, {}), {2}), SizeIs(1));
+  auto const more = claims.replace(file, "agents/a", say(32, 32), {3});
+  ASSERT_THAT(more, SizeIs(1)) << "the first loss is known";
+  EXPECT_EQ(more[0].path, "agents/a.max_context_length");
+  EXPECT_THAT(claims.replace(file, "agents/a", say(32, 16), {4}), SizeIs(1)) << "another value lost";
+  EXPECT_THAT(claims.replace(api, "agents/a", say(48, 64), {5}), SizeIs(1)) << "to another value";
+  EXPECT_THAT(claims.replace(discovery, "agents/a", say(32, {}), {6}), SizeIs(1)) << "another loser";
+  EXPECT_THAT(claims.replace(discovery, "agents/a", say(32, {}), {7}), IsEmpty());
+}
+
+TEST(FieldClaims, WhatIsRestoredIsInConflictAsItWas) {
+  field_claims claims;
+  claims.restore(api, "agents/a", flatten(slots(4).agents[0]), {});
+  EXPECT_THAT(claims.conflicts(), IsEmpty());
+  claims.restore(file, "agents/a", flatten(slots(5).agents[0]), {});
+  ASSERT_THAT(claims.conflicts(), SizeIs(1));
+  EXPECT_EQ(claims.conflicts()[0].path, "agents/a.slots");
+  EXPECT_THAT(claims.losses(), SizeIs(1));
+  EXPECT_THAT(claims.replace(file, "agents/a", flatten(slots(5).agents[0]), {9}), IsEmpty()) << "it was told before";
+  claims.replace(file, "agents/a", flatten(slots(4).agents[0]), {10});
+  EXPECT_THAT(claims.conflicts(), IsEmpty());
+}
+
 // Without a kind of its own a reference goes along with the one that is in force.
 TEST(FieldClaims, AReferenceWithoutAKindAddsToTheOneInForce) {
   claims_on_documents claims;

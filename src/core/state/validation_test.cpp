@@ -22,6 +22,8 @@ struct bad_document {
   std::string_view path;
 };
 
+std::string words(field_error const& found) { return found.path + ": " + found.message + " (" + found.hint + ")"; }
+
 TEST(ValidateDocument, AcceptsAGoodOne) { EXPECT_TRUE(validate_document(valid()).empty()); }
 
 TEST(ValidateDocument, NamesThePlaceOfEachMistake) {
@@ -169,6 +171,76 @@ TEST(ValidateDocument, ListsHaveALimit) {
   EXPECT_TRUE(validate_document(document).empty());
 }
 
+TEST(ValidateDocument, AgentsHaveALimitToo) {
+  desired_document document;
+  for (std::size_t i = 0; i <= max_agents; ++i) {
+    document.agents.emplace_back();
+    document.agents.back().id.value = "a" + std::to_string(i);
+  }
+  auto const found = validate_document(document);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(words(found[0]), "agents: has 10001 entries (the limit is 10000)");
+  document.agents.pop_back();
+  EXPECT_TRUE(validate_document(document).empty());
+}
+
+// Whoever wrote the document reads nothing but these words.
+TEST(ValidateDocument, EachMistakeIsNamedWithTheWayToMendIt) {
+  struct row {
+    std::function<void(desired_document&)> spoil;
+    std::string_view said;
+  };
+
+  static constexpr std::string_view how_names_look =
+      " (use 1 to 128 letters, digits and - _ . / : @, starting with a letter or a digit)";
+  row const rows[] = {
+      {[](auto& d) { d.agents[0].id.value = ""; }, "agents[0].id: is empty"},
+      {[](auto& d) { d.agents[0].id.value = "a b"; }, "agents[0].id: 'a b' is not a valid name"},
+      {[](auto& d) { d.models[0].id.value = "-x"; }, "models[0].id: '-x' is not a valid name"},
+      {[](auto& d) { d.agents.push_back(d.agents[0]); },
+       "agents[1].id: 'agent-1' stands there twice (give each entry an id of its own)"},
+      {[](auto& d) { d.models.push_back(d.models[0]); },
+       "models[1].id: 'chat' stands there twice (give each entry an id of its own)"},
+      {[](auto& d) { d.agents[0].slots = 0; }, "agents[0].slots: is 0 (give a value from 1 to 256)"},
+      {[](auto& d) { d.agents[0].slots = max_slots + 1; }, "agents[0].slots: is 257 (give a value from 1 to 256)"},
+      {[](auto& d) { d.agents[0].max_context_length = min_context_length - 1; },
+       "agents[0].max_context_length: is 15 (give a value from 16 to 16777216)"},
+      {[](auto& d) { d.agents[0].max_context_length = max_context_length_limit + 1; },
+       "agents[0].max_context_length: is 16777217 (give a value from 16 to 16777216)"},
+      {[](auto& d) { d.agents[0].desired_model = model_reference{}; },
+       "agents[0].desired_model.source: is missing (write source: huggingface, local or url)"},
+      {[](auto& d) { d.agents[0].desired_model->path.reset(); },
+       "agents[0].desired_model.path: is missing (source: local needs it)"},
+      {[](auto& d) { d.agents[0].desired_model->url = "u"; },
+       "agents[0].desired_model.url: does not belong to source: local (remove it)"},
+      {[](auto& d) { d.agents[0].desired_model->path = "m.gguf"; },
+       "agents[0].desired_model.path: 'm.gguf' is not absolute (write the path from / on the agent's machine)"},
+      {[](auto& d) { d.models[0].chat_template = std::string(max_chat_template_bytes + 1, 'x'); },
+       "models[0].chat_template: has 262145 bytes (the limit is 262144)"},
+      {[](auto& d) { d.models[0].parameters = model_parameters{.repeat_penalty = 0.0}; },
+       "models[0].parameters.repeat_penalty: is 0 (give a value from 0.01 to 10)"},
+      {[](auto& d) { d.models[0].parameters = model_parameters{.seed = -1}; },
+       "models[0].parameters.seed: is -1 (give a value from 0 to 4294967295)"},
+  };
+  for (auto const& [spoil, said] : rows) {
+    auto document = valid();
+    spoil(document);
+    auto const found = validate_document(document);
+    ASSERT_EQ(found.size(), 1U) << said;
+    bool const of_a_name = !said.ends_with(')');
+    EXPECT_EQ(words(found[0]), std::string(said) + std::string(of_a_name ? how_names_look : ""));
+  }
+}
+
+TEST(ValidateDocument, TheRefusalCountsWhatWasFound) {
+  auto const one = refusal_of({{"agents[0].slots", "is 0", "", 0}});
+  EXPECT_EQ(one.code, error_code::invalid_input);
+  EXPECT_EQ(one.message, "The document has 1 error; nothing was changed.");
+  EXPECT_EQ(one.fields.size(), 1U);
+  auto const two = refusal_of({{"agents[0].slots", "is 0", "", 0}, {"agents[1].slots", "is 0", "", 0}});
+  EXPECT_EQ(two.message, "The document has 2 errors; nothing was changed.");
+}
+
 TEST(ValidateDocument, FindsEverythingAtOnce) {
   auto document = valid();
   document.agents[0].slots = 0;
@@ -200,7 +272,27 @@ TEST(ValidateEffective, WantsAChoiceAmongSeveralModels) {
   document.models.push_back(model_spec{{"other"}, std::nullopt, std::nullopt});
   auto const found = validate_effective(document);
   ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].path, "agents[0].model");
+  EXPECT_EQ(words(found[0]), "agents[0].model: is missing, and models[] has 2 entries (name one: chat or other)");
+  document.agents[0].model = "other";
+  EXPECT_TRUE(validate_effective(document).empty());
+  document.agents[0].model.reset();
+  document.agents[0].desired_model.reset();
+  EXPECT_TRUE(validate_effective(document).empty()) << "without a model file there is nothing to serve under a name";
+}
+
+// Each entry is judged by itself, under its own place, whatever the order of models[].
+TEST(ValidateEffective, NamesTheAgentOfEachMistake) {
+  desired_document document{{}, {{{"z"}, {}, {}}, {{"a"}, {}, {}}, {{"m"}, {}, {}}}};
+  for (auto const* model : {"z", "nothing-like-it", "a", "m"}) {
+    auto agent = valid().agents[0];
+    agent.id.value = model;
+    agent.model = model;
+    document.agents.push_back(agent);
+  }
+  auto const found = validate_effective(document);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(words(found[0]), "agents[1].model: names 'nothing-like-it', and no models[] entry has this id (there are: "
+                             "a, m or z)");
 }
 
 } // namespace
