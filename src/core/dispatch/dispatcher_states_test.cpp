@@ -190,12 +190,14 @@ TEST(DispatcherViews, LiveRequestsComeFirstThenTheNewestThatEnded) {
   dispatcher it({.max_queued = 9, .ended_kept = 2});
   it.set_models({"m"}, now, wall);
   for (char const* name : {"a", "b", "c", "d", "e"}) it.arrived({{name}, "m", "/", 1}, now, wall);
-  for (char const* name : {"b", "a", "d"}) it.client_gone({name}, wall);
+  for (char const* name : {"b", "a", "d"}) it.client_gone({name}, wall + seconds(4));
   std::string order;
   for (auto const& each : it.requests()) order += each.id.value;
   EXPECT_EQ(order, "ceda") << "b fell out: two are kept";
   EXPECT_EQ(it.find({"b"}), nullptr);
   EXPECT_EQ(it.find({"a"})->failure, request_failure::client_gone);
+  EXPECT_EQ(it.find({"a"})->created_at, wall);
+  EXPECT_EQ(it.find({"a"})->completed_at, wall + seconds(4));
   EXPECT_EQ(it.find({"c"})->state, request_state::queued);
   EXPECT_EQ(it.find({"never"}), nullptr);
 }

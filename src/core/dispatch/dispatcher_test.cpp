@@ -111,6 +111,13 @@ TEST_F(DispatcherTest, NamesThatNobodyServesLeaveNothingBehind) {
   it.slot_closed({serial});
   it.set_models({"n"}, now, wall);
   EXPECT_EQ(it.count().pools, 0U) << "nobody waits, and nothing is offered";
+  slot("x", "n");
+  request("b", "n");
+  it.set_models({}, now, wall);
+  EXPECT_EQ(it.count().pools, 1U) << "it is still being answered";
+  end("b", attempt_outcome::completed_last);
+  it.set_models({}, now, wall);
+  EXPECT_EQ(it.count().pools, 0U);
 }
 
 TEST_F(DispatcherTest, WaitingRequestsFailWhenTheirModelIsNoLongerWanted) {

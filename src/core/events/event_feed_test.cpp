@@ -65,11 +65,11 @@ protected:
     return does(link_greeted{{link}, std::move(hello)});
   }
 
-  std::string reports(std::uint64_t sequence, engine_status status, std::string reason = {}) {
+  std::string reports(std::uint64_t sequence, engine_status status, std::string reason = {}, std::string model = "m") {
     link_report report;
     report.report.sequence = sequence;
     report.report.engine.status = status;
-    report.report.engine.model = "m";
+    report.report.engine.model = std::move(model);
     report.report.engine.reason = std::move(reason);
     return does(link_spoke{{1}, std::move(report)});
   }
@@ -82,6 +82,7 @@ TEST_F(EventFeedTest, tells_what_happened_to_an_agent) {
   EXPECT_EQ(reports(3, engine_status::failed, "out of memory"), "health.changed@0(5 out of memory);");
   EXPECT_EQ(reports(4, engine_status::failed, "out of memory"), "") << "for the same reason";
   EXPECT_EQ(reports(5, engine_status::failed, "no GGUF"), "health.changed@0(5 no GGUF);");
+  EXPECT_EQ(reports(6, engine_status::failed, "no GGUF", "another"), "health.changed@0(5 no GGUF);");
   EXPECT_EQ(does(link_spoke{{1}, link_heartbeat{}}), "");
   EXPECT_EQ(does(link_closed{{1}}), "agent.left@0;health.changed@0(6 not connected);");
   EXPECT_EQ(greets(8, 2), "agent.joined@0;health.changed@0(0 );");

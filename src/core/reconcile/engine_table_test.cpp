@@ -97,6 +97,7 @@ TEST(EngineTable, REC_06_WhatDoesNotLoadAloneGivesWayToTheOneBefore) {
   agent.settle();
   ASSERT_NE(agent.table.admitted(), nullptr);
   EXPECT_EQ(agent.table.admitted()->content, simulated_content(2));
+  EXPECT_EQ(agent.table.admitted()->version, generation{1}) << "that whose content it is, not the wanted one";
   EXPECT_EQ(agent.table.given_up(), "it is no model");
   auto const before = agent.actions;
   for (int i = 0; i < 10; ++i) agent.want(6); // the same content changes nothing

@@ -100,6 +100,16 @@ TEST_F(AgentTableLog, OnlyTheNewestAreKeptAndWhatFellOutIsNotClosed) {
   EXPECT_EQ(text(it.log()), "a/7:1 a/7:2 a/7:3 a/7:4 ");
 }
 
+// They share their numbers, and nothing else.
+TEST_F(AgentTableLog, AnEntryOfTheBalancerThatFallsOutTakesNoneOfAnAgentAlong) {
+  hello(1, hello_of("a", 7), {{1}, applicable_model{}});
+  it.heard({1}, report_of(1, {action(1), action(2), action(3)}), begin);
+  EXPECT_EQ(text(it.log()), "b1 a/7:1 a/7:2 a/7:3 ");
+  it.heard({1}, report_of(2, {action(4)}), begin);
+  it.heard({1}, report_of(3, {action(1, reconcile_outcome::done)}), begin);
+  EXPECT_EQ(text(it.log()), "a/7:1! a/7:2 a/7:3 a/7:4 ");
+}
+
 TEST_F(AgentTableLog, ARefusalOfAnOldVersionClosesNothing) {
   applicable_state wanted{{1}, applicable_model{}};
   hello(1, hello_of("a", 7), wanted);
@@ -132,6 +142,7 @@ TEST(AgentTableLimits, AnAgentTooManyIsRefusedForNowAndAKnownOneIsNot) {
 TEST(AgentTableLimits, NobodyIsNotifiedWhereNobodyIs) {
   agent_table it{{}, epoch{1}};
   EXPECT_TRUE(it.notify({"a"}, "so").empty());
+  EXPECT_TRUE(it.deliver({"a"}, {{1}, applicable_model{}}, begin).empty());
   it.hello({1}, hello_of("a", 1), {}, begin);
   EXPECT_EQ(it.notify({"a"}, "so").size(), 1U);
   it.closed({1}, begin.mono);

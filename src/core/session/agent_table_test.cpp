@@ -132,6 +132,7 @@ TEST_F(AgentTableTest, SilenceOfThreeHeartbeatsIsDeath) {
   EXPECT_EQ(text(it.tick(start + milliseconds(3500))), "heartbeat@1;");
   EXPECT_EQ(text(it.tick(start + milliseconds(4499))), "");
   EXPECT_EQ(text(it.tick(start + milliseconds(4500))), "close@1;lost a/7;");
+  EXPECT_EQ(text(it.heard({1}, link_heartbeat{2}, {start + seconds(5), wall})), "close@1;") << "it must greet anew";
   EXPECT_EQ(it.next_deadline(), std::nullopt);
 }
 
@@ -161,7 +162,7 @@ TEST_F(AgentTableTest, AReportThatIsNotRenewedIsNotBelieved) {
   table.heard({1}, link_heartbeat{1}, {start + seconds(30), wall});
   table.tick(start + seconds(39));
   EXPECT_FALSE(agent.facts_expired);
-  table.tick(start + seconds(40));
+  EXPECT_EQ(text(table.tick(start + seconds(40))), "") << "that is no reason to deliver anything";
   EXPECT_TRUE(agent.facts_expired) << "neither an old report nor a heartbeat renews it";
   table.heard(
       {1},
@@ -233,6 +234,10 @@ TEST_F(AgentTableTest, TheFirstMessageMustBeHello) {
   EXPECT_EQ(text(it.heard({1}, link_heartbeat{1}, begin)), "close@1;");
   hello(2, hello_of("a", 7));
   EXPECT_EQ(text(it.heard({2}, hello_of("a", 7), begin)), "close@2;");
+  hello(3, hello_of("b", 7));
+  EXPECT_EQ(hello(3, hello_of("c", 7)), "close@3;");
+  EXPECT_FALSE(it.is_connected({"b"}, {7}));
+  EXPECT_FALSE(it.agents().contains({"c"}));
 }
 
 TEST_F(AgentTableTest, AProcessThatDialsAgainSoonNeverWasLost) {
