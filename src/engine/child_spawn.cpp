@@ -1,6 +1,8 @@
 #include "engine/child_spawn.hpp"
 
+#include "base/text.hpp"
 #include "engine/child_process.hpp"
+#include "runtime/owned_descriptor.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -14,7 +16,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <cstring>
 #include <string>
@@ -139,23 +140,6 @@ PADDLER_IN_CHILD int run_child(void* argument) {
   return 127;
 }
 
-class owned_descriptor {
-public:
-  explicit owned_descriptor(int fd) : fd_(fd) {}
-
-  ~owned_descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  owned_descriptor(owned_descriptor const&) = delete;
-  owned_descriptor& operator=(owned_descriptor const&) = delete;
-
-  [[nodiscard]] int get() const { return fd_; }
-
-private:
-  int fd_;
-};
-
 // A signal handler must not run in a child that shares our memory.
 class all_signals_blocked {
 public:
@@ -185,9 +169,8 @@ int own_oom_score() {
   owned_descriptor const file(::open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC));
   std::array<char, 16> text{};
   auto const n = ::read(file.get(), text.data(), text.size());
-  int score = 0;
-  if (n > 0) std::from_chars(text.data(), text.data() + n, score);
-  return score;
+  std::string_view written(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+  return take_number<int>(written).value_or(0);
 }
 
 rlimit64 lowered(int resource, std::uint64_t wanted) {

@@ -1,5 +1,7 @@
 #include "hub/local_models.hpp"
 
+#include "runtime/owned_descriptor.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,23 +15,6 @@ namespace paddler {
 namespace {
 
 constexpr std::uint64_t first_window_bytes = 1024 * 1024;
-
-class file_descriptor {
-public:
-  explicit file_descriptor(int fd) : fd_(fd) {}
-
-  ~file_descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  file_descriptor(file_descriptor const&) = delete;
-  file_descriptor& operator=(file_descriptor const&) = delete;
-
-  [[nodiscard]] int get() const { return fd_; }
-
-private:
-  int fd_;
-};
 
 std::string quoted(std::string const& path) { return "'" + path + "'"; }
 
@@ -76,7 +61,7 @@ error about(std::string const& path, error what) {
 
 result<gguf_info> blocking_inspect_model(std::string const& path) {
   if (path.find('\0') != path.npos) return refused(path, ENOENT);
-  file_descriptor const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  owned_descriptor const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) return refused(path, errno);
   auto const bytes = regular_file_bytes(file.get(), path);
   if (!bytes) return std::unexpected(bytes.error());

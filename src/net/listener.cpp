@@ -3,6 +3,7 @@
 #include "net/socket_address.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
+#include "runtime/owned_descriptor.hpp"
 #include "runtime/timer.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -21,26 +22,6 @@ namespace {
 
 constexpr int backlog = 4096; // the kernel lowers it to net.core.somaxconn
 constexpr auto shortage_pause = std::chrono::milliseconds(100);
-
-// A descriptor until somebody takes it.
-class owned_descriptor {
-public:
-  explicit owned_descriptor(int fd) : fd_(fd) {}
-
-  ~owned_descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  owned_descriptor(owned_descriptor const&) = delete;
-  owned_descriptor& operator=(owned_descriptor const&) = delete;
-
-  [[nodiscard]] int get() const { return fd_; }
-
-  int release() { return std::exchange(fd_, -1); }
-
-private:
-  int fd_;
-};
 
 std::string hint_for(int code) {
   switch (code) {

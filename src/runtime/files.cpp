@@ -1,6 +1,7 @@
 #include "runtime/files.hpp"
 
 #include "runtime/clock.hpp"
+#include "runtime/owned_descriptor.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,24 +16,6 @@
 
 namespace paddler {
 namespace {
-
-// A descriptor that is closed when it goes.
-class file_handle {
-public:
-  explicit file_handle(int fd) : fd_(fd) {}
-
-  ~file_handle() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  file_handle(file_handle const&) = delete;
-  file_handle& operator=(file_handle const&) = delete;
-
-  [[nodiscard]] int get() const { return fd_; }
-
-private:
-  int fd_;
-};
 
 std::unexpected<error> storage_error(std::string const& what, std::string const& path, int code) {
   return fail(code == ENOENT ? error_code::not_found : error_code::storage,
@@ -73,7 +56,7 @@ int write_all(int fd, std::string_view content) {
 }
 
 int write_synced(std::string const& path, std::string_view content, unsigned mode) {
-  file_handle const file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  owned_descriptor const file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   if (file.get() < 0) return errno;
   if (int const code = write_all(file.get(), content); code != 0) return code;
   return ::fsync(file.get()) == 0 ? 0 : errno;
@@ -82,7 +65,7 @@ int write_synced(std::string const& path, std::string_view content, unsigned mod
 int sync_folder_of(std::string const& path) {
   auto const slash = path.rfind('/');
   std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  file_handle const dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  owned_descriptor const dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (dir.get() < 0) return errno;
   return ::fsync(dir.get()) == 0 ? 0 : errno;
 }
@@ -97,7 +80,7 @@ std::optional<file_identity> blocking_identify_file(std::string const& path) {
 }
 
 result<std::string> blocking_read_file(std::string const& path, std::size_t limit) {
-  file_handle const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  owned_descriptor const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) return no_such_file(path);
   if (file.get() < 0) return storage_error("could not open", path, errno);
   struct stat about{};

@@ -1,5 +1,6 @@
 #include "store/store_files.hpp"
 
+#include "runtime/owned_descriptor.hpp"
 #include "store/store_lock.hpp"
 
 #include <fcntl.h>
@@ -13,23 +14,6 @@
 namespace paddler {
 namespace {
 
-class file_handle {
-public:
-  explicit file_handle(int fd) : fd_(fd) {}
-
-  ~file_handle() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  file_handle(file_handle const&) = delete;
-  file_handle& operator=(file_handle const&) = delete;
-
-  [[nodiscard]] int get() const { return fd_; }
-
-private:
-  int fd_;
-};
-
 std::unexpected<error> system_error(std::string const& what, std::string const& path) {
   return fail(error_code::storage, what + " " + path + ": " + std::string(std::strerror(errno)),
               "check the rights on the file and its folder");
@@ -42,7 +26,7 @@ std::unexpected<error> no_room(std::string const& path) {
 result<void> sync_folder_of(std::string const& path) {
   auto const slash = path.rfind('/');
   std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  file_handle const handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  owned_descriptor const handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (handle.get() < 0 || ::fsync(handle.get()) != 0) return system_error("could not sync", folder);
   return {};
 }
@@ -65,7 +49,7 @@ public:
   }
 
   result<file_start> blocking_read_start(std::string const& path, std::size_t size) override {
-    file_handle const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    owned_descriptor const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (file.get() < 0) return system_error("could not open", path);
     struct stat about{};
     if (::fstat(file.get(), &about) != 0) return system_error("could not look at", path);
@@ -78,13 +62,13 @@ public:
   }
 
   result<void> blocking_create(std::string const& path) override {
-    file_handle const file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    owned_descriptor const file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.get() < 0) return system_error("could not create", path);
     return {};
   }
 
   result<void> blocking_write(std::string const& path, std::uint64_t at, std::string_view bytes) override {
-    file_handle const file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    owned_descriptor const file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (file.get() < 0) return system_error("could not open", path);
     while (!bytes.empty()) {
       auto const n = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));

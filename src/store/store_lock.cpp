@@ -35,20 +35,15 @@ void write_holder(int fd) {
 } // namespace
 
 result<store_lock> store_lock::blocking_acquire(std::string const& path) {
-  int const fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return lock_error(path, errno);
-  store_lock lock(fd);
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
-    write_holder(fd);
-    return lock;
+  owned_descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (file.get() < 0) return lock_error(path, errno);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
+    write_holder(file.get());
+    return store_lock(std::move(file));
   }
   if (errno != EWOULDBLOCK) return lock_error(path, errno);
-  return fail(error_code::conflict, "the state database is in use by " + holder(fd) + " (" + path + ")",
+  return fail(error_code::conflict, "the state database is in use by " + holder(file.get()) + " (" + path + ")",
               "stop that balancer, or give this one a state directory of its own");
-}
-
-store_lock::~store_lock() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 } // namespace paddler

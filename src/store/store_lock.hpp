@@ -1,6 +1,7 @@
 // Keeps a second process away from a state database (DUR-14).
 #pragma once
 #include "base/result.hpp"
+#include "runtime/owned_descriptor.hpp"
 
 #include <string>
 #include <utility>
@@ -14,19 +15,10 @@ public:
   // Errors: `conflict` where another one is held, with the process that holds it; `storage`.
   static result<store_lock> blocking_acquire(std::string const& path);
 
-  store_lock(store_lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-  store_lock& operator=(store_lock&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-
-  ~store_lock();
-
 private:
-  explicit store_lock(int fd) : fd_(fd) {}
+  explicit store_lock(owned_descriptor file) : file_(std::move(file)) {}
 
-  int fd_;
+  owned_descriptor file_;
 };
 
 } // namespace paddler
