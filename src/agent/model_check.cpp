@@ -1,6 +1,7 @@
 #include "agent/model_check.hpp"
 
 #include "core/engine/gguf.hpp"
+#include "core/reconcile/planner.hpp"
 
 #include <utility>
 
@@ -8,7 +9,6 @@ namespace paddler {
 namespace {
 
 constexpr std::uint64_t engine_overhead_bytes = std::uint64_t{256} << 20U; // compute buffers, tokenizer, the process
-constexpr std::uint64_t memory_share_of_others = 10;                       // one part in so many is not for engines
 
 std::unexpected<error> wrong(std::string path, std::string message, std::string hint) {
   error out{error_code::invalid_input, "this agent cannot run the model", {}, {}};
@@ -101,7 +101,7 @@ result<engine_need> blocking_check_model(applicable_model const& model, agent_co
 std::optional<std::uint64_t> memory_for_engines(machine_facts const& machine, agent_config const& config) {
   bool const on_device = !machine.gpus.empty() && config.engine_gpu_layers != 0;
   if (machine.memory_bytes == 0 || on_device) return std::nullopt;
-  return machine.memory_bytes - machine.memory_bytes / memory_share_of_others;
+  return share_for_engines(machine.memory_bytes);
 }
 
 } // namespace paddler

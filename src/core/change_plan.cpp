@@ -2,6 +2,7 @@
 
 #include "core/reconcile/consequences.hpp"
 #include "core/reconcile/content_digest.hpp"
+#include "core/reconcile/planner.hpp"
 #include "core/session/agent_trouble.hpp"
 #include "core/session/resource_questions.hpp"
 
@@ -14,7 +15,6 @@ namespace paddler {
 namespace {
 
 constexpr auto assumed_drain = std::chrono::seconds(30); // of an agent that was started without another one
-constexpr std::uint64_t memory_share_of_others = 10;     // one part in so many is not for engines
 constexpr std::uint64_t nanoseconds_a_millisecond = 1'000'000;
 
 // What agents reported of model files: how long they took to load, and what they need.
@@ -63,7 +63,7 @@ private:
 // Of a device's own memory too little is known.
 std::optional<std::uint64_t> memory_for_engines(agent_capabilities const& machine) {
   if (machine.memory_bytes == 0 || !machine.gpus.empty()) return std::nullopt;
-  return machine.memory_bytes - machine.memory_bytes / memory_share_of_others;
+  return share_for_engines(machine.memory_bytes);
 }
 
 planned_step view_of(consequence const& step) {
@@ -79,15 +79,15 @@ planned_step view_of(consequence const& step) {
 }
 
 // Nothing where nobody knows: the preview is careful then.
-std::optional<std::uint64_t> need_of(agent_change const& change, std::optional<std::uint64_t> old_bytes,
+std::optional<std::uint64_t> need_of(agent_preview const& change, std::optional<std::uint64_t> old_bytes,
                                      measured const& known, memory_needs const& needs) {
-  if (!change.to.model) return std::nullopt;
+  if (!change.after.model) return std::nullopt;
   if (auto const at = needs.find(change.agent); at != needs.end()) return at->second;
-  if (!takes_other_resources(change.from, change.to)) return old_bytes;
-  return known.bytes(*change.to.model);
+  if (!takes_other_resources(change.before, change.after)) return old_bytes;
+  return known.bytes(*change.after.model);
 }
 
-agent_plan plan_one(agent_change const& change, balancer_core const& core, measured const& known,
+agent_plan plan_one(agent_preview const& change, balancer_core const& core, measured const& known,
                     memory_needs const& needs) {
   agent_plan out;
   out.agent = change.agent;
@@ -102,8 +102,8 @@ agent_plan plan_one(agent_change const& change, balancer_core const& core, measu
     if (status_of(at->second) != engine_status::unknown) facts.old_bytes = at->second.report.engine.memory_bytes;
   }
   facts.new_bytes = need_of(change, facts.old_bytes, known, needs);
-  if (change.to.model) facts.load_time = known.load_time(*change.to.model);
-  for (auto const& step : consequences(change.from, change.to, facts)) out.steps.push_back(view_of(step));
+  if (change.after.model) facts.load_time = known.load_time(*change.after.model);
+  for (auto const& step : consequences(change.before, change.after, facts)) out.steps.push_back(view_of(step));
   return out;
 }
 
@@ -115,18 +115,13 @@ result<foreseen_change> foresee(desired_state state, desired_change const& chang
   foreseen_change out;
   out.plan.at = state.current();
   if (!*record) return out;
-  auto const before = state.applicable_states();
-  auto const news = state.apply(**record);
-  auto view = view_revision(**record, news);
+  out.agents = preview(state, change);
+  auto view = view_revision(**record, state.apply(**record));
   out.plan.changed = true;
   out.plan.said = std::move(view.said);
   out.plan.changes = std::move(view.changes);
   out.plan.more_changes = view.more_changes;
   out.plan.losses = std::move(view.losses);
-  for (auto const& agent : news.agents) {
-    auto const old = before.find(agent);
-    out.agents.push_back({agent, old == before.end() ? applicable_state{} : old->second, state.applicable(agent)});
-  }
   return out;
 }
 

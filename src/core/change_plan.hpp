@@ -5,6 +5,7 @@
 // plan_agents() then looks at what the agents are like now.
 #pragma once
 #include "core/balancer_core.hpp"
+#include "core/state/preview.hpp"
 #include "model/history.hpp"
 
 #include <cstdint>
@@ -13,15 +14,9 @@
 
 namespace paddler {
 
-// One agent whose applicable state would be another one.
-struct agent_change {
-  agent_id agent;
-  applicable_state from, to;
-};
-
 struct foreseen_change {
   plan_view plan; // all but what agents do
-  std::vector<agent_change> agents;
+  std::vector<agent_preview> agents;
 };
 
 // An error where the change would be refused.

@@ -1,6 +1,7 @@
 #include "core/change_plan.hpp"
 #include "core/core_testing.hpp"
 #include "core/reconcile/content_digest.hpp"
+#include "core/reconcile/planner.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -112,6 +113,72 @@ TEST_F(ChangePlan, KnowsWhatFitsFromAgentsThatWereAskedAndFromWhatTakesNoMore) {
   auto warmer = of_api({spec("a", "/m.gguf")});
   warmer.document.models.push_back({{"m"}, "template", {}});
   EXPECT_THAT(steps(plan(warmer)->agents[0]), ElementsAre("load m 3000", "admit m ?", "drain m 0", "unload m ?"));
+}
+
+TEST_F(ChangePlan, SaysWhatWouldBeOtherwiseAndForWhom) {
+  submit(of_api({spec("a", "/m.gguf"), spec("b", "/m.gguf")}));
+  auto const plan = this->plan(of_api({spec("a", "/m.gguf"), spec("b", "/m.gguf", 3)})).value();
+  EXPECT_EQ(plan.at, revision{1});
+  field_change const more_slots{"agents/b.slots", field_value{std::int64_t{1}}, field_value{std::int64_t{3}}};
+  EXPECT_THAT(plan.said, ElementsAre(more_slots));
+  EXPECT_THAT(plan.changes, ElementsAre(more_slots));
+  EXPECT_EQ(plan.more_changes, 0U);
+  EXPECT_THAT(plan.losses, IsEmpty());
+  ASSERT_EQ(plan.agents.size(), 1U);
+  EXPECT_EQ(plan.agents[0].agent.value, "b");
+}
+
+TEST_F(ChangePlan, LongListsAreCutOffAndCounted) {
+  std::vector<agent_spec> many;
+  for (std::size_t i = 0; i < max_listed_agents + 2; ++i) many.push_back(spec("a" + std::to_string(i), "/m.gguf"));
+  auto const plan = this->plan(of_api(many)).value();
+  EXPECT_EQ(plan.agents.size(), max_listed_agents);
+  EXPECT_EQ(plan.more_agents, 2U);
+  EXPECT_EQ(plan.changes.size(), max_listed_fields);
+  many.pop_back();
+  many.pop_back();
+  EXPECT_EQ(this->plan(of_api(many))->more_agents, 0U);
+}
+
+// A drain takes as long as it may where a request runs, and no time where none does.
+TEST_F(ChangePlan, CountsTheRequestsThatRun) {
+  submit(of_api({spec("a", "/m.gguf")}));
+  serve("a", 400, 3000);
+  apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, core.desired().applicable({"a"}).version, "m"}}, now);
+  auto const change = of_api({spec("a", "/m.gguf", 2)});
+  EXPECT_THAT(steps(plan(change, {{{"a"}, 450}})->agents[0])[2], "drain m 0");
+  apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
+  auto const plan = this->plan(change, {{{"a"}, 450}}).value();
+  EXPECT_EQ(plan.agents[0].slots_busy, 1);
+  EXPECT_THAT(steps(plan.agents[0]), ElementsAre("load m 3000", "admit m ?", "drain m 30000", "unload m ?"));
+}
+
+// What an agent runs while something else is wanted of it by now is not what that would take.
+TEST_F(ChangePlan, MeasuresNothingByAnEngineOfOtherContent) {
+  submit(of_api({spec("a", "/m.gguf")}));
+  serve("a", 400, 3000);
+  submit(of_api({spec("a", "/n.gguf")}));
+  auto const plan = this->plan(of_api({spec("a", "/n.gguf"), spec("b", "/n.gguf")})).value();
+  ASSERT_EQ(plan.agents.size(), 1U);
+  EXPECT_THAT(steps(plan.agents[0]), ElementsAre("load n ?", "admit n ?"));
+}
+
+TEST_F(ChangePlan, KeepsATenthOfAMachineForOthersAndKnowsNothingOfDevices) {
+  EXPECT_EQ(share_for_engines(1000), 900U);
+  EXPECT_EQ(share_for_engines(9), 9U);
+  submit(of_api({spec("a", "/m.gguf")}));
+  serve("a", 400, 3000);
+  auto const first = [this](std::uint64_t need) {
+    return steps(plan(of_api({spec("a", "/n.gguf")}), {{{"a"}, need}})->agents[0]).front();
+  };
+  EXPECT_EQ(first(500), "load n ?") << "900 bytes in all";
+  EXPECT_EQ(first(501), "drain m 0!");
+  link_report report;
+  report.report = core.agents().agents().at({"a"}).report;
+  report.report.sequence += 1;
+  report.capabilities = agent_capabilities{.memory_bytes = 1000, .gpus = {"a GPU"}};
+  apply_durably(core, link_spoke{{links_}, report}, now);
+  EXPECT_EQ(first(1), "drain m 0!") << "what a device holds is not known";
 }
 
 TEST_F(ChangePlan, OfWhatWasNeverMeasuredPromisesNothing) {

@@ -25,6 +25,9 @@ namespace paddler {
 // Of one agent at the same time: the one that serves, and the one that takes over from it.
 inline constexpr std::size_t max_engines = 2;
 
+// What engines may have of a machine's memory: a tenth is for whatever else runs there.
+constexpr std::uint64_t share_for_engines(std::uint64_t memory_bytes) { return memory_bytes - memory_bytes / 10; }
+
 // Whether requests are let in.
 enum class engine_admission {
   never,     // not yet
