@@ -14,25 +14,23 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void start_clients(stage& on) {
-  for (std::size_t i = 0; i < on.what.clients; ++i) {
-    auto& where = on.sim.add_process("c" + std::to_string(i), client_host);
-    on.clients.push_back(std::make_shared<client_life>(on.sim, on.net, where, on.what, on.book));
-    on.clients.back()->start();
+// So many, each in a process that is called by the letter and its number.
+template <class Life>
+void start_lives(stage& on, std::vector<std::shared_ptr<Life>>& lives, std::string const& letter, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& where = on.sim.add_process(letter + std::to_string(i), client_host);
+    lives.push_back(std::make_shared<Life>(on.sim, on.net, where, on.what, on.book));
+    lives.back()->start();
   }
 }
+
+void start_clients(stage& on) { start_lives(on, on.clients, "c", on.what.clients); }
 
 void finish_clients(stage& on) {
   for (auto& each : on.clients) each->finish();
 }
 
-void start_operators(stage& on) {
-  for (std::size_t i = 0; i < on.what.operators; ++i) {
-    auto& where = on.sim.add_process("o" + std::to_string(i), client_host);
-    on.operators.push_back(std::make_shared<operator_life>(on.sim, on.net, where, on.what, on.book));
-    on.operators.back()->start();
-  }
-}
+void start_operators(stage& on) { start_lives(on, on.operators, "o", on.what.operators); }
 
 void finish_operators(stage& on) {
   for (auto& each : on.operators) each->finish();

@@ -239,8 +239,14 @@ struct crash_image {
   std::string log;
 };
 
+// With the marker of what was acknowledged.
+struct acknowledged_image {
+  crash_image files;
+  std::string marker;
+};
+
 // A reader keeps the store from emptying its write-ahead log, as a crash between commit and checkpoint would.
-crash_image image_with_log() {
+acknowledged_image acknowledged_in_the_log_only() {
   temporary_folder const folder;
   auto const path = folder.file("state.db");
   auto const store = make_sqlite_store(path);
@@ -250,8 +256,10 @@ crash_image image_with_log() {
   EXPECT_TRUE(reader->execute("BEGIN"));
   EXPECT_EQ(reader->ask_integer("SELECT count(*) FROM event_log").value(), 2);
   EXPECT_TRUE(store->blocking_append(sample_records(1, 3)));
-  return {read_bytes(path), read_bytes(path + "-wal")};
+  return {{read_bytes(path), read_bytes(path + "-wal")}, read_bytes(end_marker::path_beside(path))};
 }
+
+crash_image image_with_log() { return acknowledged_in_the_log_only().files; }
 
 std::string outcome_of(crash_image const& image, std::string const& shared_memory = {}) {
   temporary_folder const folder;
@@ -295,25 +303,6 @@ TEST(SqliteDamage, DUR_08_TheLogOfAnotherDatabaseIsNotTaken) {
 }
 
 // --- the end marker ---
-
-// As image_with_log(), with the marker of what was acknowledged.
-struct acknowledged_image {
-  crash_image files;
-  std::string marker;
-};
-
-acknowledged_image acknowledged_in_the_log_only() {
-  temporary_folder const folder;
-  auto const path = folder.file("state.db");
-  auto const store = make_sqlite_store(path);
-  EXPECT_TRUE(store->blocking_open());
-  EXPECT_TRUE(store->blocking_append(sample_records(2)));
-  auto reader = sqlite_database::blocking_open(path);
-  EXPECT_TRUE(reader->execute("BEGIN"));
-  EXPECT_EQ(reader->ask_integer("SELECT count(*) FROM event_log").value(), 2);
-  EXPECT_TRUE(store->blocking_append(sample_records(1, 3)));
-  return {{read_bytes(path), read_bytes(path + "-wal")}, read_bytes(end_marker::path_beside(path))};
-}
 
 // "N records", or the words of the refusal. The files are left as they were where it refuses.
 std::string outcome_of(acknowledged_image const& image) {

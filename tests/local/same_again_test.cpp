@@ -83,6 +83,13 @@ task<fake_link> quiet_agent(cluster_api api) {
   co_return out;
 }
 
+// What there is once nothing is going on.
+task<traces> look_once_settled(cluster_api api, std::string directory) {
+  co_await api.until_idle(2);
+  co_await api.until("reconciliations", "are closed", all_are_closed);
+  co_return co_await look(api, std::move(directory));
+}
+
 // The first thing that the agent hears is a question about the next change; so nothing was said, or asked, before.
 task<> expect_only_the_next_change(fake_link link, cluster_api api) {
   co_await api.apply(want_agents(2, 3));
@@ -98,11 +105,9 @@ SYSTEM_TEST(same_again, REC_14_a_thousand_times_over_the_api_does_nothing, local
   auto const document = want_agents(2, 2);
   co_await cluster.start(document);
   cluster.add_agent("a1");
-  auto watching = co_await quiet_agent(cluster.api());
-  co_await cluster.api().until_idle(2);
-  co_await cluster.api().until("reconciliations", "are closed", all_are_closed);
   auto const directory = cluster.config.state_directory;
-  auto const before = co_await look(cluster.api(), directory);
+  auto watching = co_await quiet_agent(cluster.api());
+  auto const before = co_await look_once_settled(cluster.api(), directory);
   auto const as_json = before.desired.document;
   http_headers json_type;
   json_type.emplace_back("Content-Type", "application/json");
@@ -135,11 +140,9 @@ SYSTEM_TEST(same_again, REC_14_the_same_file_again_does_nothing, local_cluster) 
   co_await cluster.api().until("agents", "are those of the file",
                                [](json::array const& agents) { return agents.size() == 2; });
   cluster.add_agent("a1");
-  auto watching = co_await quiet_agent(cluster.api());
-  co_await cluster.api().until_idle(2);
-  co_await cluster.api().until("reconciliations", "are closed", all_are_closed);
   auto const directory = cluster.config.state_directory;
-  auto const before = co_await look(cluster.api(), directory);
+  auto watching = co_await quiet_agent(cluster.api());
+  auto const before = co_await look_once_settled(cluster.api(), directory);
   for (std::size_t i = 0; i < rewrites; ++i) {
     auto const loaded = times_logged("desired.file_loaded");
     write_whole_file(path + ".new", want_agents(2, 2));
