@@ -1,8 +1,8 @@
 #include "sim/http_call.hpp"
 
+#include "base/text.hpp"
 #include "net/http_client.hpp"
 
-#include <charconv>
 #include <utility>
 
 namespace paddler_sim {
@@ -14,9 +14,8 @@ constexpr auto patience = 60s;
 constexpr std::size_t answer_limit = 1 << 20;
 
 revision revision_of_etag(std::string_view text) {
-  revision out;
-  if (text.size() > 2) std::from_chars(text.data() + 1, text.data() + text.size() - 1, out.value);
-  return out;
+  if (text.size() <= 2) return {};
+  return {parse_number<std::uint64_t>(text.substr(1, text.size() - 2)).value_or(0)};
 }
 
 http_client_config client_config() {

@@ -4,12 +4,12 @@
 // Runs seeds one after the other and says what was seen. Ends with 1 at the first violation, whose seed and command
 // line it prints. With --keep-going it goes on, and says every thousand seeds how far it is. Worlds: swarm (everything,
 // the default), operators, restarts, pairs (LIN-01, -02, -09), conflicts (LIN-08), relays (REC-09).
+#include "base/text.hpp"
 #include "runtime/clock.hpp"
 #include "sim/figures.hpp"
 #include "sim/probes.hpp"
 #include "sim/run.hpp"
 
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <span>
@@ -29,11 +29,7 @@ struct options {
   std::uint64_t canary = 0; // of broken_promise
 };
 
-std::uint64_t number_of(std::string_view text) {
-  std::uint64_t out = 0;
-  std::from_chars(text.data(), text.data() + text.size(), out);
-  return out;
-}
+std::uint64_t number_of(std::string_view text) { return parse_number<std::uint64_t>(text).value_or(0); }
 
 options read_options(std::span<char*> arguments) {
   options out;

@@ -1,5 +1,6 @@
 #include "sim/network.hpp"
 
+#include "base/text.hpp"
 #include "runtime/timer.hpp"
 #include "runtime/wakeup.hpp"
 
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -455,7 +455,7 @@ result<std::unique_ptr<acceptor>> sim_network::listen(asio::any_io_executor cons
   std::uint16_t port = 0;
   if (!place.starts_with("unix:")) {
     auto const colon = place.rfind(':');
-    std::from_chars(place.data() + colon + 1, place.data() + place.size(), port);
+    port = parse_number<std::uint16_t>(std::string_view(place).substr(colon + 1)).value_or(0);
     if (port == 0) port = ++ports_;
     name = place.substr(0, colon + 1) + std::to_string(port);
   }

@@ -1,6 +1,7 @@
 #include "bench/state/bare_server.hpp"
 
 #include "base/deadline_queue.hpp"
+#include "base/text.hpp"
 #include "net/http_server.hpp"
 #include "net/router.hpp"
 #include "net/websocket.hpp"
@@ -10,7 +11,6 @@
 #include "runtime/timer.hpp"
 #include "wire/link_codec.hpp"
 
-#include <charconv>
 #include <chrono>
 #include <map>
 #include <string>
@@ -24,10 +24,7 @@ constexpr auto clock_resolution = std::chrono::milliseconds(20);
 constexpr std::size_t connection_limit = 100'000;
 
 std::size_t number_of(http_exchange const& exchange, std::string_view name) {
-  auto const text = exchange.head().query_param(name).value_or("0");
-  std::size_t out = 0;
-  std::from_chars(text.data(), text.data() + text.size(), out);
-  return out;
+  return parse_number<std::size_t>(exchange.head().query_param(name).value_or("0")).value_or(0);
 }
 
 class bare_service {

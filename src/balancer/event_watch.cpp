@@ -7,20 +7,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
 
 namespace paddler {
 namespace {
 
 constexpr std::array<std::string_view, 4> known_kinds{"agent", "config", "health", "reconcile"};
-
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  std::uint64_t out = 0;
-  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (text.empty() || ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return out;
-}
 
 // "EPOCH-NUMBER": numbers count anew in each epoch.
 std::string event_id(epoch leader, std::uint64_t number) {
@@ -45,8 +37,8 @@ result<std::vector<std::string>> parse_kinds(std::string_view text) {
 // The place behind an id of ours; none where it is of another epoch.
 result<std::optional<std::uint64_t>> place_behind(std::string_view id, balancer_core const& core) {
   auto const dash = id.find('-');
-  auto const leader = number_of(id.substr(0, dash));
-  auto const number = dash == std::string_view::npos ? std::nullopt : number_of(id.substr(dash + 1));
+  auto const leader = parse_number<std::uint64_t>(id.substr(0, dash));
+  auto const number = dash == std::string_view::npos ? std::nullopt : parse_number<std::uint64_t>(id.substr(dash + 1));
   if (!leader || !number)
     return fail(error_code::invalid_input, "Last-Event-ID: '" + std::string(id) + "' is no id of an event.",
                 "Send the id of the last event that was seen, as in 3-17, or none.");
@@ -55,7 +47,7 @@ result<std::optional<std::uint64_t>> place_behind(std::string_view id, balancer_
 }
 
 result<std::optional<std::uint64_t>> place_from(std::string_view text, balancer_core const& core) {
-  auto const wanted = number_of(text);
+  auto const wanted = parse_number<std::uint64_t>(text);
   if (!wanted)
     return fail(error_code::invalid_input, "from: '" + std::string(text) + "' is no revision of desired state.",
                 "Revisions are numbers, as in from=12.");

@@ -1,20 +1,12 @@
 #include "balancer/management_answers.hpp"
 
+#include "base/text.hpp"
 #include "net/problem.hpp"
 #include "wire/desired_codec.hpp"
 
-#include <charconv>
 #include <limits>
 
 namespace paddler {
-namespace {
-
-bool read_number(std::string_view text, std::uint64_t& out) {
-  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return ec == std::errc{} && end == text.data() + text.size() && !text.empty();
-}
-
-} // namespace
 
 std::string etag_of(revision at) { return "\"" + std::to_string(at.value) + "\""; }
 
@@ -22,9 +14,9 @@ result<std::optional<revision>> wanted_revision(http_head const& head) {
   auto text = head.header("if-match");
   if (text.empty() || text == "*") return std::nullopt;
   if (text.starts_with("W/")) text.remove_prefix(2);
-  revision out;
   bool const quoted = text.size() > 2 && text.front() == '"' && text.back() == '"';
-  if (quoted && read_number(text.substr(1, text.size() - 2), out.value)) return out;
+  auto const number = quoted ? parse_number<std::uint64_t>(text.substr(1, text.size() - 2)) : std::nullopt;
+  if (number) return revision{*number};
   return fail(error_code::invalid_input,
               "If-Match: " + std::string(head.header("if-match")) + " is not an ETag of this API.",
               "Send the ETag of GET /management/v1/desired, as in If-Match: \"12\".");
@@ -33,8 +25,8 @@ result<std::optional<revision>> wanted_revision(http_head const& head) {
 result<std::optional<std::uint64_t>> query_number(http_head const& head, std::string_view name, std::uint64_t most) {
   auto const text = head.query_param(name);
   if (!text) return std::nullopt;
-  std::uint64_t out = 0;
-  if (read_number(*text, out) && out <= most) return out;
+  auto const number = parse_number<std::uint64_t>(*text);
+  if (number && *number <= most) return number;
   auto const limit =
       most == std::numeric_limits<std::uint64_t>::max() ? std::string() : " of at most " + std::to_string(most);
   return fail(error_code::invalid_input, std::string(name) + "=" + *text + " is not a whole number" + limit + ".",

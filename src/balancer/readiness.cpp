@@ -1,6 +1,6 @@
 #include "balancer/readiness.hpp"
 
-#include <charconv>
+#include "base/text.hpp"
 
 namespace paddler {
 namespace {
@@ -21,13 +21,12 @@ readiness look(core_service const& core, std::size_t slots_wanted) {
 
 task<> answer_readiness(http_exchange& exchange, core_service& core) {
   auto const text = exchange.head().query_param("slots").value_or("0");
-  std::size_t wanted = 0;
-  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), wanted);
-  if (ec != std::errc{} || end != text.data() + text.size()) {
+  auto const wanted = parse_number<std::size_t>(text);
+  if (!wanted) {
     co_await exchange.respond_error(400, "slots must be a whole number, as in /readyz?slots=1.");
     co_return;
   }
-  auto const answer = look(core, wanted);
+  auto const answer = look(core, *wanted);
   std::vector<header_view> const headers = {{"Content-Type", "text/plain"}, {"Cache-Control", "no-store"}};
   co_await exchange.respond(answer.status, headers, answer.text);
 }

@@ -5,19 +5,13 @@
 #include "runtime/clock.hpp"
 #include "runtime/race.hpp"
 
-#include <charconv>
-
 namespace paddler {
 namespace {
 
 constexpr std::string_view slot_protocol = "paddler-slot/1";
 
 std::optional<std::uint64_t> number_in(http_head const& head, std::string_view name) {
-  auto const text = head.header(name);
-  std::uint64_t value = 0;
-  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return parse_number<std::uint64_t>(head.header(name));
 }
 
 task<> wait_for_change(wakeup& changed) { co_await changed.wait(); }

@@ -1,10 +1,13 @@
 // Small text functions that more than one layer needs.
 #pragma once
+#include <charconv>
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace paddler {
 
@@ -21,6 +24,22 @@ bool is_valid_utf8(std::string_view text);
 std::string print_number(double value);
 
 template <std::integral T> std::string print_number(T value) { return std::to_string(value); }
+
+// Takes the decimal number that `rest` begins with off it. Nothing, and `rest` as it was, where there is none or `T`
+// does not hold it. There is no white space and no sign "+" before a number, and no "-" where `T` has no sign.
+template <class T> std::optional<T> take_number(std::string_view& rest) {
+  T out{};
+  auto const [end, failure] = std::from_chars(rest.data(), rest.data() + rest.size(), out);
+  if (failure != std::errc()) return std::nullopt;
+  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+  return out;
+}
+
+// The number that the whole of `text` is.
+template <class T> std::optional<T> parse_number(std::string_view text) {
+  auto const out = take_number<T>(text);
+  return text.empty() ? out : std::nullopt;
+}
 
 // The longest start of at most so many bytes that cuts no UTF-8 character.
 std::string_view start_of(std::string_view text, std::size_t limit);

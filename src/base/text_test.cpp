@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdint>
+#include <limits>
 
 namespace paddler {
 namespace {
@@ -36,6 +38,28 @@ TEST(PrintNumber, IsTheShortestThatReadsBack) {
   EXPECT_EQ(print_number(0.7), "0.7");
   EXPECT_EQ(print_number(2), "2");
   EXPECT_EQ(print_number(1e300), "1e+300");
+}
+
+TEST(ParseNumber, TakesTheWholeTextOrNothing) {
+  EXPECT_EQ(parse_number<std::uint64_t>("18446744073709551615"), 18446744073709551615U);
+  EXPECT_EQ(parse_number<std::int64_t>("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(parse_number<int>("007"), 7);
+  EXPECT_EQ(parse_number<double>("2.5e-1"), 0.25);
+  for (auto bad : {"", " ", "-", "x", "1x", " 1", "1 ", "+1", "-1", "1.0", "0x10", "18446744073709551616"})
+    EXPECT_EQ(parse_number<std::uint64_t>(bad), std::nullopt) << bad;
+  EXPECT_EQ(parse_number<std::uint16_t>("65535"), 65535);
+  EXPECT_EQ(parse_number<std::uint16_t>("65536"), std::nullopt);
+}
+
+TEST(TakeNumber, LeavesWhatFollowsAndAllWhereThereIsNone) {
+  std::string_view rest = "30s";
+  EXPECT_EQ(take_number<int>(rest), 30);
+  EXPECT_EQ(rest, "s");
+  EXPECT_EQ(take_number<int>(rest), std::nullopt);
+  EXPECT_EQ(rest, "s");
+  rest = "99999999999s";
+  EXPECT_EQ(take_number<int>(rest), std::nullopt) << "an int does not hold it";
+  EXPECT_EQ(rest, "99999999999s");
 }
 
 TEST(QuoteShortened, StaysOnOneLineAndCutsBetweenCharacters) {

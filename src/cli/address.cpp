@@ -4,20 +4,12 @@
 
 #include <boost/asio/ip/address.hpp>
 
-#include <charconv>
 #include <optional>
 
 namespace paddler {
 namespace {
 
 namespace ip = boost::asio::ip;
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  auto const read = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
-  return port;
-}
 
 struct split_address {
   std::string host;
@@ -60,7 +52,7 @@ result<host_and_port> parse_listen_address(std::string_view text) {
                   "127.0.0.1" + std::string(text) + " is for this machine only, 0.0.0.0" + std::string(text) +
                       " with --insecure for everyone.");
   }
-  auto const port = parse_port(*parts->port);
+  auto const port = parse_number<std::uint16_t>(*parts->port);
   if (!port) return refuse(text, "has no port from 0 to 65535", "As in 127.0.0.1:8061; port 0 takes a free one.");
   boost::system::error_code ec;
   ip::make_address(parts->host, ec);
@@ -87,7 +79,7 @@ result<host_and_port> parse_server_address(std::string_view text, std::uint16_t 
   if (!parts || !is_plausible_host(parts->host)) {
     return refuse(text, "is not an address", "Use http://HOST:PORT or HOST:PORT, with IPv6 [::1]:8060.");
   }
-  auto const port = parts->port ? parse_port(*parts->port) : default_port;
+  auto const port = parts->port ? parse_number<std::uint16_t>(*parts->port) : default_port;
   if (!port || *port == 0) return refuse(text, "has no port from 1 to 65535", "As in 127.0.0.1:8060.");
   return host_and_port{parts->host, *port};
 }

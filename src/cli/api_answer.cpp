@@ -1,10 +1,9 @@
 #include "cli/api_answer.hpp"
 
+#include "base/text.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/json_text.hpp"
 #include "wire/yaml_codec.hpp"
-
-#include <charconv>
 
 namespace paddler {
 namespace {
@@ -27,10 +26,8 @@ error_code code_of_status(int status) {
 }
 
 field_error field_of(document_node const& node) {
-  field_error out{text_of(item_of(node, "path")), text_of(item_of(node, "message")), text_of(item_of(node, "hint")), 0};
-  auto const line = text_of(item_of(node, "line"));
-  std::from_chars(line.data(), line.data() + line.size(), out.line);
-  return out;
+  return {text_of(item_of(node, "path")), text_of(item_of(node, "message")), text_of(item_of(node, "hint")),
+          parse_number<int>(text_of(item_of(node, "line"))).value_or(0)};
 }
 
 error error_of_problem(document_node const& problem, int status) {

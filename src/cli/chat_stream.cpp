@@ -1,18 +1,16 @@
 #include "cli/chat_stream.hpp"
 
+#include "base/text.hpp"
 #include "cli/api_answer.hpp"
 #include "wire/json_codec.hpp"
-
-#include <charconv>
 
 namespace paddler {
 namespace {
 
 std::optional<std::uint64_t> number_of(document_node const* node) {
-  std::uint64_t value = 0;
   auto const text = text_of(node);
-  auto const read = std::from_chars(text.data(), text.data() + text.size(), value);
-  return read.ec == std::errc() ? std::optional(value) : std::nullopt;
+  std::string_view rest = text;
+  return take_number<std::uint64_t>(rest);
 }
 
 } // namespace

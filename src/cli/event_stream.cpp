@@ -2,10 +2,10 @@
 
 #include "base/backoff.hpp"
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "runtime/timer.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace paddler {
@@ -97,10 +97,8 @@ struct event_place {
 
 event_place place_of(std::string_view id) {
   auto const dash = std::min(id.find('-'), id.size());
-  event_place out{std::string(id.substr(0, dash)), 0};
   auto const number = id.substr(std::min(dash + 1, id.size()));
-  std::from_chars(number.data(), number.data() + number.size(), out.number);
-  return out;
+  return {std::string(id.substr(0, dash)), parse_number<std::uint64_t>(number).value_or(0)};
 }
 
 } // namespace

@@ -4,15 +4,11 @@
 #include "base/text.hpp"
 #include "cli/units.hpp"
 
-#include <charconv>
-
 namespace paddler {
 
 result<std::uint64_t> parse_whole_number(std::string_view text, std::uint64_t least, std::uint64_t most) {
-  std::uint64_t number = 0;
-  auto const read = std::from_chars(text.data(), text.data() + text.size(), number);
-  bool const whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
-  if (whole && number >= least && number <= most) return number;
+  auto const number = parse_number<std::uint64_t>(text);
+  if (number && *number >= least && *number <= most) return *number;
   auto const range = most == std::numeric_limits<std::uint64_t>::max()
                          ? "of " + std::to_string(least) + " or more"
                          : "from " + std::to_string(least) + " to " + std::to_string(most);

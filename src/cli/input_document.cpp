@@ -1,11 +1,11 @@
 #include "cli/input_document.hpp"
 
+#include "base/text.hpp"
 #include "runtime/files.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/yaml_codec.hpp"
 
 #include <array>
-#include <charconv>
 #include <istream>
 #include <optional>
 #include <ostream>
@@ -37,10 +37,10 @@ std::string_view take_step(std::string_view& path) {
 
 document_node const* item_at(document_node const& node, std::string_view step) {
   if (!step.starts_with('[')) return node.find(step);
-  std::size_t index = 0;
-  auto const read = std::from_chars(step.data() + 1, step.data() + step.size(), index);
-  bool const is_there = read.ec == std::errc() && node.kind == node_kind::list && index < node.items.size();
-  return is_there ? &node.items[index] : nullptr;
+  step.remove_prefix(1);
+  auto const index = take_number<std::size_t>(step);
+  bool const is_there = index && node.kind == node_kind::list && *index < node.items.size();
+  return is_there ? &node.items[*index] : nullptr;
 }
 
 // The line of the innermost place of the path that the document has; 0 where it has none of it.

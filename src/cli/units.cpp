@@ -1,5 +1,7 @@
 #include "cli/units.hpp"
 
+#include "base/text.hpp"
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -25,16 +27,14 @@ std::unexpected<error> not_a_duration(std::string_view text) {
 
 // One "NUMBER UNIT" at the start of `rest`, which is shortened by it. Nothing where there is none.
 std::optional<duration> take_part(std::string_view& rest) {
-  std::int64_t count = 0;
-  auto const read = std::from_chars(rest.data(), rest.data() + rest.size(), count);
-  if (read.ec != std::errc() || count < 0) return std::nullopt;
-  rest.remove_prefix(static_cast<std::size_t>(read.ptr - rest.data()));
+  auto const count = take_number<std::int64_t>(rest);
+  if (!count || *count < 0) return std::nullopt;
   auto const end = rest.find_first_of("0123456789");
   auto const name = rest.substr(0, end);
   for (auto const& unit : units) {
-    if (unit.name != name || count > longest / unit.length) continue;
+    if (unit.name != name || *count > longest / unit.length) continue;
     rest.remove_prefix(name.size());
-    return count * unit.length;
+    return *count * unit.length;
   }
   return std::nullopt;
 }

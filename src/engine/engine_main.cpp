@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -24,10 +23,8 @@ constexpr std::array<std::string_view, 7> options = {"--simulate", "--host",    
                                                      "--ctx-size", "--predict", "--embeddings"};
 
 result<std::size_t> count(std::string_view option, std::string_view text) {
-  std::size_t value = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  bool const whole = error == std::errc() && end == text.data() + text.size();
-  if (whole && value > 0 && value <= max_slots_and_tokens) return value;
+  auto const value = parse_number<std::size_t>(text).value_or(0);
+  if (value > 0 && value <= max_slots_and_tokens) return value;
   return fail(error_code::invalid_input, std::string(option) + " is '" + std::string(text) + "'",
               "give a whole number above 0");
 }

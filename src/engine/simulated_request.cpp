@@ -1,12 +1,12 @@
 #include "engine/simulated_request.hpp"
 
+#include "base/text.hpp"
 #include "engine/simulated_messages.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <array>
-#include <charconv>
 
 namespace paddler {
 namespace {
@@ -117,11 +117,9 @@ std::uint32_t fault(std::string_view prompt, std::string_view name) {
   std::string const mark = "[[" + std::string(name) + " ";
   auto const at = prompt.rfind(mark);
   if (at == prompt.npos) return 0;
-  auto const rest = prompt.substr(at + mark.size());
-  std::uint32_t number = 0;
-  auto const [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-  bool const closed = rest.substr(static_cast<std::size_t>(end - rest.data())).starts_with("]]");
-  return error == std::errc() && closed ? number : 0;
+  auto rest = prompt.substr(at + mark.size());
+  auto const number = take_number<std::uint32_t>(rest).value_or(0);
+  return rest.starts_with("]]") ? number : 0;
 }
 
 requested_faults faults_in(std::string_view prompt) {

@@ -1,5 +1,6 @@
 #include "net/socket_address.hpp"
 
+#include "base/text.hpp"
 #include "net/transport.hpp"
 
 #include <arpa/inet.h>
@@ -7,7 +8,6 @@
 #include <sys/un.h>
 
 #include <array>
-#include <charconv>
 #include <cstring>
 
 namespace paddler {
@@ -122,8 +122,9 @@ result<host_and_port> parse_host_and_port(std::string_view text, std::uint16_t d
   }
   if (!port.empty()) {
     port.remove_prefix(1);
-    auto const [end, ec] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-    if (ec != std::errc() || end != port.data() + port.size()) return bad();
+    auto const number = parse_number<std::uint16_t>(port);
+    if (!number) return bad();
+    out.port = *number;
   }
   if (out.host.empty()) return bad();
   return out;

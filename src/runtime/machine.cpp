@@ -1,5 +1,6 @@
 #include "runtime/machine.hpp"
 
+#include "base/text.hpp"
 #include "runtime/files.hpp"
 
 #include <sched.h>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -44,12 +44,7 @@ std::string_view value_of(std::string_view text, std::string_view name) {
   return {};
 }
 
-std::optional<std::uint64_t> leading_number(std::string_view text) {
-  std::uint64_t number = 0;
-  auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure != std::errc{}) return std::nullopt;
-  return number;
-}
+std::optional<std::uint64_t> leading_number(std::string_view text) { return take_number<std::uint64_t>(text); }
 
 std::string blocking_text(std::string const& path) {
   return blocking_read_file(path, max_fact_bytes).value_or(std::string{});

@@ -1,12 +1,12 @@
 #include "wire/dump_codec.hpp"
 
+#include "base/text.hpp"
 #include "model/link.hpp" // describes field_error
 #include "wire/json_codec.hpp"
 #include "wire/mapper.hpp"
 
 #include <boost/mp11/algorithm.hpp>
 
-#include <charconv>
 #include <string>
 #include <utility>
 
@@ -73,10 +73,7 @@ std::string_view text_of(document_node const& node, std::string_view key) {
 
 // "3-17" → 17
 std::uint64_t number_of(std::string_view id) {
-  auto const number = id.substr(std::min(id.find('-') + 1, id.size()));
-  std::uint64_t out = 0;
-  auto const [end, ec] = std::from_chars(number.data(), number.data() + number.size(), out);
-  return ec == std::errc{} && end == number.data() + number.size() ? out : 0;
+  return parse_number<std::uint64_t>(id.substr(std::min(id.find('-') + 1, id.size()))).value_or(0);
 }
 
 void read_event(dump_reader& reader, std::string const& path, document_node const& node, cluster_event& out) {

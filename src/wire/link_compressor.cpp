@@ -1,10 +1,10 @@
 #include "wire/link_compressor.hpp"
 
+#include "base/text.hpp"
 #include "wire/json_codec.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <concepts>
 #include <utility>
 #include <variant>
@@ -72,11 +72,8 @@ std::optional<document_node> take(document_node& object, std::string_view key) {
 }
 
 std::optional<std::uint64_t> number_of(std::optional<document_node> const& node) {
-  std::uint64_t out = 0;
   if (!node || node->kind != node_kind::number || !node->problem.empty()) return std::nullopt;
-  auto const* const end = node->text.data() + node->text.size();
-  auto const read = std::from_chars(node->text.data(), end, out);
-  return read.ec == std::errc() && read.ptr == end ? std::optional(out) : std::nullopt;
+  return parse_number<std::uint64_t>(node->text);
 }
 
 std::string type_of(document_node const& message) {

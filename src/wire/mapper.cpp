@@ -33,18 +33,12 @@ std::string comma_separated(std::span<std::string_view const> words) {
   return out;
 }
 
-bool looks_like_number(std::string_view text) {
-  double value = 0;
-  auto const read = std::from_chars(text.data(), text.data() + text.size(), value);
-  return read.ec == std::errc() && read.ptr == text.data() + text.size();
-}
-
 // How to mend a value of the wrong kind.
 std::string kind_hint(document_node const& node, node_kind wanted) {
   bool const is_scalar = node.kind == node_kind::number || node.kind == node_kind::boolean;
   if (node.kind == node_kind::null) return "give it a value, or leave the key out";
   if (wanted == node_kind::text && is_scalar) return "put it in quotes if it is text";
-  if (wanted == node_kind::number && node.kind == node_kind::text && looks_like_number(node.text))
+  if (wanted == node_kind::number && node.kind == node_kind::text && parse_number<double>(node.text))
     return "write it without quotes";
   switch (wanted) {
   case node_kind::boolean: return "write true or false";
@@ -109,10 +103,7 @@ void document_reader::read_value(document_node const& node, field_value& out) {
   if (node.kind == node_kind::boolean && node.boolean) return void(out.emplace<std::monostate>());
   if (node.kind == node_kind::text) return void(out = node.text);
   if (!expect(node, node_kind::number, "true, a number or text")) return;
-  std::int64_t whole = 0;
-  auto const* const end = node.text.data() + node.text.size();
-  auto const read = std::from_chars(node.text.data(), end, whole);
-  if (read.ec == std::errc() && read.ptr == end) return void(out = whole);
+  if (auto const whole = parse_number<std::int64_t>(node.text)) return void(out = *whole);
   read_value(node, out.emplace<double>());
 }
 

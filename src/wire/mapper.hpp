@@ -12,6 +12,7 @@
 #pragma once
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "model/fields.hpp"
 #include "wire/document_node.hpp"
@@ -24,7 +25,6 @@
 #include <boost/mp11/algorithm.hpp>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -119,9 +119,7 @@ private:
 
   template <std::integral T> void read_value(document_node const& node, T& out) {
     if (!expect(node, node_kind::number, "a whole number")) return;
-    auto const* const end = node.text.data() + node.text.size();
-    if (auto const read = std::from_chars(node.text.data(), end, out); read.ec == std::errc() && read.ptr == end)
-      return;
+    if (auto const whole = parse_number<T>(node.text)) return void(out = *whole);
     double const value = to_double(node.text); // as in `1e3`, or out of range
     bool const fits = value >= static_cast<double>(std::numeric_limits<T>::min()) &&
                       value < std::ldexp(1.0, std::numeric_limits<T>::digits);

@@ -1,7 +1,9 @@
 #include "wire/rfc3339.hpp"
 
-#include <charconv>
+#include "base/text.hpp"
+
 #include <limits>
+#include <utility>
 
 namespace paddler {
 namespace {
@@ -35,14 +37,12 @@ public:
   [[nodiscard]] bool at_end() const { return rest_.empty(); }
 
   int digits(std::size_t count, int least, int most) {
-    int value = 0;
     auto const part = rest_.substr(0, count);
-    bool const starts_well = !part.empty() && part.front() >= '0' && part.front() <= '9';
-    ok_ = ok_ && starts_well && part.size() == count &&
-          std::from_chars(part.data(), part.data() + part.size(), value).ptr == part.data() + part.size() &&
-          value >= least && value <= most;
+    auto const value = parse_number<unsigned>(part); // has no sign
+    ok_ = ok_ && value && part.size() == count && std::cmp_greater_equal(*value, least) &&
+          std::cmp_less_equal(*value, most);
     rest_.remove_prefix(part.size());
-    return value;
+    return static_cast<int>(value.value_or(0));
   }
 
   // One of `allowed`, which is then returned; zero otherwise.
@@ -65,9 +65,7 @@ public:
     std::string padded(rest_.substr(0, count));
     padded.append(max_fraction_digits - count, '0');
     rest_.remove_prefix(count);
-    std::int64_t value = 0;
-    std::from_chars(padded.data(), padded.data() + padded.size(), value);
-    return value;
+    return parse_number<std::int64_t>(padded).value_or(0);
   }
 
   seconds zone() {

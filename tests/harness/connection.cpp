@@ -18,9 +18,8 @@ constexpr std::size_t read_size = 16 * 1024;
 asio::ip::tcp::endpoint endpoint_of(std::string const& address) {
   auto const colon = address.rfind(':');
   require(colon != std::string::npos, "an address is HOST:PORT, not " + address);
-  std::uint16_t port = 0;
-  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
-  return {asio::ip::make_address(address.substr(0, colon)), port};
+  auto const port = parse_number<std::uint16_t>(std::string_view(address).substr(colon + 1));
+  return {asio::ip::make_address(address.substr(0, colon)), port.value_or(0)};
 }
 
 std::size_t number_in(std::string_view text, int base) {

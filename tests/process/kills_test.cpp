@@ -1,11 +1,11 @@
 // DUR-06: the balancer is killed at any instant while four writers change desired state. What was acknowledged to one
 // of them is in the event log at the revision that it was told, for ever. `make soak` repeats it (scripts/soak).
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "harness/process_cluster.hpp"
 #include "harness/system_test.hpp"
 #include "store/sqlite.hpp"
 
-#include <charconv>
 #include <map>
 
 namespace paddler_test {
@@ -32,9 +32,8 @@ std::string document_of(std::uint64_t value) {
 std::string words_of(std::uint64_t value) { return "\"seed\":" + std::to_string(value) + "}"; }
 
 std::uint64_t revision_of(std::string const& etag) {
-  std::uint64_t out = 0;
-  if (etag.size() > 2) std::from_chars(etag.data() + 1, etag.data() + etag.size() - 1, out);
-  return out;
+  if (etag.size() <= 2) return 0;
+  return parse_number<std::uint64_t>(std::string_view(etag).substr(1, etag.size() - 2)).value_or(0);
 }
 
 // Until the balancer is gone.

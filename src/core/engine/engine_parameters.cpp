@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -73,20 +72,10 @@ parameter const* find(std::string_view name) {
   return found == parameters.end() ? nullptr : found;
 }
 
-// The whole of `text` as a decimal number; from_chars takes no locale, no white space and no sign "+". Words such as
-// "nan" and "inf", which it does take, are no numbers here.
+// Words such as "nan" and "inf", which parse_number() does take, are no numbers here.
 std::optional<double> to_number(std::string_view text) {
-  double value = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
-std::optional<std::int64_t> to_integer(std::string_view text) {
-  std::int64_t value = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  auto const value = parse_number<double>(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 std::string plain(double value) {
@@ -119,7 +108,7 @@ std::string wanted_instead_of(parameter const& p, std::string_view value) {
   std::string const range = " from " + plain(p.low) + " to " + plain(p.high);
   switch (p.kind) {
   case integer: {
-    auto const number = to_integer(value);
+    auto const number = parse_number<std::int64_t>(value);
     return number && in_bounds(p, static_cast<double>(*number)) ? "" : "a whole number" + range;
   }
   case number: {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <variant>
 
@@ -40,29 +39,18 @@ constexpr std::array settings = std::to_array<setting>({
 constexpr std::int64_t longest_time_seconds = 24 * 60 * 60;
 constexpr std::uint32_t most_tokens = 1'000'000;
 
-// Splits a whole number from the unit behind it.
-std::optional<std::int64_t> leading_number(std::string_view text, std::string_view& rest) {
-  std::int64_t value = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || value < 0) return std::nullopt;
-  rest = text.substr(static_cast<std::size_t>(end - text.data()));
-  return value;
-}
-
 std::optional<microseconds> parse_time(std::string_view text) {
-  std::string_view unit;
-  auto const value = leading_number(text, unit);
-  if (!value || *value > longest_time_seconds * 1'000'000) return std::nullopt;
+  auto unit = text;
+  auto const value = take_number<std::int64_t>(unit);
+  if (!value || *value < 0 || *value > longest_time_seconds * 1'000'000) return std::nullopt;
   std::int64_t const scale = unit == "us" ? 1 : unit == "ms" ? 1'000 : unit == "s" ? 1'000'000 : 0;
   if (scale == 0 || *value > longest_time_seconds * (1'000'000 / scale)) return std::nullopt;
   return microseconds(*value * scale);
 }
 
 std::optional<std::uint32_t> parse_count(std::string_view text) {
-  std::string_view rest;
-  auto const value = leading_number(text, rest);
-  if (!value || !rest.empty() || *value > most_tokens) return std::nullopt;
-  return static_cast<std::uint32_t>(*value);
+  auto const value = parse_number<std::uint32_t>(text);
+  return value && *value <= most_tokens ? value : std::nullopt;
 }
 
 std::string time_text(microseconds time) {

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 namespace paddler {
@@ -24,11 +23,6 @@ constexpr std::string_view how_instants_look =
 std::unexpected<error> no_instant(std::string_view text, std::string why) {
   return fail(error_code::invalid_input, "'" + std::string(text) + "' is no instant of a layer: " + std::move(why),
               std::string(how_instants_look));
-}
-
-bool read_number(std::string_view text, std::uint64_t& out) {
-  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return ec == std::errc{} && end == text.data() + text.size() && !text.empty();
 }
 
 std::string name_of(state_layer layer) { return boost::describe::enum_to_string(layer, "desired"); }
@@ -86,9 +80,8 @@ bool is_default_that_runs(state_layer from, state_layer to, field_change const& 
 
 result<layer_instant> parse_layer_instant(std::string_view text) {
   layer_instant out;
-  std::uint64_t number = 0;
-  if (read_number(text, number)) {
-    out.at = revision{number};
+  if (auto const number = parse_number<std::uint64_t>(text)) {
+    out.at = revision{*number};
     return out;
   }
   auto const mark = text.find('@');
@@ -96,11 +89,11 @@ result<layer_instant> parse_layer_instant(std::string_view text) {
   if (!boost::describe::enum_from_string(layer.c_str(), out.layer) || layer.find('\0') != std::string::npos)
     return no_instant(text, "there is no layer '" + layer + "'.");
   if (mark == std::string_view::npos) return out;
-  if (!read_number(text.substr(mark + 1), number))
-    return no_instant(text, "'" + std::string(text.substr(mark + 1)) + "' is no revision.");
+  auto const number = parse_number<std::uint64_t>(text.substr(mark + 1));
+  if (!number) return no_instant(text, "'" + std::string(text.substr(mark + 1)) + "' is no revision.");
   if (out.layer == state_layer::current)
     return no_instant(text, "what agents run is known as of now only, not as of a revision.");
-  out.at = revision{number};
+  out.at = revision{*number};
   return out;
 }
 
