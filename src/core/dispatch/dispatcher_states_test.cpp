@@ -215,6 +215,8 @@ TEST(DispatcherViews, SlotsAreCountedByAgentOverItsModels) {
   EXPECT_EQ(it.slots_of({"y"}, false), 1U);
   EXPECT_EQ(it.slots_of({"nobody"}, true), 0U);
   EXPECT_EQ(it.idle_slots().size(), 3U);
+  EXPECT_EQ(it.count().slots, 4U);
+  EXPECT_EQ(it.count().slots_busy, 1U);
   it.slot_opened({{4}, {"y"}, {1}, {1}, "n"}, now);
   EXPECT_EQ(it.idle_slots().size(), 3U) << "a connection counts once, however often it is told";
 }

@@ -144,6 +144,22 @@ TEST_F(DispatcherTest, LostBeforeTheFirstByteGoesToAnotherAgentAndFailsAfterThre
   EXPECT_EQ(text(end("a", attempt_outcome::lost_early, 3)), failed("a", request_failure::attempts_exhausted));
 }
 
+TEST_F(DispatcherTest, OnlyTheTimeInTheQueueCountsAsWaiting) {
+  request("a");
+  now += seconds(2);
+  slot("x");
+  EXPECT_EQ(it.find({"a"})->queue_milliseconds, 2000U);
+  EXPECT_EQ(it.find({"a"})->slot, slot_serial{1});
+  EXPECT_EQ(it.find({"a"})->routed_at, now);
+  now += seconds(5);
+  end("a", attempt_outcome::lost_early);
+  now += seconds(1);
+  auto const decisions = slot("x");
+  ASSERT_EQ(decisions.size(), 1U);
+  EXPECT_EQ(std::get<run_request>(decisions[0]).queue_milliseconds, 3000U);
+  EXPECT_EQ(it.find({"a"})->slot, slot_serial{2});
+}
+
 TEST_F(DispatcherTest, LostAfterTheFirstByteFails) {
   slot("x");
   request("a");

@@ -422,6 +422,29 @@ TEST(EngineTable, WhatIsUnloadedIsAskedNothingMore) {
 }
 
 // A busy engine whose status is as before is the path of each request: it may not move anything else.
+// What an engine still says while its process ends closes nothing and begins nothing.
+TEST(EngineTable, AnUnloadIsOverWhenTheProcessIsAndNotBefore) {
+  simulated_agent agent(1);
+  agent.want(1);
+  agent.settle();
+  auto const number = agent.table.admitted()->engine;
+  agent.want(0);
+  agent.act();
+  for (auto const status : {engine_status::ready, engine_status::failed, engine_status::backoff}) {
+    agent.table.observe(number, {.status = status, .reason = "it ends", .restarts = 3, .busy = 0}, agent.now());
+    EXPECT_EQ(words(agent.log()).back(), "unload m1 open");
+  }
+  auto const begun = agent.log().back();
+  EXPECT_EQ(begun.ended_at, std::nullopt);
+  agent.clock += std::chrono::seconds(2);
+  agent.end(number);
+  auto const ended = agent.log().back();
+  EXPECT_EQ(words(agent.log()).back(), "unload m1 done");
+  EXPECT_EQ(ended.started_at, begun.started_at);
+  EXPECT_EQ(ended.ended_at, begun.started_at + std::chrono::seconds(2));
+  EXPECT_EQ(ended.observation, "its process has ended");
+}
+
 TEST(EngineTable, BusySlotsOfTheServingEngineChangeNothingElse) {
   simulated_agent agent(1);
   agent.want(2);

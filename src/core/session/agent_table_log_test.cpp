@@ -100,6 +100,23 @@ TEST_F(AgentTableLog, OnlyTheNewestAreKeptAndWhatFellOutIsNotClosed) {
   EXPECT_EQ(text(it.log()), "a/7:1 a/7:2 a/7:3 a/7:4 ");
 }
 
+TEST_F(AgentTableLog, ADeliveryHasItsReasonItsTimesAndItsEnd) {
+  hello(1, hello_of("a", 7), {{1}, applicable_model{}});
+  auto const entry = [this] { return it.log().begin()->action; };
+  EXPECT_EQ(entry().difference, "it holds nothing, and version 1 is wanted");
+  EXPECT_EQ(entry().started_at, begin.wall);
+  EXPECT_EQ(entry().ended_at, std::nullopt);
+  it.heard({1}, link_ack{{1}}, {begin.mono, begin.wall + seconds(3)});
+  EXPECT_EQ(entry().outcome, reconcile_outcome::done);
+  EXPECT_EQ(entry().observation, "the agent accepted it");
+  EXPECT_EQ(entry().ended_at, begin.wall + seconds(3));
+  it.deliver({"a"}, {{2}, std::nullopt}, begin);
+  EXPECT_EQ(it.log().begin()[1].action.difference, "it holds version 1, and version 2 is wanted");
+  it.deliver({"a"}, {{3}, applicable_model{}}, begin);
+  EXPECT_EQ(it.log().begin()[1].action.observation, "it was not answered before the next one was sent");
+  EXPECT_EQ(it.log().begin()[1].action.outcome, reconcile_outcome::superseded);
+}
+
 // They share their numbers, and nothing else.
 TEST_F(AgentTableLog, AnEntryOfTheBalancerThatFallsOutTakesNoneOfAnAgentAlong) {
   hello(1, hello_of("a", 7), {{1}, applicable_model{}});

@@ -32,6 +32,14 @@ TEST(LayerInstant, RefusesEverythingElse) {
   }
 }
 
+TEST(LayerInstant, SaysWhichPartIsWrong) {
+  auto const said = [](std::string_view text) { return parse_layer_instant(text).error().message; };
+  EXPECT_EQ(said("wanted@4"), "'wanted@4' is no instant of a layer: there is no layer 'wanted'.");
+  EXPECT_EQ(said("desired@x"), "'desired@x' is no instant of a layer: 'x' is no revision.");
+  EXPECT_EQ(said("current@4"), "'current@4' is no instant of a layer: what agents run is known as of now only, not as "
+                               "of a revision.");
+}
+
 desired_document document(std::optional<int> slots) {
   agent_spec agent;
   agent.id.value = "a";
