@@ -37,6 +37,7 @@ agent_view view_agent(agent_record const& agent, balancer_core const& core) {
   out.wanted = wanted.version;
   out.applied = agent.delivery.held();
   if (out.status == engine_status::ready) out.serving = engine.version;
+  out.refused = !agent.delivery.refusal().empty();
   out.reason = reason_of(agent, wanted);
   out.last_seen = agent.last_seen;
   out.engine_pid = agent.connected ? engine.pid : 0;

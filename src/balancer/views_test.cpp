@@ -62,6 +62,7 @@ TEST(Views, ARefusedStateShowsWhy) {
   apply_durably(core, link_spoke{{1}, link_nack{{1}, {{"model.reference.path", "does not exist", "copy it there", 0}}}},
                 now);
   EXPECT_EQ(view_agents(core)[0].reason, "refused version 1: model.reference.path does not exist (copy it there)");
+  EXPECT_TRUE(view_agents(core)[0].refused);
 }
 
 TEST(Views, WhatIsDeliveredIsALineThatTheAgentsAnswerCloses) {

@@ -28,7 +28,7 @@ public:
     for (auto const& agent : agents) waiting_.emplace(agent, "is not known to the balancer");
   }
 
-  // Until all are settled; an error where the balancer cannot be asked.
+  // Until all are settled; an error where the balancer cannot be asked, and where those that are left refuse.
   task<result<void>> wait() {
     auto const states_target = management_target("applicable");
     auto const agents_target = management_target("agents");
@@ -45,6 +45,7 @@ public:
       if (!rows) co_return std::unexpected(rows.error());
       if (!std::exchange(dismissed, true)) dismiss_absent(*wanted, *rows);
       for (auto const& row : *rows) look_at(row);
+      if (!refusing_.empty() && refusing_.size() == waiting_.size()) co_return refusal();
       if (!waiting_.empty() && !co_await sleep_for(between_looks)) break;
     }
     co_return result<void>{};
@@ -68,6 +69,10 @@ private:
   void look_at(agent_view const& row) {
     auto const at = waiting_.find(row.id);
     if (at == waiting_.end()) return;
+    if (row.connected && row.refused)
+      refusing_.insert(row.id);
+    else
+      refusing_.erase(row.id);
     if (is_settled(row)) {
       bool const serves = row.status == engine_status::ready;
       say(row.id, serves ? "serves " + row.model.value_or("") : "runs nothing, as is wanted");
@@ -76,6 +81,17 @@ private:
       say(row.id, now);
       at->second = std::move(now);
     }
+  }
+
+  [[nodiscard]] std::unexpected<error> refusal() const {
+    auto const& first = *refusing_.begin();
+    auto const others = refusing_.size() - 1;
+    return fail(
+        error_code::invalid_input,
+        "agents/" + first.value + (others == 0 ? "" : " and " + std::to_string(others) + " more") +
+            " cannot run it: " + waiting_.at(first),
+        "It was accepted, and stays so for the other agents. Correct it and apply it again, or go back: paddler "
+        "rollback");
   }
 
   void say(agent_id const& agent, std::string const& what) const {
@@ -87,6 +103,7 @@ private:
   console& terminal_;
   mono_time began_;
   std::map<agent_id, std::string> waiting_; // with what was said of it last
+  std::set<agent_id> refusing_;             // of these
 };
 
 task<> stop_signal_or(event_loop& loop, duration limit, bool* interrupted) {

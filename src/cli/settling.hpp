@@ -23,8 +23,9 @@ std::string progress_of(agent_view const& agent);
 // The agents whose applicable state this revision changed. Where it lists not all of them, all that there are.
 result<std::vector<agent_id>> blocking_agents_of_revision(host_and_port const& management, std::uint64_t revision);
 
-// Looks until all of them are settled, with a line on `err` for each that goes on. `timed_out` after `limit`, with what
-// each of the others waits for. SIGINT ends it: `interrupted`.
+// Looks until all of them are settled, with a line on `err` for each that goes on. `invalid` once those that are left
+// refuse it: waiting helps no more. `timed_out` after `limit`, with what each of the others waits for. SIGINT ends it:
+// `interrupted`.
 exit_code wait_until_settled(host_and_port const& management, std::vector<agent_id> const& agents, duration limit,
                              console& terminal);
 

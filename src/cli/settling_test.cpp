@@ -81,6 +81,24 @@ TEST(WaitUntilSettled, TimesOutWithWhatIsMissing) {
                                          "serves it after 2s"));
 }
 
+std::string refusing(char const* others) {
+  return R"({"items":[{"id":"a1","connected":true,"status":"none","wanted":4,"applied":3,"refused":true,)"
+         R"("reason":"refused version 4: model is no file"},{"id":"a2","connected":true,"status":")" +
+         std::string(others) + R"(","model":"m","wanted":4,"applied":4,"serving":4}]})";
+}
+
+TEST(WaitUntilSettled, EndsOnceThoseThatAreLeftRefuse) {
+  canned_api api({{"GET /applicable", {{200, wanted}}},
+                  {"GET /agents", {{200, refusing("loading")}, {200, refusing("loading")}, {200, refusing("ready")}}}});
+  test_console console;
+  EXPECT_EQ(wait_until_settled(api.address(), {{"a1"}, {"a2"}}, 30s, console.terminal), exit_code::invalid);
+  EXPECT_THAT(console.noted(), HasSubstr("agents/a2: serves m ("));
+  EXPECT_THAT(console.noted(),
+              HasSubstr("paddler: agents/a1 cannot run it: does not hold version 4 yet: refused version 4: model is no "
+                        "file"));
+  EXPECT_THAT(console.noted(), HasSubstr("paddler rollback"));
+}
+
 TEST(WaitUntilSettled, EndsWhereTheBalancerCannotBeAsked) {
   test_console console;
   EXPECT_EQ(wait_until_settled(deserted_address(), {{"a1"}}, 30s, console.terminal), exit_code::unreachable);

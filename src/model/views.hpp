@@ -42,6 +42,7 @@ struct agent_view {
   generation wanted;                 // version of its applicable state
   generation applied;                // version that it accepted
   std::optional<generation> serving; // version that its engine runs, where that is ready
+  bool refused = false;              // it refuses the version that is wanted, and will until the content changes
   std::string reason;                // why it is not ready, for people; empty where it is
   wall_time last_seen;
   std::int64_t engine_pid = 0;
@@ -110,8 +111,8 @@ BOOST_DESCRIBE_ENUM(slot_status, idle, busy)
 BOOST_DESCRIBE_STRUCT(link_traffic, (), (messages, deltas, bytes, whole_bytes))
 BOOST_DESCRIBE_STRUCT(link_view, (), (sent, received))
 BOOST_DESCRIBE_STRUCT(agent_view, (),
-                      (id, connected, status, model, slots, slots_busy, wanted, applied, serving, reason, last_seen,
-                       engine_pid, engine_restarts, capabilities, file, issues, link))
+                      (id, connected, status, model, slots, slots_busy, wanted, applied, serving, refused, reason,
+                       last_seen, engine_pid, engine_restarts, capabilities, file, issues, link))
 BOOST_DESCRIBE_STRUCT(model_view, (), (name, agents_wanted, agents_ready, slots, slots_busy, agents))
 BOOST_DESCRIBE_STRUCT(slot_view, (), (id, agent, model, status, request))
 BOOST_DESCRIBE_STRUCT(request_view, (),
