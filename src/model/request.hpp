@@ -7,9 +7,12 @@
 #include <boost/describe/enum.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace paddler {
+
+using request_serial = counter_id<struct request_serial_tag>; // of one request, in the order of their arrival
 
 enum class request_state { queued, routed, processing, streaming, completed, failed };
 
@@ -26,6 +29,13 @@ enum class request_failure {
   slow_client,        // the client read nothing for too long
   engine_error,       // the engine broke the protocol
 };
+
+// How urgent a request is. `normal` is what people call "default".
+enum class request_class { interactive, normal, bulk };
+
+// Who sent a request: a digest of its key, or of its address where it has none. `others` stands for all those together
+// of whom there are too many to be told apart.
+enum class client_key : std::uint64_t { others = 0 };
 
 struct request_record {
   request_id id;
