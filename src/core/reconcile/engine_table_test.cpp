@@ -20,6 +20,15 @@ std::vector<std::string> words(std::vector<reconciliation> const& log) {
   return out;
 }
 
+// The agent serves that content, and one request is under way on it.
+void serve_a_request(simulated_agent& agent, int content) {
+  agent.want(content);
+  agent.settle();
+  auto const engine = agent.table.admitted()->engine;
+  agent.live[engine].facts.busy = 1;
+  agent.table.observe(engine, agent.live[engine].facts, agent.now());
+}
+
 // What a person would expect to find at the end.
 void expect_as_wanted(simulated_agent const& agent) {
   auto const content = simulated_content(agent.wanted);
@@ -59,11 +68,7 @@ TEST(EngineTable, WhatDoesNotFitBesideWaitsUntilTheOldOneIsGone) {
 
 TEST(EngineTable, ADrainEndsAtItsDeadline) {
   simulated_agent agent(1);
-  agent.want(1);
-  agent.settle();
-  auto const first = agent.table.admitted()->engine;
-  agent.live[first].facts.busy = 1;
-  agent.table.observe(first, agent.live[first].facts, agent.now());
+  serve_a_request(agent, 1);
   agent.want(0);
   EXPECT_THAT(words(agent.log()), ElementsAre("load m1 done", "admit m1 done", "drain m1 open"));
   auto const deadline = agent.table.next_step(agent.now().mono);
@@ -329,11 +334,7 @@ TEST(EngineTable, ARestartIsInTheLogWithItsReason) {
 
 TEST(EngineTable, AnotherWishEndsALoadAndNoDrain) {
   simulated_agent agent(1);
-  agent.want(1);
-  agent.settle();
-  auto const first = agent.table.admitted()->engine;
-  agent.live[first].facts.busy = 1;
-  agent.table.observe(first, agent.live[first].facts, agent.now());
+  serve_a_request(agent, 1);
   agent.want(2);
   agent.progress(agent.table.engines().back().engine);
   agent.act();
