@@ -62,10 +62,14 @@ result<void> check_header(store_files& files, std::string const& path, std::stri
   return check_version(files, path, big_endian(header, user_version_at));
 }
 
-// The power may go while the log is moved into the file: what is half written there then stands whole in the log.
+// The power may go while the file is written; what is half written there then stands whole beside it: in the log that is
+// moved into the file, or in the journal with which the file of a new database is set to keep a log.
 bool has_log(store_files& files, std::string const& path) {
-  auto const start = files.blocking_read_start(path + "-wal", 1);
-  return start && start->is_regular && !start->bytes.empty();
+  for (auto const* rest : {"-wal", "-journal"}) {
+    auto const start = files.blocking_read_start(path + rest, 1);
+    if (start && start->is_regular && !start->bytes.empty()) return true;
+  }
+  return false;
 }
 
 // --- a new one ---
