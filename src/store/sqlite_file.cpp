@@ -62,8 +62,8 @@ result<void> check_header(store_files& files, std::string const& path, std::stri
   return check_version(files, path, big_endian(header, user_version_at));
 }
 
-// The power may go while the file is written; what is half written there then stands whole beside it: in the log that is
-// moved into the file, or in the journal with which the file of a new database is set to keep a log.
+// The power may go while the file is written; what is half written there then stands whole beside it: in the log that
+// is moved into the file, or in the journal with which the file of a new database is set to keep a log.
 bool has_log(store_files& files, std::string const& path) {
   for (auto const* rest : {"-wal", "-journal"}) {
     auto const start = files.blocking_read_start(path + rest, 1);
