@@ -54,7 +54,7 @@ struct request_arrived {
 };
 
 struct request_left {
-  request_id id;
+  request_serial serial;
 };
 
 struct slot_arrived {
@@ -66,19 +66,21 @@ struct slot_left {
 };
 
 struct attempt_sent {
-  request_id id;
+  request_serial serial;
   attempt number;
 };
 
+// The first of this attempt that the client gets.
 struct attempt_first_byte {
-  request_id id;
+  request_serial serial;
   attempt number;
 };
 
 struct attempt_ended {
-  request_id id;
+  request_serial serial;
   attempt number;
   attempt_outcome outcome = attempt_outcome::completed;
+  std::optional<resume_refusal> not_resumable = {}; // of lost_late: why no other engine can be asked to go on
 };
 
 // The records up to this one are durable.

@@ -31,6 +31,8 @@ constexpr std::array failure_rows{
     failure_row{request_failure::shutdown, 503, "shutting_down", true,
                 "the balancer is shutting down; try again in a moment"},
     failure_row{request_failure::client_gone, 499, "client_gone", false, "the client closed its connection"},
+    failure_row{request_failure::deadline, 504, "deadline_exceeded", true,
+                "no slot became free within the time that the client gave; allow more, or add slots or agents"},
     failure_row{request_failure::agent_lost, 502, "agent_lost", true,
                 "the agent or its engine was lost while it answered; what came so far is not the whole answer; send "
                 "the request again"},
