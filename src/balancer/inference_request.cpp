@@ -115,6 +115,8 @@ task<> inference_request::drive() {
     if (is_cancelled(cancellation)) co_return;
     // Without an outcome the client could not be written to.
     client_lost_ = !ended;
+    if (client_lost_ && exchange_.client_was_slow())
+      core_.apply(attempt_ended{serial_, decision.number, attempt_outcome::slow_client});
     if (client_lost_) co_return;
     std::optional<resume_refusal> refusal;
     if (*ended == attempt_outcome::lost_late) refusal = why_not_resumable();
