@@ -11,6 +11,7 @@
 #include "wire/stream_splice.hpp"
 
 #include <array>
+#include <functional>
 
 namespace paddler {
 namespace {
@@ -62,7 +63,8 @@ task<> inference_request::run(request_wishes wishes) {
                                body_.size(),
                                wishes.client,
                                wishes.level,
-                               wishes.patience}});
+                               wishes.patience,
+                               std::hash<std::string>{}(body_)}});
   bool const told = co_await run_unless(drive(), watch_client());
   if (borrowed_) slots_.give_back(*borrowed_, false);
   // The client left before its turn was taken: the slot was assigned, and the core counts it as closed.

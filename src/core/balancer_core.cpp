@@ -85,7 +85,7 @@ struct balancer_core::handler {
 
   void operator()(attempt_sent const& e) { core.dispatch_.sent(e.serial, e.number, now); }
 
-  void operator()(attempt_first_byte const& e) { core.dispatch_.first_byte(e.serial, e.number, now); }
+  void operator()(attempt_first_byte const& e) { add(core.dispatch_.first_byte(e.serial, e.number, now)); }
 
   void operator()(attempt_ended const& e) {
     add(core.dispatch_.ended(e.serial, e.number, e.outcome, now, e.not_resumable));
@@ -216,8 +216,23 @@ struct balancer_core::handler {
   void publish_news() {
     auto const news = core.agents_.take_news();
     auto const at = core.desired_.current();
-    for (auto const& agent : news.changed) core.events_.look_at(core.agents_.agents().at(agent), at, now.wall);
+    for (auto const& agent : news.changed) {
+      core.events_.look_at(core.agents_.agents().at(agent), at, now.wall);
+      look_at_engine(core.agents_.agents().at(agent));
+    }
     for (auto const& action : news.actions) core.events_.acted(action, at, now.wall);
+  }
+
+  // Requests that lost an engine are judged by what became of it.
+  void look_at_engine(agent_record const& agent) {
+    balancer_core::engine_seen const sees{agent.process, agent.connected ? agent.report.engine.pid : 0};
+    auto const saw = std::exchange(core.engines_[agent.id], sees);
+    agent_process const where{agent.id, saw.process};
+    bool const gone = saw.process != sees.process || !agent.connected;
+    if (gone)
+      add(core.dispatch_.agent_gone(where, now));
+    else if (saw.pid != 0 && saw.pid != sees.pid)
+      add(core.dispatch_.engine_died(where, now));
   }
 
   void deliver(agent_id const& agent) { add(core.agents_.deliver(agent, core.desired_.applicable(agent), now)); }

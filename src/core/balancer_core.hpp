@@ -190,6 +190,12 @@ public:
 private:
   struct handler;
 
+  // Of an agent, as its newest report told.
+  struct engine_seen {
+    incarnation process;
+    std::int64_t pid = 0; // of its engine; 0: none is known
+  };
+
   // A decision that waits for the records up to `after`.
   struct waiting_decision {
     revision after;
@@ -214,6 +220,7 @@ private:
   std::optional<mono_time> discover_at_;
   std::map<agent_id, link_id> told_on_; // the link on which an agent was told last what it lost
   agent_table agents_;
+  std::map<agent_id, engine_seen> engines_;
   event_feed events_;
   dispatcher dispatch_;
 };

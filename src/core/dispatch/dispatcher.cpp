@@ -37,9 +37,11 @@ void note_attempt(request_record& record, slot_offer const& slot) {
   attempts.push_back({record.tries, slot.agent, slot.serial, slot.version, {}});
 }
 
-// What a stream waits for that lost an engine of that identity: no model has a line break in its name.
-std::string resume_line(std::string const& model, std::uint64_t identity) {
-  return model + "\n" + std::to_string(identity);
+// Lines of their own, beside that of the model: no model has a line break in its name. Of streams that lost an engine
+// of an identity, and of those who are suspected; 0 stands for any engine.
+std::string line_of(std::string const& model, std::uint64_t identity, bool suspect) {
+  if (identity == 0 && !suspect) return model;
+  return model + "\n" + std::to_string(identity) + (suspect ? "?" : "");
 }
 
 std::string_view model_of_line(std::string_view line) { return line.substr(0, line.find('\n')); }
@@ -59,6 +61,8 @@ dispatch_decisions dispatcher::set_models(std::set<std::string> names, instant n
   auto const orphans =
       queue_.keep_only([this](std::string const& line) { return models_.contains(std::string(model_of_line(line))); });
   auto out = fail_all(orphans, request_failure::no_model, now);
+  for (auto const serial : std::set(held_))
+    if (!models_.contains(live_.at(serial).record.model)) append(out, fail(serial, request_failure::no_model, now));
   for (auto const& name : models_) append(out, match(name, now));
   return out;
 }
@@ -67,6 +71,7 @@ dispatch_decisions dispatcher::arrived(request_arrival const& request, instant n
   auto const [at, is_new] = live_.try_emplace(request.serial);
   if (!is_new) return {};
   ++accepted_;
+  budget_.accepted();
   auto& added = at->second;
   auto& record = added.record;
   record.serial = request.serial;
@@ -92,7 +97,11 @@ dispatch_decisions dispatcher::arrived(request_arrival const& request, instant n
                  .bytes = request.body_bytes,
                  .arrived = now.mono,
                  .deadline = deadline};
+  added.fingerprint = request.fingerprint;
   if (shutting_down_) return fail(request.serial, request_failure::shutdown, now);
+  quarantined_.take_due(now.mono);
+  if (request.fingerprint != 0 && quarantined_.contains(request.fingerprint))
+    return fail(request.serial, request_failure::quarantined, now);
   // Before it waits: names that clients make up must leave nothing behind.
   if (!models_.contains(record.model)) return fail(request.serial, request_failure::no_model, now);
   // While a slot is idle nothing waits for its model.
@@ -139,11 +148,15 @@ void dispatcher::sent(request_serial serial, attempt number, instant now) {
   if (auto* request = current(serial, number)) move_to(request->record, request_state::processing, now);
 }
 
-void dispatcher::first_byte(request_serial serial, attempt number, instant now) {
+dispatch_decisions dispatcher::first_byte(request_serial serial, attempt number, instant now) {
   auto* request = current(serial, number);
-  if (!request || !move_to(request->record, request_state::streaming, now)) return;
+  if (!request || !move_to(request->record, request_state::streaming, now)) return {};
   request->fruitless = 0;
   request->identity = can_resume(*request->slot, request->record.endpoint) ? request->slot->identity : 0;
+  blame_.acquit(serial);
+  if (!std::exchange(request->apart, false)) return {};
+  --pools_.at(request->slot->model).hosts.at({request->slot->agent, request->slot->identity}).apart;
+  return match(request->record.model, now);
 }
 
 dispatch_decisions dispatcher::ended(request_serial serial, attempt number, attempt_outcome outcome, instant now,
@@ -152,6 +165,7 @@ dispatch_decisions dispatcher::ended(request_serial serial, attempt number, atte
   if (!request) return {};
   auto& record = request->record;
   std::string const model = record.model;
+  agent_process const where{request->slot->agent, request->slot->process};
   record.attempts.back().outcome = outcome;
   bool const completed = outcome == attempt_outcome::completed || outcome == attempt_outcome::completed_last;
   if (completed) pools_.at(model).of_one.learn(now.mono - record.routed_at);
@@ -167,6 +181,7 @@ dispatch_decisions dispatcher::ended(request_serial serial, attempt number, atte
   case attempt_outcome::lost_early:
   case attempt_outcome::lost_late:
     if (record.state != request_state::streaming) ++request->fruitless;
+    blame_.lost(serial, where, now.mono);
     out = try_again(*request, outcome == attempt_outcome::lost_late, refusal, now);
     break;
   case attempt_outcome::timeout: out = fail(serial, request_failure::timeout, now); break;
@@ -189,27 +204,47 @@ dispatch_decisions dispatcher::expire(instant now) {
     else
       append(out, fail(serial, request_failure::queue_timeout, now));
   }
+  append(out, rejudge(blame_.expire(now.mono), now));
   return out;
+}
+
+std::optional<mono_time> dispatcher::next_deadline() const {
+  auto const waiting = queue_.next_deadline(), word = blame_.next_deadline();
+  return waiting && word ? std::min(*waiting, *word) : waiting ? waiting : word;
+}
+
+dispatch_decisions dispatcher::engine_died(agent_process const& where, instant now) {
+  return rejudge(blame_.engine_died(where, now.mono), now);
+}
+
+dispatch_decisions dispatcher::agent_gone(agent_process const& where, instant now) {
+  auto const acquitted = blame_.agent_gone(where);
+  for (std::size_t i = 0; i < acquitted.size(); ++i) budget_.give_back();
+  return rejudge(acquitted, now);
 }
 
 dispatch_decisions dispatcher::shut_down(instant now) {
   shutting_down_ = true;
-  return fail_all(queue_.keep_only([](std::string const&) { return false; }), request_failure::shutdown, now);
+  auto out = fail_all(queue_.keep_only([](std::string const&) { return false; }), request_failure::shutdown, now);
+  append(out, fail_all({held_.begin(), held_.end()}, request_failure::shutdown, now));
+  return out;
 }
 
 // --- what people see ---
 
 dispatcher::totals dispatcher::count() const {
   auto const waiting = queue_.count();
+  auto const held_streams = static_cast<std::size_t>(std::ranges::count_if(
+      held_, [this](auto serial) { return live_.at(serial).record.state == request_state::resuming; }));
   return {.accepted = accepted_,
           .completed = completed_,
           .failed = failed_,
           .live = live_.size(),
-          .queued = waiting.requests + queued_too_many_,
+          .queued = waiting.requests + held_.size() - held_streams + queued_too_many_,
           .queued_bytes = waiting.bytes,
           .slots = idle_.size() + busy_,
           .slots_busy = busy_,
-          .resuming = waiting.resuming,
+          .resuming = waiting.resuming + held_streams,
           .pools = pools_.size()};
 }
 
@@ -247,39 +282,36 @@ dispatch_decisions dispatcher::match(std::string const& model, instant now) {
   if (at == pools_.end() || shutting_down_) return {};
   auto out = expire(now);
   auto& from = at->second;
-  if (queue_.count().resuming > 0) resume_waiting(model, from, now, out);
-  while (from.idle > 0) {
-    auto const next = queue_.pop(model, now.mono);
-    if (!next) break;
-    auto& request = live_.at(*next);
-    out.emplace_back(run_on(request, from, *best_host(from, request.record.agent, {}), now));
-  }
+  // Streams go on only where an engine makes the same answer, so each identity has a line of its own.
+  std::set<std::uint64_t> identities;
+  if (queue_.count().resuming > 0)
+    for (auto const& [whose, slots] : from.hosts)
+      if (!slots.idle.empty() && whose.identity != 0) identities.insert(whose.identity);
+  for (auto const identity : identities)
+    for (bool const suspect : {false, true})
+      run_waiting(line_of(model, identity, suspect), {identity, suspect}, from, now, out);
+  if (blame_.has_suspects()) run_waiting(line_of(model, 0, true), {.apart = true}, from, now, out);
+  run_waiting(model, {}, from, now, out);
   return out;
 }
 
-// Streams go on only where an engine makes the same answer, so each identity has a line of its own.
-void dispatcher::resume_waiting(std::string const& model, pool& from, instant now, dispatch_decisions& out) {
-  std::set<std::uint64_t> identities;
-  for (auto const& [whose, slots] : from.hosts)
-    if (!slots.idle.empty() && whose.identity != 0) identities.insert(whose.identity);
-  for (auto const identity : identities) {
-    auto const line = resume_line(model, identity);
-    while (best_host(from, {}, identity) != nullptr) {
-      auto const next = queue_.pop(line, now.mono);
-      if (!next) break;
-      auto& request = live_.at(*next);
-      out.emplace_back(run_on(request, from, *best_host(from, request.record.agent, identity), now));
-    }
+void dispatcher::run_waiting(std::string const& line, host_wish const& wish, pool& from, instant now,
+                             dispatch_decisions& out) {
+  while (from.idle > 0 && best_host(from, {}, wish) != nullptr) {
+    auto const next = queue_.pop(line, now.mono);
+    if (!next) break;
+    auto& request = live_.at(*next);
+    out.emplace_back(run_on(request, from, *best_host(from, request.record.agent, wish), now));
   }
 }
 
 // The one with the smallest share of busy slots; of an agent that just lost the request only if there is no other.
-dispatcher::host_slots* dispatcher::best_host(pool& from, agent_id const& avoid,
-                                              std::optional<std::uint64_t> identity) {
+dispatcher::host_slots* dispatcher::best_host(pool& from, agent_id const& avoid, host_wish const& wish) {
   host_slots* best = nullptr;
   host_slots* avoided = nullptr;
   for (auto& [whose, slots] : from.hosts) {
-    if (slots.idle.empty() || (identity && whose.identity != *identity)) continue;
+    if (slots.idle.empty() || (wish.identity && whose.identity != *wish.identity)) continue;
+    if (wish.apart && slots.apart > 0) continue;
     if (whose.agent == avoid) {
       avoided = &slots;
       continue;
@@ -297,6 +329,8 @@ run_request dispatcher::run_on(live_request& request, pool& from, host_slots& sl
   --from.idle;
   ++slots.busy;
   ++busy_;
+  request.apart = blame_.is_suspect(request.record.serial);
+  if (request.apart) ++slots.apart;
   idle_.erase(slot->serial);
   request.slot = slot;
   auto& record = request.record;
@@ -319,6 +353,7 @@ void dispatcher::release(live_request& request, bool reusable) {
   auto& from = pools_.at(slot->model);
   host const whose{slot->agent, slot->identity};
   auto& slots = from.hosts.at(whose);
+  if (std::exchange(request.apart, false)) --slots.apart;
   if (reusable || !is_loose(canary::slot_kept_busy)) {
     --slots.busy;
     --busy_;
@@ -349,14 +384,17 @@ dispatch_decisions dispatcher::try_again(live_request& request, bool begun, std:
   begun = begun || record.state == request_state::streaming || record.state == request_state::resuming;
   if (begun && !is_loose(canary::begun_answer_retried)) return resume(request, refusal, now);
   if (shutting_down_) return fail(record.serial, request_failure::shutdown, now);
+  if (blame_.deaths(record.serial) >= policy_.max_deaths) return condemn(request, now);
   if (request.fruitless >= policy_.max_attempts || request.refusals >= policy_.max_refusals)
     return fail(record.serial, request_failure::attempts_exhausted, now);
   if (!models_.contains(record.model)) return fail(record.serial, request_failure::no_model, now);
+  if (blame_.is_suspect(record.serial) && !budget_.take())
+    return fail(record.serial, request_failure::retry_budget, now);
   move_to(record, request_state::queued, now);
   record.queued_since = now.mono;
   request.place.deadline = now.mono + policy_.queue_timeout;
   if (request.gives_up) request.place.deadline = std::min(request.place.deadline, *request.gives_up);
-  queue_.put_back(record.model, request.place);
+  wait_again(request);
   return {};
 }
 
@@ -365,12 +403,15 @@ dispatch_decisions dispatcher::resume(live_request& request, std::optional<resum
   auto& record = request.record;
   if (shutting_down_) return fail(record.serial, request_failure::shutdown, now);
   if (record.state == request_state::streaming) ++record.resumes;
+  if (blame_.deaths(record.serial) >= policy_.max_deaths) return condemn(request, now);
   if (!refusal) refusal = refusal_of(request);
+  if (!refusal && blame_.is_suspect(record.serial) && !budget_.take())
+    return fail(record.serial, request_failure::retry_budget, now);
   if (refusal) return fail(record.serial, request_failure::agent_lost, now, refusal);
   move_to(record, request_state::resuming, now);
   record.queued_since = now.mono;
   request.place.deadline = now.mono + policy_.resume_timeout;
-  queue_.resume(resume_line(record.model, request.identity), request.place);
+  wait_again(request);
   return {};
 }
 
@@ -381,6 +422,42 @@ std::optional<resume_refusal> dispatcher::refusal_of(live_request const& request
     return resume_refusal::limit;
   if (!models_.contains(request.record.model)) return resume_refusal::no_equal_engine;
   return std::nullopt;
+}
+
+// In the line where it belongs. Who may already have cost as many engines as one may waits for the word of their
+// agents.
+void dispatcher::wait_again(live_request& request) {
+  auto const serial = request.record.serial;
+  if (blame_.charges(serial) > 0 && blame_.deaths(serial) + blame_.charges(serial) >= policy_.max_deaths) {
+    held_.insert(serial);
+    return;
+  }
+  bool const resumes = request.record.state == request_state::resuming;
+  auto const line = line_of(request.record.model, resumes ? request.identity : 0, blame_.is_suspect(serial));
+  resumes ? queue_.resume(line, request.place) : queue_.put_back(line, request.place);
+}
+
+// Of these it is known now what became of an engine that they lost.
+dispatch_decisions dispatcher::rejudge(std::vector<request_serial> const& which, instant now) {
+  dispatch_decisions out;
+  std::set<std::string> models;
+  for (auto const serial : which) {
+    auto& request = live_.at(serial);
+    if (held_.erase(serial) == 0 && !queue_.erase(serial)) continue; // it runs
+    models.insert(request.record.model);
+    if (blame_.deaths(serial) >= policy_.max_deaths)
+      append(out, condemn(request, now));
+    else
+      wait_again(request);
+  }
+  for (auto const& model : models) append(out, match(model, now));
+  return out;
+}
+
+dispatch_decisions dispatcher::condemn(live_request const& request, instant now) {
+  if (request.fingerprint != 0 && quarantined_.size() < policy_.max_quarantined)
+    quarantined_.set(request.fingerprint, now.mono + policy_.quarantine);
+  return fail(request.record.serial, request_failure::poison, now);
 }
 
 dispatch_decisions dispatcher::fail(request_serial serial, request_failure reason, instant now,
@@ -404,6 +481,8 @@ dispatch_decisions dispatcher::fail_all(std::vector<request_serial> const& which
 void dispatcher::finish(request_serial serial, request_state state, request_failure reason, instant now) {
   auto const at = live_.find(serial);
   queue_.erase(serial);
+  held_.erase(serial);
+  blame_.acquit(serial);
   auto& record = at->second.record;
   move_to(record, state, now);
   record.failure = reason;

@@ -4,9 +4,11 @@
 // Capacity is the set of idle slot connections: an agent opens exactly one for each slot of its engine, so slots can be
 // neither oversubscribed nor leaked. A request is bound to a slot when one is free, never before (late binding); whose
 // turn it is says the request_queue. A stream that loses its engine waits, before all others, for an engine that would
-// have made the same answer, and goes on there. Pure: no I/O, no clock; the caller carries the returned decisions out
-// in their order.
+// have made the same answer, and goes on there. What lost an engine runs apart from others of that kind until it brings
+// something, and not at all once engines are known to die of it (blame.hpp). Pure: no I/O, no clock; the caller carries
+// the returned decisions out in their order.
 #pragma once
+#include "core/dispatch/blame.hpp"
 #include "core/dispatch/request_queue.hpp"
 #include "model/request.hpp"
 
@@ -30,6 +32,12 @@ struct dispatch_policy {
   std::uint64_t max_attempts = 3;                     // in a row, of which none brought a byte
   std::uint64_t max_refusals = 100;                   // attempts that an engine of another version refused
   std::uint64_t max_resumes = 3;                      // of one stream
+  std::uint64_t max_deaths = 2;                       // of engines, by one request
+  duration word_within = std::chrono::seconds(1);     // that an agent says what became of its engine
+  duration quarantine = std::chrono::minutes(10);     // of the body of a request of which engines died
+  std::size_t max_quarantined = 1024;                 // bodies; more are not remembered
+  double retry_share = 0.2;                           // of requests, that may be tried again
+  double retry_burst = 100;                           // attempts that may be saved up
   std::size_t ended_kept = 1000;                      // terminal requests kept for people to look at
 };
 
@@ -42,6 +50,7 @@ struct request_arrival {
   client_key client = client_key::others;
   request_class level = request_class::normal;
   std::optional<duration> patience = {}; // how long its client waits
+  std::uint64_t fingerprint = 0;         // of its body; 0: of none
 };
 
 // One slot connection that an agent opened.
@@ -81,7 +90,10 @@ using dispatch_decisions = std::vector<dispatch_decision>;
 class dispatcher {
 public:
   explicit dispatcher(dispatch_policy policy)
-      : policy_(policy), queue_({.max_requests = policy.max_queued, .max_bytes = policy.max_queued_bytes}) {}
+      : policy_(policy),
+        queue_({.max_requests = policy.max_queued, .max_bytes = policy.max_queued_bytes}),
+        blame_(policy.word_within),
+        budget_(policy.retry_share, policy.retry_burst) {}
 
   // The names under which models are wanted. Requests that wait for a name that is no longer there fail.
   dispatch_decisions set_models(std::set<std::string> names, instant now);
@@ -97,15 +109,20 @@ public:
   // Progress of an attempt. Words about an attempt that is not the current one are ignored (the fence). The first byte
   // is the first of this attempt that the client gets.
   void sent(request_serial serial, attempt number, instant now);
-  void first_byte(request_serial serial, attempt number, instant now);
+  dispatch_decisions first_byte(request_serial serial, attempt number, instant now);
   // `refusal`: why the caller cannot have a stream go on that was lost late; nothing where it can.
   dispatch_decisions ended(request_serial serial, attempt number, attempt_outcome outcome, instant now,
                            std::optional<resume_refusal> refusal = {});
 
+  // What became of an engine, before or after its slot connections ended: it died while its agent lives, or its agent
+  // is gone too.
+  dispatch_decisions engine_died(agent_process const& where, instant now);
+  dispatch_decisions agent_gone(agent_process const& where, instant now);
+
   // Time passed: requests that waited too long fail.
   dispatch_decisions expire(instant now);
 
-  [[nodiscard]] std::optional<mono_time> next_deadline() const { return queue_.next_deadline(); }
+  [[nodiscard]] std::optional<mono_time> next_deadline() const;
 
   // Fails whatever waits and everything that comes from now on.
   dispatch_decisions shut_down(instant now);
@@ -133,7 +150,9 @@ private:
     std::optional<mono_time> gives_up; // its client
     slot_handle slot;
     std::uint64_t identity = 0; // of the engine that began its stream
+    std::uint64_t fingerprint = 0;
     std::uint64_t fruitless = 0, refusals = 0;
+    bool apart = false; // it runs, is suspected, and has brought nothing yet
   };
 
   // The engines of one identity of one agent: one engine, but for a moment while it is exchanged.
@@ -146,6 +165,13 @@ private:
   struct host_slots {
     std::deque<slot_handle> idle;
     std::size_t busy = 0;
+    std::size_t apart = 0; // of these
+  };
+
+  // Which hosts will do.
+  struct host_wish {
+    std::optional<std::uint64_t> identity = {};
+    bool apart = false; // where no other suspect is
   };
 
   // Of one model. One without slots is not kept.
@@ -156,14 +182,17 @@ private:
   };
 
   dispatch_decisions match(std::string const& model, instant now);
-  void resume_waiting(std::string const& model, pool& from, instant now, dispatch_decisions& out);
-  static host_slots* best_host(pool& from, agent_id const& avoid, std::optional<std::uint64_t> identity);
+  void run_waiting(std::string const& line, host_wish const& wish, pool& from, instant now, dispatch_decisions& out);
+  static host_slots* best_host(pool& from, agent_id const& avoid, host_wish const& wish);
   run_request run_on(live_request& request, pool& from, host_slots& slots, instant now);
   void release(live_request& request, bool reusable);
   void drop_if_empty(std::string const& model, host const& whose);
   dispatch_decisions try_again(live_request& request, bool begun, std::optional<resume_refusal> refusal, instant now);
   dispatch_decisions resume(live_request& request, std::optional<resume_refusal> refusal, instant now);
   [[nodiscard]] std::optional<resume_refusal> refusal_of(live_request const& request) const;
+  void wait_again(live_request& request);
+  dispatch_decisions rejudge(std::vector<request_serial> const& which, instant now);
+  dispatch_decisions condemn(live_request const& request, instant now);
   dispatch_decisions fail(request_serial serial, request_failure reason, instant now,
                           std::optional<resume_refusal> not_resumed = {});
   dispatch_decisions fail_all(std::vector<request_serial> const& which, request_failure reason, instant now);
@@ -178,6 +207,10 @@ private:
   std::map<std::string, pool> pools_;
   std::map<slot_serial, slot_handle> idle_;
   request_queue queue_;
+  blame blame_;
+  attempt_budget budget_;
+  std::set<request_serial> held_;             // until it is known whether engines died of them
+  deadline_queue<std::uint64_t> quarantined_; // fingerprints
   std::uint64_t accepted_ = 0, completed_ = 0, failed_ = 0;
   std::size_t busy_ = 0;
   std::size_t queued_too_many_ = 0; // only with a canary

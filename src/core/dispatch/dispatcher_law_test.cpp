@@ -65,15 +65,19 @@ private:
   }
 
   void next() {
-    switch (random_.below(6)) {
+    switch (random_.below(7)) {
     case 0: return arrive();
     case 1: return offer();
     case 2:
       if (slots_ > 0) it_.slot_closed({1 + random_.below(slots_)});
       return;
-    case 3:
+    case 3: {
+      agent_process const where{{"a" + std::to_string(random_.below(3))}, {1}};
+      return take(random_.below(2) == 0 ? it_.engine_died(where, now_) : it_.agent_gone(where, now_));
+    }
     case 4: return progress();
-    default: return leave();
+    case 5: return leave();
+    default: return progress();
     }
   }
 
@@ -104,8 +108,8 @@ private:
     auto const [serial, run] = *at;
     if (!run.begun && random_.below(2) == 0) {
       it_.sent(serial, run.decision.number, now_);
-      it_.first_byte(serial, run.decision.number, now_);
       at->second.begun = true;
+      take(it_.first_byte(serial, run.decision.number, now_));
       begun_on_.try_emplace(serial, run.decision.slot->identity);
       return;
     }
@@ -182,6 +186,113 @@ TEST(DispatcherLaws, TheLedgerBalancesOverRandomHistories) {
     ASSERT_FALSE(HasFailure());
   }
   EXPECT_GT(resumed, 100U);
+}
+
+// REQ-12: one request that kills every engine it runs on, among seven that do not. Agents restart the engine and say
+// so, sooner or later.
+class poisoned_cluster {
+public:
+  poisoned_cluster(std::uint64_t seed, std::uint64_t engines) : random_(seed), engines_(engines) {
+    it_.set_models({"m"}, now_);
+    for (std::uint64_t engine = 0; engine < engines_; ++engine) start(engine);
+    poison_ = 1 + random_.below(8);
+    for (std::uint64_t serial = 1; serial <= 8; ++serial)
+      take(it_.arrived({{serial}, {"r"}, "m", "/v1/chat/completions", 1}, now_));
+  }
+
+  void run() {
+    for (int step = 0; step < 2'000 && it_.count().live > 0; ++step) next();
+  }
+
+  [[nodiscard]] std::uint64_t deaths() const { return deaths_; }
+
+  [[nodiscard]] request_record const& poison() const { return *it_.find(request_serial{poison_}); }
+
+  [[nodiscard]] std::uint64_t completed() const { return it_.count().completed; }
+
+private:
+  struct running {
+    run_request decision;
+    int steps = 0;
+  };
+
+  void start(std::uint64_t engine) {
+    for (int i = 0; i < 4; ++i) {
+      slot_offer made{{++slots_}, {"a" + std::to_string(engine)}, {1}, {1}, "m"};
+      made.resumes.chat = true;
+      made.identity = 7;
+      take(it_.slot_opened(made, now_));
+    }
+  }
+
+  void take(dispatch_decisions const& decisions) {
+    for (auto const& each : decisions)
+      if (auto const* run = std::get_if<run_request>(&each)) running_[run->serial] = {*run};
+  }
+
+  // Each request prefills for a while, then brings something, then ends; the poison never comes so far.
+  void next() {
+    now_.mono += std::chrono::milliseconds(10);
+    take(it_.expire(now_));
+    for (auto at = words_.begin(); at != words_.end();) {
+      if (at->second > now_.mono) {
+        ++at;
+        continue;
+      }
+      auto const engine = at->first;
+      at = words_.erase(at);
+      take(it_.engine_died({{"a" + std::to_string(engine)}, {1}}, now_));
+      start(engine);
+    }
+    if (running_.empty()) return;
+    auto at = running_.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(random_.below(running_.size())));
+    auto const serial = at->first;
+    auto const run = at->second.decision;
+    int const steps = ++at->second.steps;
+    if (serial.value == poison_ && steps == 3) return die(run.slot->agent);
+    if (steps == 4) return take(it_.first_byte(serial, run.number, now_));
+    if (steps < 9) return;
+    running_.erase(at);
+    take(it_.ended(serial, run.number, attempt_outcome::completed, now_));
+  }
+
+  void die(agent_id const& agent) {
+    ++deaths_;
+    words_.emplace(std::stoull(agent.value.substr(1)), now_.mono + std::chrono::milliseconds(random_.below(900)));
+    std::vector<slot_serial> idle;
+    for (auto const& [slot, offer] : it_.idle_slots())
+      if (offer->agent == agent) idle.push_back(slot);
+    for (auto const slot : idle) it_.slot_closed(slot);
+    auto const lost = running_;
+    std::erase_if(running_, [&](auto const& each) { return each.second.decision.slot->agent == agent; });
+    for (auto const& [serial, run] : lost) {
+      if (run.decision.slot->agent != agent) continue;
+      auto const outcome =
+          run.steps >= 4 || run.decision.resumes ? attempt_outcome::lost_late : attempt_outcome::lost_early;
+      take(it_.ended(serial, run.decision.number, outcome, now_));
+    }
+  }
+
+  random_source random_;
+  std::uint64_t engines_;
+  dispatcher it_{{}};
+  instant now_{mono_time{seconds(1)}, wall_time{}};
+  std::uint64_t slots_ = 0, poison_ = 0, deaths_ = 0;
+  std::map<request_serial, running> running_;
+  std::map<std::uint64_t, mono_time> words_; // of engines that died: when their agents say so
+};
+
+TEST(DispatcherLaws, REQ_12_OnePoisonAmongEightCostsTwoEnginesAndNobodyElse) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed)
+    for (std::uint64_t engines = 2; engines <= 4; ++engines) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + ", engines " + std::to_string(engines));
+      poisoned_cluster cluster(seed, engines);
+      cluster.run();
+      ASSERT_EQ(cluster.poison().failure, request_failure::poison);
+      ASSERT_EQ(cluster.deaths(), 2U);
+      ASSERT_EQ(cluster.completed(), 7U);
+    }
 }
 
 // The product's table of ways is the one above.
