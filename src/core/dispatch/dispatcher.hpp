@@ -7,6 +7,7 @@
 #pragma once
 #include "base/bounded.hpp"
 #include "model/request.hpp"
+#include "model/slot_papers.hpp"
 
 #include <deque>
 #include <map>
@@ -40,6 +41,9 @@ struct slot_offer {
   incarnation process;
   generation version; // of the applicable state that its engine runs
   std::string model;
+  std::uint64_t engine_number = 0; // of its engine among all that this process started; 0: it does not say
+  resumable_apis resumes = {};
+  std::uint64_t identity = 0; // engines with the same one give the same greedy answers; 0: nothing is known
 };
 
 // How an attempt ended, as the shell saw it.
