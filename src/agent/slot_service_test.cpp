@@ -94,7 +94,24 @@ TEST_F(SlotServiceTest, OpensOneConnectionForEachSlot) {
     EXPECT_EQ(first->process, "77");
     EXPECT_EQ(first->version, "3");
     EXPECT_EQ(first->model, "m");
+    EXPECT_EQ(first->engine, "0");
+    EXPECT_EQ(first->resumes, "") << "what is not known is not said";
+    EXPECT_EQ(first->identity, "");
     EXPECT_EQ(t.balancer.slots.size(), 0U);
+  });
+}
+
+TEST_F(SlotServiceTest, RES_04_ItsPapersSayWhatAnotherEngineNeedsToGoOn) {
+  run([](SlotServiceTest& t) -> task<> {
+    auto engine = t.target(3, 1)->engine;
+    engine.number = 5;
+    engine.resumes = {.chat = true, .completions = true};
+    engine.identity = 0xab;
+    t.it.serve(std::make_shared<slot_target const>(slot_target{t.target(3, 1)->from, engine}));
+    auto const slot = co_await t.balancer.next_slot();
+    EXPECT_EQ(slot->engine, "5");
+    EXPECT_EQ(slot->resumes, "chat, completions");
+    EXPECT_EQ(slot->identity, "00000000000000ab");
   });
 }
 
@@ -215,6 +232,7 @@ TEST_F(SlotServiceTest, LetsOnlyInferenceThrough) {
     EXPECT_EQ(t.engine.requests.size(), 0U);
     EXPECT_FALSE(is_relayed("GET", "/v1/chat/completions"));
     EXPECT_TRUE(is_relayed("POST", "/v1/chat/completions"));
+    EXPECT_TRUE(is_relayed("POST", "/v1/chat/completions/input_tokens"));
   });
 }
 

@@ -88,7 +88,7 @@ task<> simulated_engine::serve_generation(http_exchange& exchange, job& work) {
   }
   if (!co_await prefill(work.plan.prompt_tokens)) co_return;
   for (std::size_t number = 1; number <= work.plan.tokens.size(); ++number)
-    if (!co_await before_token(work.request.faults, number)) co_return;
+    if (!co_await before_token(work.request.faults, work.plan.made + number)) co_return;
   co_await respond(exchange, work.writer->whole());
 }
 
@@ -98,7 +98,7 @@ task<> simulated_engine::stream_answer(http_exchange& exchange, job& work) {
   if (!co_await prefill(work.plan.prompt_tokens)) co_return;
   std::string begin = work.writer->begin();
   for (std::size_t number = 1; number <= work.plan.tokens.size(); ++number) {
-    if (!co_await before_token(work.request.faults, number)) co_return;
+    if (!co_await before_token(work.request.faults, work.plan.made + number)) co_return;
     std::string const chunk = std::exchange(begin, {}) + work.writer->token(work.plan.tokens[number - 1]);
     if (!co_await exchange.write_chunk(chunk)) co_return;
   }
@@ -117,7 +117,7 @@ task<bool> simulated_engine::prefill(std::size_t tokens) {
 // Waits as long as the token takes, or fails as it should at it. False when the task is cancelled.
 task<bool> simulated_engine::before_token(requested_faults faults, std::size_t number) {
   auto const& s = config_.simulation;
-  if (is_at(s.crash_at, faults.crash_at, number)) {
+  if (faults.crash_always || is_at(s.crash_at, faults.crash_at, number)) {
     if (!config_.crash) fail_process("the simulated engine crashes at this token, as it was told");
     config_.crash();
     co_await hang();

@@ -79,13 +79,6 @@ inline constexpr std::size_t max_request_steps = 32;
 inline constexpr std::size_t early_request_steps = 8;
 inline constexpr std::size_t max_request_attempts = 8; // the newest
 
-// Of which APIs an engine can continue a stream that another one began.
-struct resumable_apis {
-  bool chat = false;
-  bool completions = false;
-  friend bool operator==(resumable_apis const&, resumable_apis const&) = default;
-};
-
 struct request_record {
   request_serial serial;
   request_id id;

@@ -11,6 +11,7 @@
 #include "core/dispatch/blame.hpp"
 #include "core/dispatch/request_queue.hpp"
 #include "model/request.hpp"
+#include "model/slot_papers.hpp"
 
 #include <deque>
 #include <map>
@@ -60,9 +61,9 @@ struct slot_offer {
   incarnation process;
   generation version; // of the applicable state that its engine runs
   std::string model;
-  std::uint64_t engine_number = 0; // of that process
+  std::uint64_t engine_number = 0; // of its engine among all that this process started; 0: it does not say
   resumable_apis resumes = {};
-  std::uint64_t identity = 0; // engines of one identity make the same answer; 0: of none
+  std::uint64_t identity = 0; // engines with the same one give the same greedy answers; 0: nothing is known
 };
 
 using slot_handle = std::shared_ptr<slot_offer const>;
