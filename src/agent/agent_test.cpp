@@ -188,7 +188,7 @@ TEST_F(AgentTest, ServesWhatItIsToldTo) {
   });
 }
 
-TEST_F(AgentTest, RES_04_EnginesOfOneContentAreOneAndEachStartIsAnother) {
+TEST_F(AgentTest, RES_06_EnginesOfOneContentAreOneAndEachStartIsAnother) {
   run([](AgentTest& t) -> task<> {
     auto const link = co_await t.greet();
     auto const first = co_await t.serve(*link, state(7, 2));

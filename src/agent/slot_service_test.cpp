@@ -37,6 +37,15 @@ public:
         slot_target{{{"127.0.0.1", balancer.port}, {"agent 1"}, {77}}, {{version}, "m", socket, slots}});
   }
 
+  // An engine of which all is known.
+  std::shared_ptr<slot_target const> known_target() const {
+    auto out = *target(3, 1);
+    out.engine.number = 5;
+    out.engine.resumes = {.chat = true, .completions = true};
+    out.engine.identity = 0xab;
+    return std::make_shared<slot_target const>(out);
+  }
+
   void run(task<> (*test)(SlotServiceTest&)) { loop.run_until_done(in_time(test(*this))); }
 
   task<> clean_up() {
@@ -101,13 +110,9 @@ TEST_F(SlotServiceTest, OpensOneConnectionForEachSlot) {
   });
 }
 
-TEST_F(SlotServiceTest, RES_04_ItsPapersSayWhatAnotherEngineNeedsToGoOn) {
+TEST_F(SlotServiceTest, RES_06_ItsPapersSayWhatAnotherEngineNeedsToGoOn) {
   run([](SlotServiceTest& t) -> task<> {
-    auto engine = t.target(3, 1)->engine;
-    engine.number = 5;
-    engine.resumes = {.chat = true, .completions = true};
-    engine.identity = 0xab;
-    t.it.serve(std::make_shared<slot_target const>(slot_target{t.target(3, 1)->from, engine}));
+    t.it.serve(t.known_target());
     auto const slot = co_await t.balancer.next_slot();
     EXPECT_EQ(slot->engine, "5");
     EXPECT_EQ(slot->resumes, "chat, completions");

@@ -94,7 +94,7 @@ void plan_chain(answer_plan& plan, generation_request const& request, std::strin
   if (request.ignore_eos) natural = std::numeric_limits<std::size_t>::max();
   hash_chain chain(model, request.prompt);
   for (std::size_t i = 0; i < std::min(natural, limit); ++i) plan.tokens.push_back(chain.next());
-  if (natural > limit) plan.finish = finish_reason::length;
+  if (natural >= limit) plan.finish = finish_reason::length; // the end would be one more token
 }
 
 // Drops everything from the first stop word on. A blank that is left alone goes to the token before it, as it is none
@@ -197,6 +197,8 @@ std::string answer_plan::text() const {
   for (auto const& token : tokens) out += token;
   return out;
 }
+
+std::size_t answer_plan::completion_tokens() const { return tokens.size() + (finish == finish_reason::length ? 0 : 1); }
 
 api_result<answer_plan> plan_answer(generation_request const& request, std::string_view model,
                                     engine_simulation const& simulation, std::size_t context,

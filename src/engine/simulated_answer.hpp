@@ -24,6 +24,9 @@ struct answer_plan {
   std::size_t prompt_tokens = 0;
 
   [[nodiscard]] std::string text() const;
+
+  // With the one that ends an answer, as llama-server counts.
+  [[nodiscard]] std::size_t completion_tokens() const;
 };
 
 // No answer is longer, whatever the request says.
