@@ -76,6 +76,9 @@ std::string count_endings(stage& on) {
     if (!is_terminal(request.state)) continue;
     on.sim.count("request." + std::string(to_string(request.state)) + "." + std::string(to_string(request.failure)));
     on.sim.count("request.attempts_" + std::to_string(request.tries.value));
+    if (request.resumes == 1) on.sim.count("request.resumed");
+    if (request.resumes > 1) on.sim.count("request.resumed_again");
+    if (request.not_resumed) on.sim.count("request.not_resumed." + std::string(to_string(*request.not_resumed)));
   }
   return {};
 }

@@ -223,15 +223,17 @@ struct balancer_core::handler {
     for (auto const& action : news.actions) core.events_.acted(action, at, now.wall);
   }
 
-  // Requests that lost an engine are judged by what became of it.
+  // Requests that lost an engine are judged by what became of it. One that is exchanged or stopped does not die.
   void look_at_engine(agent_record const& agent) {
-    balancer_core::engine_seen const sees{agent.process, agent.connected ? agent.report.engine.pid : 0};
+    auto const& engine = agent.report.engine;
+    auto const status = agent.connected ? engine.status : engine_status::none;
+    balancer_core::engine_seen const sees{agent.process, status, engine.restarts};
     auto const saw = std::exchange(core.engines_[agent.id], sees);
     agent_process const where{agent.id, saw.process};
-    bool const gone = saw.process != sees.process || !agent.connected;
-    if (gone)
+    bool const fell = status == engine_status::backoff || status == engine_status::failed;
+    if (saw.process != sees.process || !agent.connected)
       add(core.dispatch_.agent_gone(where, now));
-    else if (saw.pid != 0 && saw.pid != sees.pid)
+    else if (saw.status == engine_status::ready && (fell || engine.restarts > saw.restarts))
       add(core.dispatch_.engine_died(where, now));
   }
 

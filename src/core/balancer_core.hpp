@@ -193,7 +193,8 @@ private:
   // Of an agent, as its newest report told.
   struct engine_seen {
     incarnation process;
-    std::int64_t pid = 0; // of its engine; 0: none is known
+    engine_status status = engine_status::none; // of its engine, while it is connected
+    std::uint64_t restarts = 0;
   };
 
   // A decision that waits for the records up to `after`.
