@@ -27,7 +27,7 @@ void keep_deepest(std::vector<prefix_hit>& hits, prefix_hit added) {
 } // namespace
 
 prefix_index::prefix_index(std::size_t max_blocks)
-    : hashes_(std::bit_floor(std::max(max_blocks, bucket_size)) / bucket_size), rest_(hashes_.size()) {}
+    : buckets_(std::bit_floor(std::max(max_blocks, bucket_size)) / bucket_size) {}
 
 void prefix_index::insert(std::span<block_hash const> prompt, engine_ordinal engine) {
   ++now_;
@@ -38,7 +38,7 @@ void prefix_index::remove(std::span<block_hash const> blocks, engine_ordinal eng
   for (auto const block : blocks) {
     auto const place = place_of(block);
     if (!place) continue;
-    for (auto& each : rest_[place->bucket].held[place->at])
+    for (auto& each : buckets_[place->bucket].held[place->at])
       if (each.engine == engine) each.life = 0;
   }
 }
@@ -51,7 +51,7 @@ void prefix_index::end(engine_ordinal engine) {
     ++lives_[at];
     return;
   }
-  for (auto& bucket : rest_)
+  for (auto& bucket : buckets_)
     for (auto& held : bucket.held)
       for (auto& each : held)
         if (each.engine == engine) each.life = 0;
@@ -85,7 +85,7 @@ bool prefix_index::has_live(holders const& of) const {
 
 std::optional<prefix_index::place> prefix_index::place_of(block_hash block) const {
   auto const bucket = bucket_of(block);
-  auto const& in = hashes_[bucket].of;
+  auto const& in = buckets_[bucket].hashes;
   auto const at = std::ranges::find(in, block);
   if (at == in.end()) return std::nullopt;
   return place{bucket, static_cast<std::size_t>(at - in.begin())};
@@ -93,7 +93,7 @@ std::optional<prefix_index::place> prefix_index::place_of(block_hash block) cons
 
 prefix_index::place prefix_index::place_for_new(block_hash block) const {
   auto const bucket = bucket_of(block);
-  auto const& in = rest_[bucket];
+  auto const& in = buckets_[bucket];
   std::size_t oldest = 0;
   for (std::size_t i = 0; i < bucket_size; ++i) {
     if (!has_live(in.held[i])) return {bucket, i};
@@ -105,10 +105,10 @@ prefix_index::place prefix_index::place_for_new(block_hash block) const {
 void prefix_index::insert(block_hash block, holder added) {
   auto const known = place_of(block);
   auto const [bucket, at] = known ? *known : place_for_new(block);
-  auto& held = rest_[bucket].held[at];
+  auto& held = buckets_[bucket].held[at];
   if (!known) held = {};
-  hashes_[bucket].of[at] = block;
-  rest_[bucket].inserted[at] = now_;
+  buckets_[bucket].hashes[at] = block;
+  buckets_[bucket].inserted[at] = now_;
   for (auto& each : held)
     if (each.engine == added.engine) each.life = 0;
   auto place = std::ranges::find_if(held, [this](holder const& each) { return !is_live(each); });
@@ -122,7 +122,7 @@ bool prefix_index::observe(block_hash block, std::size_t depth, std::vector<pref
   auto const place = place_of(block);
   if (!place) return false;
   bool any = false;
-  for (auto const& each : rest_[place->bucket].held[place->at]) {
+  for (auto const& each : buckets_[place->bucket].held[place->at]) {
     if (!is_live(each)) continue;
     keep_deepest(out, {each.engine, depth});
     any = true;

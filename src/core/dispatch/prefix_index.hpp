@@ -6,9 +6,9 @@
 // own behind its slots.
 //
 // A table of buckets of eight blocks. The hash of a block says which bucket is its; there it takes the place of a block
-// that no engine has any more, or else of the one that was inserted least recently. So nothing is ever moved, a block
-// that is not there costs one line of the processor's cache, and memory is what it was made with: 28 bytes a block.
-// A block knows the newest `max_block_holders` engines that were given it.
+// that no engine has any more, or else of the one that was inserted least recently. So nothing is ever moved, a look
+// costs two or three lines of the processor's cache, and memory is what it was made with: 28 bytes a block. A block
+// knows the newest `max_block_holders` engines that were given it.
 //
 // An engine's end costs nothing: what is remembered of it carries the number of its life, which has then passed.
 //
@@ -56,10 +56,10 @@ public:
   // exact, unless a block on the way was forgotten; of the others it is a lower bound.
   [[nodiscard]] std::vector<prefix_hit> find(std::span<block_hash const> prompt) const;
 
-  [[nodiscard]] std::size_t capacity() const { return hashes_.size() * bucket_size; }
+  [[nodiscard]] std::size_t capacity() const { return buckets_.size() * bucket_size; }
 
   // Of the whole table, which never grows.
-  [[nodiscard]] std::size_t bytes() const { return hashes_.size() * (sizeof(bucket_hashes) + sizeof(bucket_rest)); }
+  [[nodiscard]] std::size_t bytes() const { return buckets_.size() * sizeof(bucket); }
 
 private:
   static constexpr std::size_t bucket_size = 8;
@@ -71,13 +71,10 @@ private:
 
   using holders = std::array<holder, max_block_holders>; // the newest first
 
-  struct alignas(64) bucket_hashes {
-    std::array<block_hash, bucket_size> of{};
-  };
-
   // The time is that of the newest insertion. It goes round: what was not inserted again for four billion of them may
   // then count as new.
-  struct bucket_rest {
+  struct bucket {
+    std::array<block_hash, bucket_size> hashes{};
     std::array<holders, bucket_size> held{};
     std::array<std::uint32_t, bucket_size> inserted{};
   };
@@ -88,7 +85,7 @@ private:
   };
 
   [[nodiscard]] std::size_t bucket_of(block_hash block) const {
-    return static_cast<std::uint64_t>(block) & (hashes_.size() - 1);
+    return static_cast<std::uint64_t>(block) & (buckets_.size() - 1);
   }
 
   [[nodiscard]] std::uint16_t life_of(engine_ordinal engine) const;
@@ -101,8 +98,7 @@ private:
   void insert(block_hash block, holder added);
   [[nodiscard]] bool observe(block_hash block, std::size_t depth, std::vector<prefix_hit>& out) const;
 
-  std::vector<bucket_hashes> hashes_;
-  std::vector<bucket_rest> rest_;
+  std::vector<bucket> buckets_;
   std::vector<std::uint16_t> lives_; // by ordinal; those beyond are in their first
   std::uint32_t now_ = 0;            // insertions
 };
