@@ -232,6 +232,50 @@ TEST(SqliteDamage, DUR_08_RefusesWhatIsNoFileOfOurs) {
   EXPECT_NE(outcome_of(folder.file("no/such/folder/state.db")).find("check that the folder exists"), std::string::npos);
 }
 
+// --- beside a rollback journal, which SQLite would undo the file with ---
+
+struct journalled_file {
+  std::string main;
+  std::string journal;
+};
+
+// Another program's database, as a crash in the middle of a change leaves it.
+journalled_file other_database() {
+  temporary_folder const folder;
+  auto const path = folder.file("other.db");
+  write_bytes(path, {});
+  auto db = sqlite_database::blocking_open(path);
+  EXPECT_TRUE(db->execute("CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(100000)); PRAGMA cache_size = 1; BEGIN"));
+  EXPECT_TRUE(db->execute("UPDATE t SET x = randomblob(100000)"));
+  journalled_file const found{read_bytes(path), read_bytes(path + "-journal")};
+  EXPECT_TRUE(db->execute("ROLLBACK"));
+  EXPECT_NE(read_bytes(path), found.main) << "it was in the middle";
+  return found;
+}
+
+TEST(SqliteDamage, DUR_08_AFileOfAnotherProgramBesideAJournalIsLeftAlone) {
+  auto const other = other_database();
+  std::string const words = "agents: []\n" + std::string(page, ' ');
+  auto const cut = other.journal.substr(0, 30);
+  for (auto const& [main, journal] : {
+           other,
+           journalled_file{other.main, "x"},
+           journalled_file{other.main, cut},
+           journalled_file{words, other.journal},
+           journalled_file{words, std::string(2 * page, 'x')},
+           journalled_file{words, std::string(2 * page, '\0')},
+       }) {
+    temporary_folder const folder;
+    auto const path = folder.file("state.db");
+    write_bytes(path, main);
+    write_bytes(path + "-journal", journal);
+    std::string const outcome = outcome_of(path);
+    EXPECT_NE(outcome.find("another program's"), std::string::npos) << outcome;
+    EXPECT_TRUE(read_bytes(path) == main) << "the file was touched";
+    EXPECT_TRUE(read_bytes(path + "-journal") == journal) << "the journal was touched";
+  }
+}
+
 // --- as a crash leaves it: the last change in the write-ahead log only ---
 
 struct crash_image {

@@ -63,13 +63,26 @@ result<void> check_header(store_files& files, std::string const& path, std::stri
 }
 
 // The power may go while the file is written; what is half written there then stands whole beside it: in the log that
-// is moved into the file, or in the journal with which the file of a new database is set to keep a log.
+// is moved into the file ...
 bool has_log(store_files& files, std::string const& path) {
-  for (auto const* rest : {"-wal", "-journal"}) {
-    auto const start = files.blocking_read_start(path + rest, 1);
-    if (start && start->is_regular && !start->bytes.empty()) return true;
-  }
-  return false;
+  auto const start = files.blocking_read_start(path + "-wal", 1);
+  return start && start->is_regular && !start->bytes.empty();
+}
+
+// ... or in the rollback journal with which the file of a new database is set to keep a log: its first page is the
+// file's. Any other journal is not ours to undo a file with. See section 3 of SQLite's file format.
+bool has_journal(store_files& files, std::string const& path) {
+  constexpr std::string_view magic("\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8);
+  constexpr std::size_t sector_size_at = 20; // the header fills a sector; pages follow, each behind its number
+  constexpr std::size_t smallest_sector = 32;
+  constexpr std::size_t largest_sector = 65'536;
+  constexpr std::size_t number_size = 4;
+  auto const start = files.blocking_read_start(path + "-journal", largest_sector + number_size + header_size);
+  if (!start || start->bytes.size() < smallest_sector || !start->bytes.starts_with(magic)) return false;
+  auto const page_at = big_endian(start->bytes, sector_size_at);
+  if (page_at < smallest_sector || page_at > largest_sector) return false;
+  if (start->bytes.size() < page_at + number_size + header_size || big_endian(start->bytes, page_at) != 1) return false;
+  return check_header(files, path, start->bytes.substr(page_at + number_size, header_size)).has_value();
 }
 
 // --- a new one ---
@@ -149,7 +162,7 @@ result<state_file> blocking_open_state_file(store_files& files, std::string cons
   auto const start = read_header(files, path);
   if (!start) return std::unexpected(start.error());
   auto const header = check_header(files, path, *start);
-  if (!header && !has_log(files, path)) return std::unexpected(header.error());
+  if (!header && !has_log(files, path) && !has_journal(files, path)) return std::unexpected(header.error());
   auto db = sqlite_database::blocking_open(path, files.sqlite_layer());
   if (!db) return std::unexpected(std::move(db).error());
   db->checkpoint_on_close(false);

@@ -1,5 +1,7 @@
 #include "wire/request_probe.hpp"
 
+#include "wire/prompt_blocks.hpp"
+
 #include <boost/json/basic_parser_impl.hpp>
 
 #include <algorithm>
@@ -24,7 +26,7 @@ struct field_name {
 constexpr std::array field_names{field_name{"model", field::model},   field_name{"stream", field::stream},
                                  field_name{"n", field::n},           field_name{"messages", field::messages},
                                  field_name{"prompt", field::prompt}, field_name{"input", field::input}};
-constexpr std::size_t longest_field_name = 8;
+constexpr std::size_t looked_at_of_key = 64; // longer keys are told apart by so much of them
 
 field field_called(std::string_view key) {
   for (auto const& known : field_names)
@@ -52,29 +54,33 @@ public:
   static constexpr std::size_t max_key_size = std::numeric_limits<std::size_t>::max();
   static constexpr std::size_t max_string_size = std::numeric_limits<std::size_t>::max();
 
+  explicit probe_handler(std::optional<hash_key> key) : blocks_(key) {}
+
   bool on_document_begin(json::error_code&) { return true; }
 
   bool on_document_end(json::error_code&) { return true; }
 
   bool on_object_begin(json::error_code& ec) {
     bool const taken = depth_ == 0 || begin_value("an object", ec);
-    ++depth_;
+    if (depth_++ > 0) blocks_.open();
     return taken;
   }
 
   bool on_object_end(std::size_t, json::error_code&) {
-    --depth_;
+    if (--depth_ > 0) blocks_.close();
     return true;
   }
 
   bool on_array_begin(json::error_code& ec) {
     bool const taken = begin_value("a list", ec);
     ++depth_;
+    blocks_.open();
     return taken;
   }
 
   bool on_array_end(std::size_t, json::error_code&) {
     --depth_;
+    blocks_.close();
     return true;
   }
 
@@ -82,9 +88,14 @@ public:
 
   bool on_key(json::string_view part, std::size_t, json::error_code& ec) {
     collect_key(part);
-    field_ = depth_ == 1 ? field_called(key_) : field_;
-    key_.clear();
-    if (depth_ > 1 || field_ == field::none || seen_.insert(field_).second) return true;
+    auto const key = std::exchange(key_, {});
+    if (depth_ > 1) {
+      blocks_.key(key);
+      return true;
+    }
+    blocks_.begin_field(key);
+    field_ = field_called(key);
+    if (field_ == field::none || seen_.insert(field_).second) return true;
     return refuse("stands in the body twice", ec);
   }
 
@@ -93,32 +104,29 @@ public:
   bool on_string(json::string_view part, std::size_t, json::error_code& ec) {
     if (!collect_text(part, ec)) return false;
     in_text_ = false;
+    blocks_.end_text();
     if (at(field::model) && found_.model->empty()) return refuse("is empty", ec);
     return true;
   }
 
   bool on_number_part(json::string_view, json::error_code&) { return true; }
 
-  bool on_int64(std::int64_t value, json::string_view, json::error_code& ec) {
-    return begin_value("a number", ec) && set_n(static_cast<double>(value), ec);
-  }
+  bool on_int64(std::int64_t value, json::string_view, json::error_code& ec) { return take_number(value, ec); }
 
-  bool on_uint64(std::uint64_t value, json::string_view, json::error_code& ec) {
-    return begin_value("a number", ec) && set_n(static_cast<double>(value), ec);
-  }
+  bool on_uint64(std::uint64_t value, json::string_view, json::error_code& ec) { return take_number(value, ec); }
 
-  bool on_double(double value, json::string_view, json::error_code& ec) {
-    return begin_value("a number", ec) && set_n(value, ec);
-  }
+  bool on_double(double value, json::string_view, json::error_code& ec) { return take_number(value, ec); }
 
   bool on_bool(bool value, json::error_code& ec) {
     if (!begin_value(value ? "true" : "false", ec)) return false;
     if (at(field::stream)) found_.stream = value;
+    blocks_.word(value ? "true" : "false");
     return true;
   }
 
   bool on_null(json::error_code& ec) {
     if (depth_ == 0) return begin_value("null", ec);
+    blocks_.word("null");
     return true;
   }
 
@@ -126,7 +134,12 @@ public:
 
   bool on_comment(json::string_view, json::error_code&) { return true; }
 
-  [[nodiscard]] probed_request const& found() const { return found_; }
+  [[nodiscard]] probed_request found() const {
+    auto out = found_;
+    out.prompt_bytes = blocks_.prompt_bytes();
+    out.blocks = blocks_.hashes();
+    return out;
+  }
 
   [[nodiscard]] std::optional<probe_problem> const& problem() const { return problem_; }
 
@@ -151,14 +164,20 @@ private:
     return true;
   }
 
-  // No more than it takes to tell a field of ours from a longer key.
   bool collect_key(json::string_view part) {
-    if (depth_ == 1) key_.append(part.data(), std::min(part.size(), longest_field_name + 1 - key_.size()));
+    key_.append(part.data(), std::min(part.size(), looked_at_of_key - key_.size()));
     return true;
+  }
+
+  template <class Number> bool take_number(Number value, json::error_code& ec) {
+    if (!begin_value("a number", ec)) return false;
+    blocks_.number(value);
+    return set_n(static_cast<double>(value), ec);
   }
 
   bool collect_text(json::string_view part, json::error_code& ec) {
     if (!std::exchange(in_text_, true) && !begin_value("text", ec)) return false;
+    blocks_.text_part({part.data(), part.size()});
     if (!at(field::model)) return true;
     found_.model->append(part.data(), part.size());
     if (found_.model->size() <= max_model_name_bytes) return true;
@@ -197,6 +216,7 @@ private:
   bool in_text_ = false;      // between the pieces of a text
   std::string key_;
   std::set<field> seen_;
+  prompt_blocks blocks_;
   probed_request found_;
   std::optional<probe_problem> problem_;
 };
@@ -212,7 +232,9 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") 
 } // namespace
 
 struct request_probe::state {
-  json::basic_parser<probe_handler> parser{probe_options()};
+  explicit state(std::optional<hash_key> key) : parser(probe_options(), key) {}
+
+  json::basic_parser<probe_handler> parser;
   std::size_t fed = 0; // bytes before the current piece
   std::optional<error> failure;
 
@@ -239,7 +261,7 @@ struct request_probe::state {
   }
 };
 
-request_probe::request_probe() : state_(std::make_unique<state>()) {}
+request_probe::request_probe(std::optional<hash_key> key) : state_(std::make_unique<state>(key)) {}
 
 request_probe::~request_probe() = default;
 request_probe::request_probe(request_probe&&) noexcept = default;
@@ -275,8 +297,8 @@ result<probed_request> request_probe::finish() {
   return s.parser.handler().found();
 }
 
-result<probed_request> probe_request(std::string_view body) {
-  request_probe probe;
+result<probed_request> probe_request(std::string_view body, std::optional<hash_key> key) {
+  request_probe probe(key);
   if (auto fed = probe.feed(body); !fed) return std::unexpected(std::move(fed).error());
   return probe.finish();
 }

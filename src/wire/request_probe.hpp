@@ -1,13 +1,17 @@
 // Looks at the body of an inference request as it arrives: is it JSON, and what of it does routing need? Everything
-// else is the engine's to judge. Keeps no document: its memory does not grow with the body, its time is linear in it.
+// else is the engine's to judge. Keeps no document: its memory is bounded whatever the body is, its time linear in it.
 #pragma once
+#include "base/keyed_hash.hpp"
 #include "base/result.hpp"
+#include "model/prompt_block.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace paddler {
 
@@ -23,6 +27,8 @@ struct probed_request {
   bool has_messages = false;
   bool has_prompt = false;
   bool has_input = false;
+  std::uint64_t prompt_bytes = 0;   // about what an engine has to read; see wire/prompt_blocks.hpp
+  std::vector<block_hash> blocks{}; // of its beginning; none without a key
   friend bool operator==(probed_request const&, probed_request const&) = default;
 };
 
@@ -33,7 +39,8 @@ struct probed_request {
 // the engine must not read the same body differently.
 class request_probe {
 public:
-  request_probe();
+  // `key`: of the hashes of the prompt's blocks, if they are wanted.
+  explicit request_probe(std::optional<hash_key> key = std::nullopt);
   ~request_probe();
   request_probe(request_probe&&) noexcept;
   request_probe& operator=(request_probe&&) noexcept;
@@ -47,6 +54,6 @@ private:
 };
 
 // A whole body at once.
-result<probed_request> probe_request(std::string_view body);
+result<probed_request> probe_request(std::string_view body, std::optional<hash_key> key = std::nullopt);
 
 } // namespace paddler

@@ -25,7 +25,7 @@ constexpr std::string_view chat = R"( {"messages":[{"role":"user","content":"say
 TEST(RequestProbe, FindsWhatRoutingNeedsAtTheTopLevelOnly) {
   auto const found = probe_request(chat);
   ASSERT_TRUE(found) << describe(found.error());
-  EXPECT_EQ(*found, (probed_request{"Qwen/Qwen3:Q8_0", true, 2, true, false, false}));
+  EXPECT_EQ(*found, (probed_request{"Qwen/Qwen3:Q8_0", true, 2, true, false, false, 51}));
 }
 
 TEST(RequestProbe, PiecesMayBeCutAnywhere) {
@@ -41,9 +41,10 @@ TEST(RequestProbe, ReadsTheFieldsOfEveryEndpoint) {
 
   for (auto const& [body, found] : {
            row{"{}", {}},
-           row{R"({"prompt":"x","n":1.0})", {std::nullopt, std::nullopt, 1, false, true, false}},
-           row{R"({"input":["a","b"],"stream":false})", {std::nullopt, false, std::nullopt, false, false, true}},
-           row{R"({"model":null,"stream":null,"n":null,"messages":null,"prompt":null,"input":null})", {}},
+           row{R"({"prompt":"x","n":1.0})", {std::nullopt, std::nullopt, 1, false, true, false, 9}},
+           row{R"({"input":["a","b"],"stream":false})", {std::nullopt, false, std::nullopt, false, false, true, 10}},
+           row{R"({"model":null,"stream":null,"n":null,"messages":null,"prompt":null,"input":null})",
+               {.prompt_bytes = 37}},
            row{R"({"mod\u0065l":"a\u0062"})", {"ab", std::nullopt, std::nullopt, false, false, false}},
            row{R"({"modell":1,"mode":2,"":3,"messages_and_more":4})", {}},
        })

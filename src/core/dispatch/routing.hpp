@@ -1,0 +1,99 @@
+// Where a request goes: a function of what is known of the engines that it could go to, which also says what each of
+// them was worth. All in whole nanoseconds, so that asking again gives the same on every machine.
+//
+// A score is what it costs to go there, in time: reading what is not cached of the prompt, the share of its slots that
+// is busy (all of them: `full_load`), and one token of its answer. The least wins; of equals, the next in turn. Where
+// nothing of the prompt is cached only load counts: a cold prompt that followed anything else would pile up on one
+// engine.
+//
+// The valve: an engine that is busier than the least busy one by more than `saturation` of its slots, and by two slots
+// or more, counts as one that has nothing cached. So the requests of one beginning spread over as many engines as it
+// takes.
+#pragma once
+#include "base/time.hpp"
+#include "core/dispatch/prefix_index.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace paddler {
+
+enum class routing_strategy {
+  prefix,       // to where most of the prompt need not be read again
+  session,      // to where its session was, unless that is saturated
+  least_loaded, // to the smallest share of busy slots
+  round_robin,  // to each in turn
+};
+
+struct routing_policy {
+  routing_strategy strategy = routing_strategy::prefix;
+  std::uint32_t saturation_percent = 25;
+  duration full_load = std::chrono::seconds(1); // what an engine with all slots busy would cost more than an idle one
+};
+
+// Why an engine cannot take a request.
+enum class route_filter {
+  none,
+  no_idle_slot,
+  drained,        // it is to get nothing new
+  breaker_open,   // it failed too often
+  stale_link,     // nothing was heard of its agent for too long
+  other_identity, // it would not go on with the answer as the first one began it
+  suspect_aboard, // it tries a request that may have killed an engine
+  small_context,  // the prompt does not fit
+};
+
+struct route_candidate {
+  engine_ordinal engine{};
+  std::uint16_t busy = 0; // of its slots
+  std::uint16_t total = 0;
+  route_filter filter = route_filter::none; // without an idle slot it is out in any case
+  bool lost_it = false;                     // the request was lost there: only if there is no other
+  bool has_session = false;                 // the session's newest request went there
+  std::size_t cached_blocks = 0;            // of the prompt
+  std::uint32_t prefill_speed = 0;          // tokens a second, as measured; 0: not yet
+  std::uint32_t decode_speed = 0;           // the same, of one slot
+};
+
+struct route_question {
+  std::span<route_candidate const> candidates; // each engine once
+  std::size_t prompt_blocks = 0;
+  engine_ordinal turn{}; // whose turn it is among equals; that behind the one chosen last
+};
+
+struct route_score {
+  engine_ordinal engine{};
+  route_filter filter = route_filter::none;
+  bool avoided = false;          // the request was lost there, and there are others
+  bool saturated = false;        // the valve
+  std::size_t cached_blocks = 0; // that counted
+  duration prefill{};
+  duration load{};
+  duration token{};
+  duration away{}; // from its session
+
+  [[nodiscard]] bool is_eligible() const { return filter == route_filter::none && !avoided; }
+
+  [[nodiscard]] duration total() const { return prefill + load + token + away; }
+
+  friend bool operator==(route_score const&, route_score const&) = default;
+};
+
+enum class route_reason { nowhere, prefix, session, load, turn };
+
+struct route_choice {
+  std::optional<engine_ordinal> engine;
+  route_reason reason = route_reason::nowhere;
+  std::vector<route_score> scores; // in the order of the candidates
+  friend bool operator==(route_choice const&, route_choice const&) = default;
+};
+
+route_choice route(route_question const& question, routing_policy const& policy);
+
+// Whose turn comes after it.
+engine_ordinal next_turn(engine_ordinal chosen);
+
+} // namespace paddler

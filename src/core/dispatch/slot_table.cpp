@@ -1,0 +1,149 @@
+#include "core/dispatch/slot_table.hpp"
+
+#include <algorithm>
+
+namespace paddler {
+
+std::optional<engine_ordinal> slot_table::open(slot_serial slot, engine_key const& key) {
+  if (auto const known = slots_.find(slot); known != slots_.end()) return known->second.engine;
+  auto const ordinal = ordinal_for(key);
+  if (!ordinal || engines_[*ordinal].load.total == max_slots_of_engine) return std::nullopt;
+  slots_[slot] = {*ordinal, ++moves_};
+  change(*ordinal, [&](engine& it) {
+    it.idle.emplace(moves_, slot);
+    ++it.load.total;
+  });
+  return ordinal;
+}
+
+std::optional<slot_serial> slot_table::take(engine_ordinal ordinal) {
+  auto const at = engines_.find(ordinal);
+  if (at == engines_.end() || at->second.idle.empty()) return std::nullopt;
+  auto const slot = at->second.idle.begin()->second;
+  slots_[slot].idle_since.reset();
+  ++busy_;
+  change(ordinal, [](engine& it) {
+    it.idle.erase(it.idle.begin());
+    ++it.load.busy;
+  });
+  return slot;
+}
+
+void slot_table::give_back(slot_serial slot) {
+  auto const at = slots_.find(slot);
+  if (at == slots_.end() || at->second.idle_since) return;
+  at->second.idle_since = ++moves_;
+  --busy_;
+  change(at->second.engine, [&](engine& it) {
+    it.idle.emplace(moves_, slot);
+    --it.load.busy;
+  });
+}
+
+std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
+  auto const at = slots_.find(slot);
+  if (at == slots_.end()) return std::nullopt;
+  auto const [ordinal, idle_since] = at->second;
+  slots_.erase(at);
+  if (!idle_since) --busy_;
+  change(ordinal, [&](engine& it) {
+    if (idle_since)
+      it.idle.erase({*idle_since, slot});
+    else
+      --it.load.busy;
+    --it.load.total;
+  });
+  auto const left = engines_.find(ordinal);
+  if (left->second.load.total > 0) return std::nullopt;
+  ordinals_.erase(left->second.key);
+  engines_.erase(left);
+  free_.insert(ordinal);
+  return ordinal;
+}
+
+void slot_table::withhold(engine_ordinal ordinal, bool is_withheld) {
+  if (!engines_.contains(ordinal)) return;
+  change(ordinal, [&](engine& it) { it.is_withheld = is_withheld; });
+}
+
+std::vector<engine_ordinal> slot_table::least_busy(std::string const& model, std::size_t count,
+                                                   engine_ordinal turn) const {
+  std::vector<engine_ordinal> out;
+  auto const at = offers_.find(model);
+  if (at == offers_.end()) return out;
+  auto const add = [&](auto begin, auto end) {
+    for (; begin != end && out.size() < count; ++begin) out.push_back(*begin);
+  };
+  for (auto const& [share, equals] : at->second.least_busy_first) {
+    if (out.size() == count) break;
+    auto const first = equals.lower_bound(turn);
+    add(first, equals.end());
+    add(equals.begin(), first);
+  }
+  return out;
+}
+
+std::optional<engine_ordinal> slot_table::in_turn(std::string const& model, engine_ordinal turn) const {
+  auto const at = offers_.find(model);
+  if (at == offers_.end()) return std::nullopt;
+  auto const& all = at->second.all;
+  auto const next = all.lower_bound(turn);
+  return next == all.end() ? *all.begin() : *next;
+}
+
+engine_load slot_table::load_of(engine_ordinal ordinal) const {
+  auto const at = engines_.find(ordinal);
+  return at == engines_.end() ? engine_load{} : at->second.load;
+}
+
+engine_key const* slot_table::key_of(engine_ordinal ordinal) const {
+  auto const at = engines_.find(ordinal);
+  return at == engines_.end() ? nullptr : &at->second.key;
+}
+
+std::optional<engine_ordinal> slot_table::find(engine_key const& key) const {
+  auto const at = ordinals_.find(key);
+  return at == ordinals_.end() ? std::nullopt : std::optional(at->second);
+}
+
+slot_table::totals slot_table::count() const {
+  return {.slots = slots_.size(), .busy = busy_, .engines = engines_.size(), .models = offers_.size()};
+}
+
+std::optional<engine_ordinal> slot_table::ordinal_for(engine_key const& key) {
+  if (auto const known = find(key)) return known;
+  if (free_.empty()) {
+    if (next_ == max_engines) return std::nullopt;
+    free_.insert(engine_ordinal{static_cast<std::uint16_t>(next_++)});
+  }
+  auto const ordinal = free_.extract(free_.begin()).value();
+  ordinals_[key] = ordinal;
+  engines_[ordinal].key = key;
+  return ordinal;
+}
+
+void slot_table::list(engine_ordinal ordinal, engine const& it) {
+  if (it.idle.empty() || it.is_withheld) return;
+  auto& of = offers_[it.key.model];
+  of.least_busy_first[it.load].insert(ordinal);
+  of.all.insert(ordinal);
+}
+
+void slot_table::unlist(engine_ordinal ordinal, engine const& it) {
+  if (it.idle.empty() || it.is_withheld) return;
+  auto const of = offers_.find(it.key.model);
+  auto const equals = of->second.least_busy_first.find(it.load);
+  equals->second.erase(ordinal);
+  if (equals->second.empty()) of->second.least_busy_first.erase(equals);
+  of->second.all.erase(ordinal);
+  if (of->second.all.empty()) offers_.erase(of);
+}
+
+template <class Change> void slot_table::change(engine_ordinal ordinal, Change what) {
+  auto& it = engines_.find(ordinal)->second;
+  unlist(ordinal, it);
+  what(it);
+  list(ordinal, it);
+}
+
+} // namespace paddler
