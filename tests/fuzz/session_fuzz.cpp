@@ -304,7 +304,7 @@ private:
     look();
     auto const count = core_.requests().count();
     must(count.live == 0 && count.queued == 0 && count.queued_bytes == 0 && count.slots == 0);
-    must(count.resuming == 0 && count.pools == 0);
+    must(count.resuming == 0 && count.engines == 0);
     must(unanswered_.empty());
   }
 

@@ -13,37 +13,6 @@ void append(dispatch_decisions& out, dispatch_decisions more) {
   out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-std::uint64_t milliseconds(duration d) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
-}
-
-void note_step(request_record& record, instant now) {
-  auto& steps = record.steps;
-  if (steps.size() == max_request_steps) steps.erase(steps.begin() + early_request_steps);
-  steps.push_back({now.wall, record.state, record.tries});
-}
-
-// The one place where a request changes its state. False, and nothing is done, where no way leads there.
-bool move_to(request_record& record, request_state state, instant now) {
-  if (!is_edge(record.state, state)) return false;
-  record.state = state;
-  note_step(record, now);
-  return true;
-}
-
-void note_attempt(request_record& record, slot_offer const& slot) {
-  auto& attempts = record.attempts;
-  if (attempts.size() == max_request_attempts) attempts.erase(attempts.begin());
-  attempts.push_back({record.tries, slot.agent, slot.serial, slot.version, {}});
-}
-
-// Lines of their own, beside that of the model: no model has a line break in its name. Of streams that lost an engine
-// of an identity, and of those who are suspected; 0 stands for any engine.
-std::string line_of(std::string const& model, std::uint64_t identity, bool suspect) {
-  if (identity == 0 && !suspect) return model;
-  return model + "\n" + std::to_string(identity) + (suspect ? "?" : "");
-}
-
 std::string_view model_of_line(std::string_view line) { return line.substr(0, line.find('\n')); }
 
 bool can_resume(slot_offer const& slot, std::string_view endpoint) {
@@ -53,6 +22,13 @@ bool can_resume(slot_offer const& slot, std::string_view endpoint) {
 }
 
 } // namespace
+
+// Lines of their own, beside that of the model: no model has a line break in its name. Of streams that lost an engine
+// of an identity, and of those who are suspected; 0 stands for any engine.
+std::string dispatcher::line_of(std::string const& model, std::uint64_t identity, bool suspect) {
+  if (identity == 0 && !suspect) return model;
+  return model + "\n" + std::to_string(identity) + (suspect ? "?" : "");
+}
 
 // --- what happens ---
 
@@ -64,10 +40,11 @@ dispatch_decisions dispatcher::set_models(std::set<std::string> names, instant n
   for (auto const serial : std::set(held_))
     if (!models_.contains(live_.at(serial).record.model)) append(out, fail(serial, request_failure::no_model, now));
   for (auto const& name : models_) append(out, match(name, now));
+  std::erase_if(times_, [this](auto const& each) { return !models_.contains(each.first); });
   return out;
 }
 
-dispatch_decisions dispatcher::arrived(request_arrival const& request, instant now) {
+dispatch_decisions dispatcher::arrived(request_arrival request, instant now) {
   auto const [at, is_new] = live_.try_emplace(request.serial);
   if (!is_new) return {};
   ++accepted_;
@@ -98,6 +75,9 @@ dispatch_decisions dispatcher::arrived(request_arrival const& request, instant n
                  .arrived = now.mono,
                  .deadline = deadline};
   added.fingerprint = request.fingerprint;
+  added.session = request.session;
+  added.prompt_blocks = static_cast<std::size_t>(request.prompt_bytes) / prompt_block_bytes;
+  added.blocks = std::move(request.blocks);
   if (shutting_down_) return fail(request.serial, request_failure::shutdown, now);
   quarantined_.take_due(now.mono);
   if (request.fingerprint != 0 && quarantined_.contains(request.fingerprint))
@@ -105,8 +85,8 @@ dispatch_decisions dispatcher::arrived(request_arrival const& request, instant n
   // Before it waits: names that clients make up must leave nothing behind.
   if (!models_.contains(record.model)) return fail(request.serial, request_failure::no_model, now);
   // While a slot is idle nothing waits for its model.
-  if (auto const from = pools_.find(record.model); from != pools_.end() && from->second.idle > 0)
-    return {run_on(added, from->second, *best_host(from->second, {}, {}), now)};
+  if (auto const found = search(record.model, &added, {}); found.choice.engine)
+    return {run_on(added, *found.choice.engine, now)};
   auto const [admitted, displaced] = queue_.push(record.model, added.place);
   auto out = fail_all(displaced, request_failure::queue_full, now);
   if (!admitted) append(out, fail(request.serial, request_failure::queue_full, now));
@@ -122,28 +102,6 @@ dispatch_decisions dispatcher::client_gone(request_serial serial, instant now) {
   return {};
 }
 
-dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) {
-  if (idle_.contains(slot.serial)) return {};
-  auto const handle = std::make_shared<slot_offer const>(slot);
-  idle_.emplace(slot.serial, handle);
-  auto& to = pools_[slot.model];
-  to.hosts[{slot.agent, slot.identity}].idle.push_back(handle);
-  ++to.idle;
-  return match(slot.model, now);
-}
-
-void dispatcher::slot_closed(slot_serial serial) {
-  auto const at = idle_.find(serial);
-  if (at == idle_.end()) return;
-  auto const slot = at->second;
-  idle_.erase(at);
-  auto& from = pools_.at(slot->model);
-  host const whose{slot->agent, slot->identity};
-  std::erase(from.hosts.at(whose).idle, slot);
-  --from.idle;
-  drop_if_empty(slot->model, whose);
-}
-
 void dispatcher::sent(request_serial serial, attempt number, instant now) {
   if (auto* request = current(serial, number)) move_to(request->record, request_state::processing, now);
 }
@@ -155,7 +113,7 @@ dispatch_decisions dispatcher::first_byte(request_serial serial, attempt number,
   request->identity = can_resume(*request->slot, request->record.endpoint) ? request->slot->identity : 0;
   blame_.acquit(serial);
   if (!std::exchange(request->apart, false)) return {};
-  --pools_.at(request->slot->model).hosts.at({request->slot->agent, request->slot->identity}).apart;
+  --engines_.at(request->engine).apart;
   return match(request->record.model, now);
 }
 
@@ -168,7 +126,7 @@ dispatch_decisions dispatcher::ended(request_serial serial, attempt number, atte
   agent_process const where{request->slot->agent, request->slot->process};
   record.attempts.back().outcome = outcome;
   bool const completed = outcome == attempt_outcome::completed || outcome == attempt_outcome::completed_last;
-  if (completed) pools_.at(model).of_one.learn(now.mono - record.routed_at);
+  if (completed && models_.contains(model)) times_[model].learn(now.mono - record.routed_at);
   release(*request, outcome == attempt_outcome::completed || outcome == attempt_outcome::refused);
   dispatch_decisions out;
   switch (outcome) {
@@ -242,18 +200,16 @@ dispatcher::totals dispatcher::count() const {
           .live = live_.size(),
           .queued = waiting.requests + held_.size() - held_streams + queued_too_many_,
           .queued_bytes = waiting.bytes,
-          .slots = idle_.size() + busy_,
-          .slots_busy = busy_,
+          .slots = slots_.count().slots,
+          .slots_busy = slots_.count().busy,
           .resuming = waiting.resuming + held_streams,
-          .pools = pools_.size()};
+          .engines = slots_.count().engines};
 }
 
 std::size_t dispatcher::slots_of(agent_id const& agent, bool busy) const {
-  std::size_t out = 0;
-  for (auto const& [name, from] : pools_)
-    for (auto at = from.hosts.lower_bound({agent, 0}); at != from.hosts.end() && at->first.agent == agent; ++at)
-      out += busy ? at->second.busy : at->second.idle.size();
-  return out;
+  auto const at = by_agent_.find(agent);
+  if (at == by_agent_.end()) return 0;
+  return busy ? at->second.busy : at->second.idle;
 }
 
 std::vector<request_record> dispatcher::requests() const {
@@ -272,107 +228,6 @@ request_record const* dispatcher::find(request_serial serial) const {
 request_record const* dispatcher::find(request_id const& id) const {
   auto const at = by_name_.find(id);
   return at == by_name_.end() ? nullptr : find(at->second);
-}
-
-// --- who runs where ---
-
-// Binds waiting requests to idle slots until one of the two is used up.
-dispatch_decisions dispatcher::match(std::string const& model, instant now) {
-  auto const at = pools_.find(model);
-  if (at == pools_.end() || shutting_down_) return {};
-  auto out = expire(now);
-  auto& from = at->second;
-  // Streams go on only where an engine makes the same answer, so each identity has a line of its own.
-  std::set<std::uint64_t> identities;
-  if (queue_.count().resuming > 0)
-    for (auto const& [whose, slots] : from.hosts)
-      if (!slots.idle.empty() && whose.identity != 0) identities.insert(whose.identity);
-  for (auto const identity : identities)
-    for (bool const suspect : {false, true})
-      run_waiting(line_of(model, identity, suspect), {identity, suspect}, from, now, out);
-  if (blame_.has_suspects()) run_waiting(line_of(model, 0, true), {.apart = true}, from, now, out);
-  run_waiting(model, {}, from, now, out);
-  return out;
-}
-
-void dispatcher::run_waiting(std::string const& line, host_wish const& wish, pool& from, instant now,
-                             dispatch_decisions& out) {
-  while (from.idle > 0 && best_host(from, {}, wish) != nullptr) {
-    auto const next = queue_.pop(line, now.mono);
-    if (!next) break;
-    auto& request = live_.at(*next);
-    out.emplace_back(run_on(request, from, *best_host(from, request.record.agent, wish), now));
-  }
-}
-
-// The one with the smallest share of busy slots; of an agent that just lost the request only if there is no other.
-dispatcher::host_slots* dispatcher::best_host(pool& from, agent_id const& avoid, host_wish const& wish) {
-  host_slots* best = nullptr;
-  host_slots* avoided = nullptr;
-  for (auto& [whose, slots] : from.hosts) {
-    if (slots.idle.empty() || (wish.identity && whose.identity != *wish.identity)) continue;
-    if (wish.apart && slots.apart > 0) continue;
-    if (whose.agent == avoid) {
-      avoided = &slots;
-      continue;
-    }
-    // busy/total compared without division
-    auto const total = [](host_slots const& s) { return s.busy + s.idle.size(); };
-    if (!best || slots.busy * total(*best) < best->busy * total(slots)) best = &slots;
-  }
-  return best ? best : avoided;
-}
-
-run_request dispatcher::run_on(live_request& request, pool& from, host_slots& slots, instant now) {
-  auto const slot = slots.idle.front();
-  slots.idle.pop_front();
-  --from.idle;
-  ++slots.busy;
-  ++busy_;
-  request.apart = blame_.is_suspect(request.record.serial);
-  if (request.apart) ++slots.apart;
-  idle_.erase(slot->serial);
-  request.slot = slot;
-  auto& record = request.record;
-  record.agent = slot->agent;
-  record.slot = slot->serial;
-  record.has_slot = true;
-  record.tries = record.tries.next();
-  record.routed_at = now.mono;
-  record.queue_milliseconds += milliseconds(now.mono - record.queued_since);
-  note_attempt(record, *slot);
-  bool const resumes = record.state == request_state::resuming;
-  if (!resumes) move_to(record, request_state::routed, now);
-  return {record.serial, record.tries, slot, resumes, record.queue_milliseconds};
-}
-
-void dispatcher::release(live_request& request, bool reusable) {
-  if (!request.slot) return;
-  auto const slot = std::exchange(request.slot, nullptr);
-  request.record.has_slot = false;
-  auto& from = pools_.at(slot->model);
-  host const whose{slot->agent, slot->identity};
-  auto& slots = from.hosts.at(whose);
-  if (std::exchange(request.apart, false)) --slots.apart;
-  if (reusable || !is_loose(canary::slot_kept_busy)) {
-    --slots.busy;
-    --busy_;
-  }
-  if (reusable) {
-    idle_.emplace(slot->serial, slot);
-    slots.idle.push_back(slot);
-    ++from.idle;
-  } else {
-    drop_if_empty(slot->model, whose);
-  }
-}
-
-void dispatcher::drop_if_empty(std::string const& model, host const& whose) {
-  auto const from = pools_.find(model);
-  auto const slots = from->second.hosts.find(whose);
-  if (!slots->second.idle.empty() || slots->second.busy > 0) return;
-  from->second.hosts.erase(slots);
-  if (from->second.hosts.empty()) pools_.erase(from);
 }
 
 // --- what becomes of it ---
@@ -501,12 +356,10 @@ void dispatcher::finish(request_serial serial, request_state state, request_fail
 
 // How long a request like this one would have to wait now.
 std::optional<duration> dispatcher::wait_expected(live_request const& request) const {
-  auto const from = pools_.find(request.record.model);
-  if (from == pools_.end()) return std::nullopt;
-  std::size_t slots = from->second.idle;
-  for (auto const& [whose, of] : from->second.hosts) slots += of.busy;
-  auto const before = queue_.waiting_before(request.record.model, request.record.client, request.record.level);
-  return estimated_wait(before, from->second.of_one, slots);
+  auto const& [model, client, level] = std::tie(request.record.model, request.record.client, request.record.level);
+  auto const taken = times_.find(model);
+  if (taken == times_.end()) return std::nullopt;
+  return estimated_wait(queue_.waiting_before(model, client, level), taken->second, slots_.slots_of(model));
 }
 
 dispatcher::live_request* dispatcher::current(request_serial serial, attempt number) {

@@ -3,13 +3,14 @@
 //
 // Capacity is the set of idle slot connections: an agent opens exactly one for each slot of its engine, so slots can be
 // neither oversubscribed nor leaked. A request is bound to a slot when one is free, never before (late binding); whose
-// turn it is says the request_queue. A stream that loses its engine waits, before all others, for an engine that would
+// turn it is says the request_queue, and where it goes search_route (route_search.hpp). A stream that loses its engine waits, before all others, for an engine that would
 // have made the same answer, and goes on there. What lost an engine runs apart from others of that kind until it brings
 // something, and not at all once engines are known to die of it (blame.hpp). Pure: no I/O, no clock; the caller carries
 // the returned decisions out in their order.
 #pragma once
 #include "core/dispatch/blame.hpp"
 #include "core/dispatch/request_queue.hpp"
+#include "core/dispatch/route_search.hpp"
 #include "model/request.hpp"
 #include "model/slot_papers.hpp"
 
@@ -39,6 +40,9 @@ struct dispatch_policy {
   std::size_t max_quarantined = 1024;                 // bodies; more are not remembered
   double retry_share = 0.2;                           // of requests, that may be tried again
   double retry_burst = 100;                           // attempts that may be saved up
+  routing_policy routing = {};
+  std::size_t prefix_blocks = std::size_t{1} << 18; // of prompts, that are remembered; 28 bytes each
+  std::size_t max_sessions = 65'536;                // that are remembered
   std::size_t ended_kept = 1000;                      // terminal requests kept for people to look at
 };
 
@@ -52,6 +56,9 @@ struct request_arrival {
   request_class level = request_class::normal;
   std::optional<duration> patience = {}; // how long its client waits
   std::uint64_t fingerprint = 0;         // of its body; 0: of none
+  std::uint64_t session = 0;             // whose requests belong together; 0: of none
+  std::uint64_t prompt_bytes = 0;        // about
+  std::vector<block_hash> blocks = {};   // of its prompt's beginning
 };
 
 // One slot connection that an agent opened.
@@ -94,12 +101,13 @@ public:
       : policy_(policy),
         queue_({.max_requests = policy.max_queued, .max_bytes = policy.max_queued_bytes}),
         blame_(policy.word_within),
-        budget_(policy.retry_share, policy.retry_burst) {}
+        budget_(policy.retry_share, policy.retry_burst),
+        index_(policy.prefix_blocks) {}
 
   // The names under which models are wanted. Requests that wait for a name that is no longer there fail.
   dispatch_decisions set_models(std::set<std::string> names, instant now);
 
-  dispatch_decisions arrived(request_arrival const& request, instant now);
+  dispatch_decisions arrived(request_arrival request, instant now);
   // Ends the request wherever it stands. Its slot connection, if any, counts as closed: the caller closes it.
   dispatch_decisions client_gone(request_serial serial, instant now);
 
@@ -132,7 +140,7 @@ public:
     std::uint64_t accepted = 0, completed = 0, failed = 0; // accepted = completed + failed + live, always
     std::size_t live = 0, queued = 0, queued_bytes = 0, slots = 0, slots_busy = 0;
     std::size_t resuming = 0; // that wait for a slot
-    std::size_t pools = 0;    // models with slots
+    std::size_t engines = 0;  // with slots
   };
 
   [[nodiscard]] totals count() const;
@@ -152,42 +160,41 @@ private:
     slot_handle slot;
     std::uint64_t identity = 0; // of the engine that began its stream
     std::uint64_t fingerprint = 0;
+    std::uint64_t session = 0;
+    std::size_t prompt_blocks = 0;
+    std::vector<block_hash> blocks;
+    engine_ordinal engine{}; // while it has a slot
     std::uint64_t fruitless = 0, refusals = 0;
     bool apart = false; // it runs, is suspected, and has brought nothing yet
   };
 
-  // The engines of one identity of one agent: one engine, but for a moment while it is exchanged.
-  struct host {
-    agent_id agent;
+  // What the table of slots does not know of an engine.
+  struct engine_facts {
     std::uint64_t identity = 0;
-    friend auto operator<=>(host const&, host const&) = default;
+    std::size_t apart = 0; // suspects that run there and have brought nothing yet
   };
 
-  struct host_slots {
-    std::deque<slot_handle> idle;
-    std::size_t busy = 0;
-    std::size_t apart = 0; // of these
+  struct slot_count {
+    std::size_t idle = 0, busy = 0;
   };
 
-  // Which hosts will do.
-  struct host_wish {
-    std::optional<std::uint64_t> identity = {};
-    bool apart = false; // where no other suspect is
+  // Which engines will do.
+  struct engine_wish {
+    std::uint64_t identity = 0; // 0: any
+    bool apart = false;         // where no other suspect is
   };
 
-  // Of one model. One without slots is not kept.
-  struct pool {
-    std::map<host, host_slots> hosts;
-    std::size_t idle = 0;
-    slot_time of_one;
-  };
-
+  static std::string line_of(std::string const& model, std::uint64_t identity, bool suspect);
   dispatch_decisions match(std::string const& model, instant now);
-  void run_waiting(std::string const& line, host_wish const& wish, pool& from, instant now, dispatch_decisions& out);
-  static host_slots* best_host(pool& from, agent_id const& avoid, host_wish const& wish);
-  run_request run_on(live_request& request, pool& from, host_slots& slots, instant now);
+  void run_waiting(std::string const& line, engine_wish const& wish, std::string const& model, instant now,
+                   dispatch_decisions& out);
+  [[nodiscard]] bool is_any_idle(std::string const& model) const { return slots_.in_turn(model, {}).has_value(); }
+  [[nodiscard]] route_search_result search(std::string const& model, live_request const* request,
+                                           engine_wish const& wish) const;
+  run_request run_on(live_request& request, engine_ordinal engine, instant now);
   void release(live_request& request, bool reusable);
-  void drop_if_empty(std::string const& model, host const& whose);
+  void close(slot_offer const& slot, std::size_t slot_count::* as);
+  void remember_session(std::uint64_t session, engine_ordinal engine);
   dispatch_decisions try_again(live_request& request, bool begun, std::optional<resume_refusal> refusal, instant now);
   dispatch_decisions resume(live_request& request, std::optional<resume_refusal> refusal, instant now);
   [[nodiscard]] std::optional<resume_refusal> refusal_of(live_request const& request) const;
@@ -205,15 +212,21 @@ private:
   bool shutting_down_ = false;
   std::set<std::string> models_;
   std::map<request_serial, live_request> live_;
-  std::map<std::string, pool> pools_;
+  slot_table slots_;
+  std::map<engine_ordinal, engine_facts> engines_;
+  std::map<agent_id, slot_count> by_agent_;
   std::map<slot_serial, slot_handle> idle_;
+  std::map<std::string, slot_time> times_; // by model
   request_queue queue_;
   blame blame_;
   attempt_budget budget_;
+  prefix_index index_;
+  std::map<std::uint64_t, engine_ordinal> sessions_; // where the newest request of each went
+  std::deque<std::uint64_t> session_order_;          // the oldest first
+  engine_ordinal turn_{};                            // of engines that are equal
   std::set<request_serial> held_;             // until it is known whether engines died of them
   deadline_queue<std::uint64_t> quarantined_; // fingerprints
   std::uint64_t accepted_ = 0, completed_ = 0, failed_ = 0;
-  std::size_t busy_ = 0;
   std::size_t queued_too_many_ = 0; // only with a canary
   std::map<request_serial, request_record> over_;
   std::deque<request_serial> over_order_;        // the oldest end first

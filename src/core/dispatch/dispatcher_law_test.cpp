@@ -93,6 +93,7 @@ private:
     slot_offer made{{++slots_}, {"a" + std::to_string(random_.below(3))}, {1}, {1}, "m"};
     made.resumes.chat = true;
     made.identity = random_.below(3);
+    made.engine_number = made.identity;
     take(it_.slot_opened(made, now_));
   }
 

@@ -139,18 +139,18 @@ TEST_F(DispatcherTest, AnUnknownModelFailsAtOnceAndAnEmptyNameMeansTheOnlyModel)
 
 TEST_F(DispatcherTest, NamesThatNobodyServesLeaveNothingBehind) {
   for (int i = 0; i < 100; ++i) request("b", "made up " + std::to_string(i));
-  EXPECT_EQ(it.count().pools, 0U);
+  EXPECT_EQ(it.count().engines, 0U);
   slot("x", "old");
-  EXPECT_EQ(it.count().pools, 1U);
+  EXPECT_EQ(it.count().engines, 1U);
   it.slot_closed({serial});
-  EXPECT_EQ(it.count().pools, 0U) << "nothing is offered";
+  EXPECT_EQ(it.count().engines, 0U) << "nothing is offered";
   it.set_models({"n"}, now);
   slot("x", "n");
   request("a", "n");
   it.set_models({}, now);
-  EXPECT_EQ(it.count().pools, 1U) << "it is still being answered";
+  EXPECT_EQ(it.count().engines, 1U) << "it is still being answered";
   end("a", attempt_outcome::completed_last);
-  EXPECT_EQ(it.count().pools, 0U);
+  EXPECT_EQ(it.count().engines, 0U);
 }
 
 TEST_F(DispatcherTest, WaitingRequestsFailWhenTheirModelIsNoLongerWanted) {

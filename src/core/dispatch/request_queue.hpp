@@ -86,6 +86,8 @@ public:
   // Whose turn it is. It leaves the queue, and its client has paid. Deadlines are not looked at: expire(now) first.
   std::optional<request_serial> pop(std::string const& model, mono_time now);
 
+  [[nodiscard]] bool is_waited_for(std::string const& model) const { return models_.contains(model); }
+
   // Wherever it waits; whether it did.
   bool erase(request_serial serial);
 

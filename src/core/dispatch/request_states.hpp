@@ -1,5 +1,6 @@
 // The states of a request and the ways between them (design.md section 5). Nothing else moves a request.
 #pragma once
+#include "base/time.hpp"
 #include "model/request.hpp"
 
 #include <array>
@@ -37,6 +38,20 @@ constexpr bool is_edge(request_state from, request_state to) {
   for (auto const& edge : state_edges)
     if (edge.from == from && edge.to == to) return true;
   return false;
+}
+
+inline void note_step(request_record& record, instant now) {
+  auto& steps = record.steps;
+  if (steps.size() == max_request_steps) steps.erase(steps.begin() + early_request_steps);
+  steps.push_back({now.wall, record.state, record.tries});
+}
+
+// The one way in which a request changes its state. False, and nothing is done, where no edge leads there.
+inline bool move_to(request_record& record, request_state state, instant now) {
+  if (!is_edge(record.state, state)) return false;
+  record.state = state;
+  note_step(record, now);
+  return true;
 }
 
 } // namespace paddler

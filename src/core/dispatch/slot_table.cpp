@@ -9,6 +9,7 @@ std::optional<engine_ordinal> slot_table::open(slot_serial slot, engine_key cons
   auto const ordinal = ordinal_for(key);
   if (!ordinal || engines_[*ordinal].load.total == max_slots_of_engine) return std::nullopt;
   slots_[slot] = {*ordinal, ++moves_};
+  ++by_model_[key.model];
   change(*ordinal, [&](engine& it) {
     it.idle.emplace(moves_, slot);
     ++it.load.total;
@@ -46,6 +47,8 @@ std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
   auto const [ordinal, idle_since] = at->second;
   slots_.erase(at);
   if (!idle_since) --busy_;
+  auto const of = by_model_.find(engines_.at(ordinal).key.model);
+  if (--of->second == 0) by_model_.erase(of);
   change(ordinal, [&](engine& it) {
     if (idle_since)
       it.idle.erase({*idle_since, slot});
@@ -110,10 +113,15 @@ slot_table::totals slot_table::count() const {
   return {.slots = slots_.size(), .busy = busy_, .engines = engines_.size(), .models = offers_.size()};
 }
 
+std::size_t slot_table::slots_of(std::string const& model) const {
+  auto const at = by_model_.find(model);
+  return at == by_model_.end() ? 0 : at->second;
+}
+
 std::optional<engine_ordinal> slot_table::ordinal_for(engine_key const& key) {
   if (auto const known = find(key)) return known;
   if (free_.empty()) {
-    if (next_ == max_engines) return std::nullopt;
+    if (next_ == max_routed_engines) return std::nullopt;
     free_.insert(engine_ordinal{static_cast<std::uint16_t>(next_++)});
   }
   auto const ordinal = free_.extract(free_.begin()).value();

@@ -22,7 +22,7 @@
 
 namespace paddler {
 
-inline constexpr std::size_t max_engines = std::size_t{1} << 16;
+inline constexpr std::size_t max_routed_engines = std::size_t{1} << 16;
 inline constexpr std::size_t max_slots_of_engine = std::numeric_limits<std::uint16_t>::max();
 
 // One process of an engine, which serves one model.
@@ -77,6 +77,9 @@ public:
 
   [[nodiscard]] totals count() const;
 
+  // Idle or busy, of all engines of the model.
+  [[nodiscard]] std::size_t slots_of(std::string const& model) const;
+
 private:
   struct place {
     engine_ordinal engine{};
@@ -114,6 +117,7 @@ private:
   std::set<engine_ordinal> free_; // of those below next_
   std::size_t next_ = 0;
   std::map<std::string, offers> offers_; // by model
+  std::map<std::string, std::size_t> by_model_; // slots
   std::size_t busy_ = 0;
   std::uint64_t moves_ = 0;
 };

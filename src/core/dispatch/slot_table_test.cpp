@@ -103,13 +103,13 @@ TEST(SlotTable, WhoIsWithheldOrFullIsNotOffered) {
 TEST(SlotTable, HasRoomForSoManyEnginesAndSlots) {
   slot_table table;
   std::uint64_t serial = 0;
-  for (std::size_t i = 0; i < max_engines; ++i) ASSERT_TRUE(table.open({++serial}, key("m", i)));
-  EXPECT_FALSE(table.open({++serial}, key("m", max_engines)));
+  for (std::size_t i = 0; i < max_routed_engines; ++i) ASSERT_TRUE(table.open({++serial}, key("m", i)));
+  EXPECT_FALSE(table.open({++serial}, key("m", max_routed_engines)));
   EXPECT_EQ(table.close({1}), nth(0));
-  EXPECT_EQ(table.open({++serial}, key("m", max_engines)), nth(0));
+  EXPECT_EQ(table.open({++serial}, key("m", max_routed_engines)), nth(0));
   for (std::size_t i = 1; i < max_slots_of_engine; ++i) ASSERT_TRUE(table.open({++serial}, key("m", 7)));
   EXPECT_FALSE(table.open({++serial}, key("m", 7)));
-  EXPECT_EQ(table.count().slots, max_engines + max_slots_of_engine - 1);
+  EXPECT_EQ(table.count().slots, max_routed_engines + max_slots_of_engine - 1);
 }
 
 // --- laws: as a plain list of slots, in which everything is searched for ---

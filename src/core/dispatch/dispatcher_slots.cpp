@@ -1,0 +1,147 @@
+// The dispatcher's slots: which request runs on which.
+#include "base/canary.hpp"
+#include "core/dispatch/dispatcher.hpp"
+#include "core/dispatch/request_states.hpp"
+
+#include <iterator>
+#include <utility>
+
+namespace paddler {
+namespace {
+
+std::uint64_t milliseconds(duration d) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+}
+
+void note_attempt(request_record& record, slot_offer const& slot) {
+  auto& attempts = record.attempts;
+  if (attempts.size() == max_request_attempts) attempts.erase(attempts.begin());
+  attempts.push_back({record.tries, slot.agent, slot.serial, slot.version, {}});
+}
+
+} // namespace
+
+// One beyond the limits of the table is never used.
+dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) {
+  if (idle_.contains(slot.serial)) return {};
+  auto const engine = slots_.open(slot.serial, {slot.model, slot.agent, slot.process, slot.engine_number});
+  if (!engine) return {};
+  auto const [facts, is_new] = engines_.try_emplace(*engine, engine_facts{slot.identity});
+  if (facts->second.identity != slot.identity) facts->second.identity = 0; // it contradicts itself
+  idle_.emplace(slot.serial, std::make_shared<slot_offer const>(slot));
+  ++by_agent_[slot.agent].idle;
+  return match(slot.model, now);
+}
+
+void dispatcher::slot_closed(slot_serial serial) {
+  auto const slot = idle_.extract(serial);
+  if (slot) close(*slot.mapped(), &slot_count::idle);
+}
+
+// It counted as idle, or as busy. An engine that has no slot any more is forgotten.
+void dispatcher::close(slot_offer const& slot, std::size_t slot_count::* as) {
+  auto const at = by_agent_.find(slot.agent);
+  --(at->second.*as);
+  if (at->second.idle + at->second.busy == 0) by_agent_.erase(at);
+  auto const engine = slots_.close(slot.serial);
+  if (!engine) return;
+  engines_.erase(*engine);
+  index_.end(*engine);
+}
+
+void dispatcher::release(live_request& request, bool reusable) {
+  if (!request.slot) return;
+  auto const slot = std::exchange(request.slot, nullptr);
+  request.record.has_slot = false;
+  if (std::exchange(request.apart, false)) --engines_.at(request.engine).apart;
+  if (!reusable) {
+    if (!is_loose(canary::slot_kept_busy)) close(*slot, &slot_count::busy);
+    return;
+  }
+  slots_.give_back(slot->serial);
+  idle_.emplace(slot->serial, slot);
+  auto& of = by_agent_.at(slot->agent);
+  --of.busy;
+  ++of.idle;
+}
+
+// Binds waiting requests to idle slots until one of the two is used up.
+dispatch_decisions dispatcher::match(std::string const& model, instant now) {
+  if (shutting_down_ || !is_any_idle(model)) return {};
+  auto out = expire(now);
+  // Streams go on only where an engine makes the same answer, so each identity has a line of its own.
+  std::set<std::uint64_t> identities;
+  if (queue_.count().resuming > 0)
+    for (auto const& [engine, facts] : engines_)
+      if (facts.identity != 0) identities.insert(facts.identity);
+  for (auto const identity : identities)
+    for (bool const suspect : {false, true})
+      run_waiting(line_of(model, identity, suspect), {identity, suspect}, model, now, out);
+  if (blame_.has_suspects()) run_waiting(line_of(model, 0, true), {.apart = true}, model, now, out);
+  run_waiting(model, {}, model, now, out);
+  return out;
+}
+
+void dispatcher::run_waiting(std::string const& line, engine_wish const& wish, std::string const& model, instant now,
+                             dispatch_decisions& out) {
+  while (queue_.is_waited_for(line) && is_any_idle(model)) {
+    bool const any_will_do = wish.identity == 0 && !wish.apart;
+    if (!any_will_do && !search(model, nullptr, wish).choice.engine) break;
+    auto const next = queue_.pop(line, now.mono);
+    if (!next) break;
+    auto& request = live_.at(*next);
+    out.emplace_back(run_on(request, *search(model, &request, wish).choice.engine, now));
+  }
+}
+
+// Without a request: whether anybody's could go anywhere.
+route_search_result dispatcher::search(std::string const& model, live_request const* request,
+                                       engine_wish const& wish) const {
+  route_request asked{.model = model, .turn = turn_};
+  if (request != nullptr) {
+    asked.blocks = request->blocks;
+    asked.prompt_blocks = request->prompt_blocks;
+    if (auto const at = sessions_.find(request->session); at != sessions_.end()) asked.session_engine = at->second;
+  }
+  return search_route(slots_, index_, asked, policy_.routing, [&](route_candidate& each) {
+    auto const& facts = engines_.at(each.engine);
+    if (wish.identity != 0 && facts.identity != wish.identity) each.filter = route_filter::other_identity;
+    if (wish.apart && facts.apart > 0) each.filter = route_filter::suspect_aboard;
+    each.lost_it = request != nullptr && slots_.key_of(each.engine)->agent == request->record.agent;
+  });
+}
+
+run_request dispatcher::run_on(live_request& request, engine_ordinal engine, instant now) {
+  auto const slot = idle_.extract(*slots_.take(engine)).mapped();
+  auto& of = by_agent_.at(slot->agent);
+  --of.idle;
+  ++of.busy;
+  turn_ = next_turn(engine);
+  index_.insert(request.blocks, engine);
+  if (request.session != 0) remember_session(request.session, engine);
+  request.apart = blame_.is_suspect(request.record.serial);
+  if (request.apart) ++engines_.at(engine).apart;
+  request.slot = slot;
+  request.engine = engine;
+  auto& record = request.record;
+  record.agent = slot->agent;
+  record.slot = slot->serial;
+  record.has_slot = true;
+  record.tries = record.tries.next();
+  record.routed_at = now.mono;
+  record.queue_milliseconds += milliseconds(now.mono - record.queued_since);
+  note_attempt(record, *slot);
+  bool const resumes = record.state == request_state::resuming;
+  if (!resumes) move_to(record, request_state::routed, now);
+  return {record.serial, record.tries, slot, resumes, record.queue_milliseconds};
+}
+
+void dispatcher::remember_session(std::uint64_t session, engine_ordinal engine) {
+  auto const [at, is_new] = sessions_.insert_or_assign(session, engine);
+  if (is_new) session_order_.push_back(session);
+  if (session_order_.size() <= policy_.max_sessions) return;
+  sessions_.erase(session_order_.front());
+  session_order_.pop_front();
+}
+
+} // namespace paddler
