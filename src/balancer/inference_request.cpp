@@ -56,15 +56,18 @@ inference_request::inference_request(http_exchange& exchange, core_service& core
       last_write_(mono_now()) {}
 
 task<> inference_request::run(request_wishes wishes) {
-  core_.apply(request_arrived{{serial_,
-                               {id_},
-                               asked_.model.value_or(""),
-                               std::string(exchange_.head().path),
-                               body_.size(),
-                               wishes.client,
-                               wishes.level,
-                               wishes.patience,
-                               std::hash<std::string>{}(body_)}});
+  core_.apply(request_arrived{{.serial = serial_,
+                               .id = {id_},
+                               .model = asked_.model.value_or(""),
+                               .endpoint = std::string(exchange_.head().path),
+                               .body_bytes = body_.size(),
+                               .client = wishes.client,
+                               .level = wishes.level,
+                               .patience = wishes.patience,
+                               .fingerprint = std::hash<std::string>{}(body_),
+                               .session = wishes.session,
+                               .prompt_bytes = asked_.prompt_bytes,
+                               .blocks = std::move(asked_.blocks)}});
   bool const told = co_await run_unless(drive(), watch_client());
   if (borrowed_) slots_.give_back(*borrowed_, false);
   // The client left before its turn was taken: the slot was assigned, and the core counts it as closed.

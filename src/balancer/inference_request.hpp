@@ -89,7 +89,7 @@ private:
   request_serial const serial_;
   std::string const& id_; // the client's or the exchange's own
   std::string const body_;
-  probed_request const asked_;
+  probed_request asked_;
   kept_stream kept_;
 
   wakeup changed_;

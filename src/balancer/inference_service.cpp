@@ -72,7 +72,7 @@ void inference_service::abort_all() {
 }
 
 task<> inference_service::infer(http_exchange& exchange) {
-  request_probe probe;
+  request_probe probe(prompts_);
   auto look = [&probe](std::string_view piece) { (void)probe.feed(piece); }; // finish() tells what was wrong
   auto body = co_await exchange.read_body(max_body_bytes_, look);
   if (!body) co_return co_await refuse(exchange, error_of_input(body.error()));

@@ -1,7 +1,9 @@
 // The inference API on port 8061: OpenAI's and Anthropic's paths, relayed to slots; models and health answered here.
 #pragma once
 #include "balancer/inference_request.hpp"
+#include "base/keyed_hash.hpp"
 #include "net/router.hpp"
+#include "runtime/clock.hpp"
 
 #include <map>
 
@@ -36,6 +38,7 @@ private:
   slot_registry& slots_;
   inference_limits const limits_;
   std::size_t const max_body_bytes_;
+  hash_key const prompts_{random_number(), random_number()}; // nobody shall know which prompts look alike
   stream_memory memory_;
   std::map<request_serial, inference_request*> live_;
   std::uint64_t serials_ = 0;

@@ -13,12 +13,12 @@ namespace {
 constexpr std::uint64_t longest_patience_ms = 24ULL * 60 * 60 * 1000;
 
 // No key and no address is kept, only this.
-client_key digest_of(std::string_view text) { return static_cast<client_key>(std::hash<std::string_view>{}(text)); }
+std::uint64_t digest_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
 
 client_key client_of(http_head const& head, std::string_view peer) {
   for (std::string_view name : {"authorization", "x-api-key"})
-    if (auto const key = head.header(name); !key.empty()) return digest_of(key);
-  return digest_of(peer.substr(0, peer.rfind(':'))); // each connection has a port of its own
+    if (auto const key = head.header(name); !key.empty()) return client_key{digest_of(key)};
+  return client_key{digest_of(peer.substr(0, peer.rfind(':')))}; // each connection has a port of its own
 }
 
 result<request_class> class_of(std::string_view said) {
@@ -44,6 +44,7 @@ result<request_wishes> read_wishes(http_head const& head, std::string_view peer)
   auto const level = class_of(head.header("x-paddler-priority"));
   if (!level) return std::unexpected(level.error());
   out.level = *level;
+  if (auto const session = head.header("x-session-id"); !session.empty()) out.session = digest_of(session);
   out.patience = seconds_of(head.header("x-stainless-timeout"));
   auto const said = head.header("x-paddler-deadline-ms");
   if (said.empty()) return out;

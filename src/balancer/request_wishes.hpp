@@ -1,11 +1,12 @@
-// What the headers of an inference request say of how it is to be treated: whose it is, how urgent, and how long its
-// client waits. Pure.
+// What the headers of an inference request say of how it is to be treated: whose it is, how urgent, how long its client
+// waits, and what it belongs to. Pure.
 #pragma once
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "model/request.hpp"
 #include "net/http_types.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -15,6 +16,7 @@ struct request_wishes {
   client_key client = client_key::others;      // of its API key; where it sends none, of its address
   request_class level = request_class::normal; // X-Paddler-Priority: interactive, default, bulk
   std::optional<duration> patience;            // X-Paddler-Deadline-Ms; the official clients' X-Stainless-Timeout
+  std::uint64_t session = 0;                   // of X-Session-Id; 0: none
 };
 
 // `peer` is the client's address, "host:port". Errors: invalid_input, for a header of ours that cannot be understood.

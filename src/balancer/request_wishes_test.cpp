@@ -50,6 +50,15 @@ TEST_F(RequestWishes, HowUrgentItIs) {
   EXPECT_NE(read().error().message.find("`urgent`; there is interactive, default and bulk"), std::string::npos);
 }
 
+TEST_F(RequestWishes, WhatItBelongsTo) {
+  EXPECT_EQ(read()->session, 0U);
+  headers = {{"X-Session-Id", "one"}};
+  auto const one = read()->session;
+  EXPECT_NE(one, 0U);
+  headers = {{"x-session-id", "two"}};
+  EXPECT_NE(read()->session, one);
+}
+
 TEST_F(RequestWishes, HowLongItsClientWaits) {
   EXPECT_EQ(read()->patience, std::nullopt);
   headers = {{"X-Stainless-Timeout", "2.5"}};

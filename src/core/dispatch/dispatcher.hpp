@@ -3,10 +3,10 @@
 //
 // Capacity is the set of idle slot connections: an agent opens exactly one for each slot of its engine, so slots can be
 // neither oversubscribed nor leaked. A request is bound to a slot when one is free, never before (late binding); whose
-// turn it is says the request_queue, and where it goes search_route (route_search.hpp). A stream that loses its engine waits, before all others, for an engine that would
-// have made the same answer, and goes on there. What lost an engine runs apart from others of that kind until it brings
-// something, and not at all once engines are known to die of it (blame.hpp). Pure: no I/O, no clock; the caller carries
-// the returned decisions out in their order.
+// turn it is says the request_queue, and where it goes search_route (route_search.hpp). A stream that loses its engine
+// waits, before all others, for an engine that would have made the same answer, and goes on there. What lost an engine
+// runs apart from others of that kind until it brings something, and not at all once engines are known to die of it
+// (blame.hpp). Pure: no I/O, no clock; the caller carries the returned decisions out in their order.
 #pragma once
 #include "core/dispatch/blame.hpp"
 #include "core/dispatch/request_queue.hpp"
@@ -43,7 +43,7 @@ struct dispatch_policy {
   routing_policy routing = {};
   std::size_t prefix_blocks = std::size_t{1} << 18; // of prompts, that are remembered; 28 bytes each
   std::size_t max_sessions = 65'536;                // that are remembered
-  std::size_t ended_kept = 1000;                      // terminal requests kept for people to look at
+  std::size_t ended_kept = 1000;                    // terminal requests kept for people to look at
 };
 
 struct request_arrival {
@@ -188,7 +188,9 @@ private:
   dispatch_decisions match(std::string const& model, instant now);
   void run_waiting(std::string const& line, engine_wish const& wish, std::string const& model, instant now,
                    dispatch_decisions& out);
+
   [[nodiscard]] bool is_any_idle(std::string const& model) const { return slots_.in_turn(model, {}).has_value(); }
+
   [[nodiscard]] route_search_result search(std::string const& model, live_request const* request,
                                            engine_wish const& wish) const;
   run_request run_on(live_request& request, engine_ordinal engine, instant now);
@@ -224,8 +226,8 @@ private:
   std::map<std::uint64_t, engine_ordinal> sessions_; // where the newest request of each went
   std::deque<std::uint64_t> session_order_;          // the oldest first
   engine_ordinal turn_{};                            // of engines that are equal
-  std::set<request_serial> held_;             // until it is known whether engines died of them
-  deadline_queue<std::uint64_t> quarantined_; // fingerprints
+  std::set<request_serial> held_;                    // until it is known whether engines died of them
+  deadline_queue<std::uint64_t> quarantined_;        // fingerprints
   std::uint64_t accepted_ = 0, completed_ = 0, failed_ = 0;
   std::size_t queued_too_many_ = 0; // only with a canary
   std::map<request_serial, request_record> over_;

@@ -60,7 +60,8 @@ route_search_result search_route(slot_table const& slots, prefix_index const& in
                              : slots.least_busy(request.model, count, request.turn);
     for (auto const engine : engines) all.add(engine);
     for (; known < all.list.size(); ++known) know(all.list[known]);
-    auto choice = route({.candidates = all.list, .prompt_blocks = request.prompt_blocks, .turn = request.turn}, policy);
+    auto choice =
+        choose_route({.candidates = all.list, .prompt_blocks = request.prompt_blocks, .turn = request.turn}, policy);
     if (choice.engine || engines.size() < count) return {std::move(choice), std::move(all.list)};
   }
 }

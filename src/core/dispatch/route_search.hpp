@@ -28,7 +28,7 @@ struct route_request {
 
 struct route_search_result {
   route_choice choice;
-  std::vector<route_candidate> candidates; // `route` of them says the same again
+  std::vector<route_candidate> candidates; // `choose_route` of them says the same again
 };
 
 // What neither table knows of a candidate: its filter, whether it lost the request, its speeds. Called once for each.

@@ -122,8 +122,10 @@ TEST(RouteSearchLaws, ItGoesSomewhereIfItCanGoAnywhereAndThereWhereARouteOverAll
     for (auto const strategy : {prefix, session, least_loaded, round_robin}) {
       auto const turn = random.below(100);
       auto const found = of.search(strategy, {}, know, {}, turn);
-      EXPECT_EQ(found.choice.engine, route({.candidates = all, .turn = nth(turn)}, {.strategy = strategy}).engine);
-      EXPECT_EQ(found.choice, route({.candidates = found.candidates, .turn = nth(turn)}, {.strategy = strategy}));
+      EXPECT_EQ(found.choice.engine,
+                choose_route({.candidates = all, .turn = nth(turn)}, {.strategy = strategy}).engine);
+      EXPECT_EQ(found.choice,
+                choose_route({.candidates = found.candidates, .turn = nth(turn)}, {.strategy = strategy}));
       if (unfit.empty()) EXPECT_LE(found.candidates.size(), least_busy_asked);
     }
   }

@@ -129,7 +129,7 @@ private:
 
 } // namespace
 
-route_choice route(route_question const& question, routing_policy const& policy) {
+route_choice choose_route(route_question const& question, routing_policy const& policy) {
   return judge(question, policy).decide();
 }
 

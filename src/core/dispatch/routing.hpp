@@ -91,7 +91,7 @@ struct route_choice {
   friend bool operator==(route_choice const&, route_choice const&) = default;
 };
 
-route_choice route(route_question const& question, routing_policy const& policy);
+route_choice choose_route(route_question const& question, routing_policy const& policy);
 
 // Whose turn comes after it.
 engine_ordinal next_turn(engine_ordinal chosen);

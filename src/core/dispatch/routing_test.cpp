@@ -35,7 +35,7 @@ route_candidate with(std::size_t number, std::uint16_t busy, std::uint16_t total
 
 route_choice ask(candidates const& of, routing_strategy strategy, std::size_t prompt_blocks = 16,
                  std::size_t turn = 0) {
-  return route({.candidates = of, .prompt_blocks = prompt_blocks, .turn = engine(turn)}, {.strategy = strategy});
+  return choose_route({.candidates = of, .prompt_blocks = prompt_blocks, .turn = engine(turn)}, {.strategy = strategy});
 }
 
 // --- tables ---
@@ -113,8 +113,8 @@ TEST(Routing, WhoLostItIsAskedLast) {
 
 TEST(Routing, SaysWhatEachWasWorth) {
   auto const choice =
-      route({.candidates = candidates{with(1, 1, 4, 6), with(2, 3, 4), with(3, 4, 4)}, .prompt_blocks = 10},
-            {.full_load = seconds(2)});
+      choose_route({.candidates = candidates{with(1, 1, 4, 6), with(2, 3, 4), with(3, 4, 4)}, .prompt_blocks = 10},
+                   {.full_load = seconds(2)});
   EXPECT_EQ(choice.engine, engine(1));
   EXPECT_EQ(choice.scores, (std::vector<route_score>{
                                {.engine = engine(1),
@@ -192,7 +192,7 @@ struct asked {
   routing_policy policy;
 
   [[nodiscard]] route_choice answer() const {
-    return route({.candidates = of, .prompt_blocks = prompt_blocks, .turn = turn}, policy);
+    return choose_route({.candidates = of, .prompt_blocks = prompt_blocks, .turn = turn}, policy);
   }
 };
 
@@ -321,7 +321,7 @@ TEST(RoutingLaws, OneBeginningFillsNoEngineWhileOthersAreFree) {
   std::set<engine_ordinal> who_had_it{engine(7)};
   engine_ordinal turn{};
   for (std::size_t i = 0; i < fleet.size() * slots; ++i) {
-    auto const choice = route({.candidates = fleet, .prompt_blocks = 16, .turn = turn}, {});
+    auto const choice = choose_route({.candidates = fleet, .prompt_blocks = 16, .turn = turn}, {});
     ASSERT_TRUE(choice.engine);
     auto& it = fleet[static_cast<std::size_t>(*choice.engine)];
     auto const least = std::ranges::min(fleet, {}, &route_candidate::busy).busy;

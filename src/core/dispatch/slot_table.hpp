@@ -116,7 +116,7 @@ private:
   std::map<engine_key, engine_ordinal> ordinals_;
   std::set<engine_ordinal> free_; // of those below next_
   std::size_t next_ = 0;
-  std::map<std::string, offers> offers_; // by model
+  std::map<std::string, offers> offers_;        // by model
   std::map<std::string, std::size_t> by_model_; // slots
   std::size_t busy_ = 0;
   std::uint64_t moves_ = 0;
