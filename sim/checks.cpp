@@ -43,10 +43,6 @@ std::string check_capacity(stage& on) {
   return {};
 }
 
-bool has_slot(request_state state) {
-  return state == request_state::routed || state == request_state::processing || state == request_state::streaming;
-}
-
 // The dispatcher counts as queued what is queued, and busy slots are those of requests that have one.
 std::string check_queue(stage& on) {
   auto const& requests = core_of(on).requests();
@@ -54,7 +50,7 @@ std::string check_queue(stage& on) {
   std::size_t queued = 0, busy = 0;
   for (auto const& request : requests.requests()) {
     queued += request.state == request_state::queued ? 1 : 0;
-    busy += has_slot(request.state) ? 1 : 0;
+    busy += request.has_slot ? 1 : 0;
   }
   if (queued != totals.queued)
     return std::to_string(queued) + " requests are queued, and " + std::to_string(totals.queued) + " are counted";
@@ -80,6 +76,9 @@ std::string count_endings(stage& on) {
     if (!is_terminal(request.state)) continue;
     on.sim.count("request." + std::string(to_string(request.state)) + "." + std::string(to_string(request.failure)));
     on.sim.count("request.attempts_" + std::to_string(request.tries.value));
+    if (request.resumes == 1) on.sim.count("request.resumed");
+    if (request.resumes > 1) on.sim.count("request.resumed_again");
+    if (request.not_resumed) on.sim.count("request.not_resumed." + std::string(to_string(*request.not_resumed)));
   }
   return {};
 }

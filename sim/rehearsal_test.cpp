@@ -224,10 +224,6 @@ INSTANTIATE_TEST_SUITE_P(seeds, flapping, testing::Range<std::uint64_t>(1, 6));
 
 // --- REC-12 ---
 
-bool holds_a_slot(request_state state) {
-  return state == request_state::routed || state == request_state::processing || state == request_state::streaming;
-}
-
 class half_open : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(half_open, REC_12_a_pulled_cable_is_noticed_and_leaves_no_ghost_slots) {
@@ -248,7 +244,7 @@ TEST_P(half_open, REC_12_a_pulled_cable_is_noticed_and_leaves_no_ghost_slots) {
     ASSERT_TRUE(noticed);
     EXPECT_LE(*noticed, 10s);
     for (auto const& request : play.core()->requests().requests())
-      EXPECT_FALSE(holds_a_slot(request.state) && request.agent.value == "a0") << "it waits for what is gone";
+      EXPECT_FALSE(request.has_slot && request.agent.value == "a0") << "it waits for what is gone";
     play.pass(20s);
     on.net.unblock_all();
     ASSERT_TRUE(play.converges(30s));

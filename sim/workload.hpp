@@ -53,6 +53,7 @@ public:
 
 private:
   task<> run() override;
+  [[nodiscard]] bool may_look_like_poison(int status) const;
   task<> ask(std::string text, std::size_t tokens);
 
   scenario const& what_;

@@ -188,6 +188,27 @@ TEST_F(AgentTest, ServesWhatItIsToldTo) {
   });
 }
 
+TEST_F(AgentTest, RES_06_EnginesOfOneContentAreOneAndEachStartIsAnother) {
+  run([](AgentTest& t) -> task<> {
+    auto const link = co_await t.greet();
+    auto const first = co_await t.serve(*link, state(7, 2));
+    EXPECT_EQ(first[0]->engine, "1");
+    EXPECT_EQ(first[1]->engine, "1");
+    EXPECT_EQ(first[0]->resumes, "chat, completions");
+    EXPECT_EQ(first[0]->identity.size(), 16U);
+    ::kill(static_cast<pid_t>(t.it->engine().pid), SIGKILL);
+    auto const again = co_await t.next_slots(2);
+    EXPECT_EQ(again[0]->engine, "2");
+    EXPECT_EQ(again[0]->identity, first[0]->identity);
+    auto const fewer = co_await t.serve(*link, state(8, 1));
+    EXPECT_EQ(fewer[0]->engine, "3");
+    EXPECT_EQ(fewer[0]->identity, first[0]->identity) << "slots make no difference to an answer";
+    auto const other = co_await t.serve(*link, state(9, 1, "other"));
+    EXPECT_EQ(other[0]->engine, "4");
+    EXPECT_NE(other[0]->identity, first[0]->identity);
+  });
+}
+
 TEST_F(AgentTest, ReportsWhatItsEngineDoes) {
   run([](AgentTest& t) -> task<> {
     auto const link = co_await t.greet();

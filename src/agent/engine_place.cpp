@@ -1,6 +1,7 @@
 #include "agent/engine_place.hpp"
 
 #include "agent/model_check.hpp"
+#include "core/reconcile/content_digest.hpp"
 #include "hub/local_models.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/timer.hpp"
@@ -39,12 +40,14 @@ bool is_same(slot_audience const& a, slot_audience const& b) {
 } // namespace
 
 engine_place::engine_place(asio::any_io_executor const& executor, blocking_executor& pool, agent_config const& config,
-                           engine_number number, applicable_model const& content,
-                           std::shared_ptr<model_digests> digests, std::function<void()> on_change)
+                           engine_number number, applicable_model const& content, engine_commons& commons,
+                           std::function<void()> on_change)
     : content_(content),
+      config_(config),
+      commons_(commons),
       on_change_(std::move(on_change)),
       pool_(pool),
-      file_(std::make_shared<loaded_file>(path_of(content), std::move(digests))),
+      file_(std::make_shared<loaded_file>(path_of(content), commons.digests)),
       service_(executor, pool, settings_of(config, number, file_),
                [this](engine_condition const& condition) { changed(condition); }),
       slots_(executor, config.slots,
@@ -55,14 +58,36 @@ engine_place::engine_place(asio::any_io_executor const& executor, blocking_execu
 }
 
 void engine_place::changed(engine_condition const& condition) {
-  if (condition.status == engine_status::ready && file_->confirm()) tasks_.spawn("digest", work_out_digest());
+  if (std::exchange(child_, condition.child) != condition.child) started_ = ++commons_.starts;
+  if (condition.status == engine_status::ready) {
+    if (file_->confirm()) tasks_.spawn("digest", work_out_digest());
+    identify();
+  }
   serve_slots();
   on_change_();
 }
 
 task<> engine_place::work_out_digest() {
   auto const news = co_await run_blocking(pool_, [file = file_] { return file->blocking_digest(); });
-  if (news.value_or(false)) on_change_();
+  if (!news.value_or(false)) co_return;
+  identify();
+  serve_slots();
+  on_change_();
+}
+
+void engine_place::identify() {
+  auto const file = content_of_file();
+  bool const known = !file.empty() && !service_.build().empty();
+  identity_ = known ? engine_identity(content_, file, service_.build()) : 0;
+}
+
+// Empty where nothing is known. The simulated engine opens no file.
+std::string engine_place::content_of_file() const {
+  auto const& program = config_.program;
+  if (program.kind == engine_kind::simulated)
+    return "answers of " + std::to_string(program.simulation.answer_tokens) + " tokens";
+  auto const file = file_->facts();
+  return file ? file_content(*file, path_of(content_), commons_.machine) : std::string();
 }
 
 void engine_place::offer(std::optional<slot_audience> const& audience, generation version) {
@@ -108,7 +133,8 @@ task<> engine_place::trust_again(std::string socket) {
 
 std::optional<ready_engine> engine_place::ready() const {
   if (service_.condition().status != engine_status::ready) return std::nullopt;
-  return ready_engine{version_, content_.name, service_.socket_path(), content_.slots};
+  return ready_engine{version_,           content_.name, service_.socket_path(), content_.slots, started_,
+                      service_.resumes(), identity_};
 }
 
 void engine_place::serve_slots() {

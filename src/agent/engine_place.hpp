@@ -17,13 +17,20 @@
 
 namespace paddler {
 
+// What the places of one agent share.
+struct engine_commons {
+  std::shared_ptr<model_digests> digests = std::make_shared<model_digests>(); // also of places that end
+  std::string machine;                                                        // its name
+  std::uint64_t starts = 0;                                                   // of engines' processes so far
+};
+
 // Lives on one executor. Destroy it after end() returned.
 class engine_place {
 public:
-  // Starts the engine on `content`. `on_change` is called when facts() may have changed; `pool` and `config` outlive
-  // the place. `digests` are those of files that were read before.
+  // Starts the engine on `content`. `on_change` is called when facts() may have changed; `pool`, `config` and
+  // `commons` outlive the place.
   engine_place(asio::any_io_executor const& executor, blocking_executor& pool, agent_config const& config,
-               engine_number number, applicable_model const& content, std::shared_ptr<model_digests> digests,
+               engine_number number, applicable_model const& content, engine_commons& commons,
                std::function<void()> on_change);
 
   // While the engine is ready its slots are offered to `audience`, under this version; none: to nobody. Idle
@@ -49,6 +56,8 @@ public:
 
 private:
   void changed(engine_condition const& condition);
+  void identify();
+  [[nodiscard]] std::string content_of_file() const;
   task<> work_out_digest();
   void serve_slots();
   void suspect(ready_engine const& which);
@@ -56,9 +65,14 @@ private:
   [[nodiscard]] std::optional<ready_engine> ready() const;
 
   applicable_model const content_;
+  agent_config const& config_;
+  engine_commons& commons_;
   std::function<void()> const on_change_;
   blocking_executor& pool_;
   std::shared_ptr<loaded_file> const file_; // also of calls under way on the pool
+  child_serial child_ = 0;                  // the newest, and
+  std::uint64_t started_ = 0;               // which of the agent's it is
+  std::uint64_t identity_ = 0;
   std::optional<slot_audience> audience_;
   generation version_;
   std::shared_ptr<slot_target const> target_;

@@ -39,6 +39,7 @@ engine_reconciler::engine_reconciler(asio::any_io_executor const& executor, bloc
       changed_(executor),
       tasks_(executor, "engines", on_escape::fail_process),
       endings_(executor, "engines.end", on_escape::fail_process) {
+  commons_.machine = machine.hostname;
   tasks_.spawn("engines.clock", keep_time());
 }
 
@@ -160,7 +161,7 @@ void engine_reconciler::carry_out(engine_action const& action) {
            {{"engine", action.engine.value}, {"model", action.content.name}, {"slots", action.content.slots}});
   if (action.action == reconcile_action::load)
     places_.emplace(action.engine, std::make_unique<engine_place>(executor_, pool_, config_, action.engine,
-                                                                  action.content, digests_, [this] { reconcile(); }));
+                                                                  action.content, commons_, [this] { reconcile(); }));
   if (action.action == reconcile_action::unload) endings_.spawn("engine", end_place(action.engine));
 }
 

@@ -93,7 +93,7 @@ private:
   agent_config const& config_;
   machine_facts machine_;
   model_headers headers_;
-  std::shared_ptr<model_digests> const digests_ = std::make_shared<model_digests>(); // also of places that end
+  engine_commons commons_;
   std::function<void()> const on_change_;
   engine_table table_;
   std::optional<checked_model> checked_;

@@ -30,7 +30,7 @@ constexpr std::array relayed_paths{
     relayed_path{"POST", "/v1/embeddings"},       relayed_path{"POST", "/v1/responses"},
     relayed_path{"POST", "/v1/messages"},         relayed_path{"POST", "/v1/messages/count_tokens"},
     relayed_path{"POST", "/v1/rerank"},           relayed_path{"POST", "/tokenize"},
-    relayed_path{"POST", "/detokenize"},
+    relayed_path{"POST", "/detokenize"},          relayed_path{"POST", "/v1/chat/completions/input_tokens"},
 };
 
 // What of a request's headers an engine may see; clients' keys are not among them.

@@ -1,6 +1,7 @@
 #include "agent/slot_dial.hpp"
 
 #include "net/http_client.hpp"
+#include "wire/slot_papers.hpp"
 
 #include <string>
 #include <utility>
@@ -23,11 +24,17 @@ task<result<void>> ask_to_reverse(http_connection& connection, slot_target const
   auto const path = "/management/v1/agents/" + percent_encode(target.from.agent.value) + "/slots";
   auto const process = std::to_string(target.from.process.value);
   auto const version = std::to_string(target.engine.version.value);
-  std::vector<header_view> const headers{{"Connection", "Upgrade"},
-                                         {"Upgrade", "paddler-slot/1"},
-                                         {"X-Paddler-Process", process},
-                                         {"X-Paddler-Version", version},
-                                         {"X-Paddler-Model", target.engine.model}};
+  auto const number = std::to_string(target.engine.number);
+  auto const resumes = print_resumable(target.engine.resumes);
+  auto const identity = print_identity(target.engine.identity);
+  std::vector<header_view> headers{{"Connection", "Upgrade"},
+                                   {"Upgrade", "paddler-slot/1"},
+                                   {"X-Paddler-Process", process},
+                                   {"X-Paddler-Version", version},
+                                   {"X-Paddler-Model", target.engine.model},
+                                   {"X-Paddler-Engine", number}};
+  if (!resumes.empty()) headers.push_back({"X-Paddler-Resumes", resumes});
+  if (target.engine.identity != 0) headers.push_back({"X-Paddler-Identity", identity});
   co_return co_await connection.send("POST", path, headers);
 }
 

@@ -37,6 +37,15 @@ public:
         slot_target{{{"127.0.0.1", balancer.port}, {"agent 1"}, {77}}, {{version}, "m", socket, slots}});
   }
 
+  // An engine of which all is known.
+  std::shared_ptr<slot_target const> known_target() const {
+    auto out = *target(3, 1);
+    out.engine.number = 5;
+    out.engine.resumes = {.chat = true, .completions = true};
+    out.engine.identity = 0xab;
+    return std::make_shared<slot_target const>(out);
+  }
+
   void run(task<> (*test)(SlotServiceTest&)) { loop.run_until_done(in_time(test(*this))); }
 
   task<> clean_up() {
@@ -94,7 +103,20 @@ TEST_F(SlotServiceTest, OpensOneConnectionForEachSlot) {
     EXPECT_EQ(first->process, "77");
     EXPECT_EQ(first->version, "3");
     EXPECT_EQ(first->model, "m");
+    EXPECT_EQ(first->engine, "0");
+    EXPECT_EQ(first->resumes, "") << "what is not known is not said";
+    EXPECT_EQ(first->identity, "");
     EXPECT_EQ(t.balancer.slots.size(), 0U);
+  });
+}
+
+TEST_F(SlotServiceTest, RES_06_ItsPapersSayWhatAnotherEngineNeedsToGoOn) {
+  run([](SlotServiceTest& t) -> task<> {
+    t.it.serve(t.known_target());
+    auto const slot = co_await t.balancer.next_slot();
+    EXPECT_EQ(slot->engine, "5");
+    EXPECT_EQ(slot->resumes, "chat, completions");
+    EXPECT_EQ(slot->identity, "00000000000000ab");
   });
 }
 
@@ -215,6 +237,7 @@ TEST_F(SlotServiceTest, LetsOnlyInferenceThrough) {
     EXPECT_EQ(t.engine.requests.size(), 0U);
     EXPECT_FALSE(is_relayed("GET", "/v1/chat/completions"));
     EXPECT_TRUE(is_relayed("POST", "/v1/chat/completions"));
+    EXPECT_TRUE(is_relayed("POST", "/v1/chat/completions/input_tokens"));
   });
 }
 

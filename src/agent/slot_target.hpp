@@ -1,8 +1,10 @@
 // What slot connections lead from and to: one balancer, and one run of one engine.
 #pragma once
 #include "base/ids.hpp"
+#include "model/slot_papers.hpp"
 #include "net/transport.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace paddler {
@@ -13,6 +15,9 @@ struct ready_engine {
   std::string model;  // the name it serves
   std::string socket_path;
   int slots = 0;
+  std::uint64_t number = 0; // of its process among all that this agent started
+  resumable_apis resumes = {};
+  std::uint64_t identity = 0; // engine_identity(); 0 where nothing is known of its model's content
   friend bool operator==(ready_engine const&, ready_engine const&) = default;
 };
 

@@ -53,6 +53,9 @@ struct open_slot {
   std::string process;
   std::string version;
   std::string model;
+  std::string engine;
+  std::string resumes;
+  std::string identity;
   std::unique_ptr<http_connection> connection;
 
   task<> send(std::string path, std::string body = "{}") {
@@ -208,6 +211,9 @@ private:
     slot->process = head.header("X-Paddler-Process");
     slot->version = head.header("X-Paddler-Version");
     slot->model = head.header("X-Paddler-Model");
+    slot->engine = head.header("X-Paddler-Engine");
+    slot->resumes = head.header("X-Paddler-Resumes");
+    slot->identity = head.header("X-Paddler-Identity");
     auto taken = co_await exchange.switch_protocols("paddler-slot/1");
     if (!taken) co_return;
     slot->connection = std::make_unique<http_connection>(std::move(taken->stream), std::move(taken->initial_bytes));

@@ -29,6 +29,7 @@ namespace {
 
 constexpr std::size_t write_queue_limit = 64;
 constexpr std::size_t file_queue_limit = 64;
+constexpr std::size_t max_clients = 20'000;   // connections to the inference API
 constexpr std::size_t max_operators = 10'000; // connections to the management API beside those of agents
 // For those who ask the wrong port.
 constexpr auto about_inference =
@@ -186,8 +187,10 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
         files_of_desired.emplace_back(*core, *door, files, path, std::move(opened), config.max_document_bytes);
     background.spawn("desired file", source.watch());
   }
+  http_server_config as_inference{.name = "inference", .connection_limit = max_clients, .errors = inference_shape};
+  as_inference.limits.write_silence = config.client_silence;
   inference_server.emplace(
-      executor, http_server_config{.name = "inference", .errors = inference_shape},
+      executor, std::move(as_inference),
       guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
   auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
   management_routes = joined(joined(std::move(management_routes), dump->routes()), health_routes(*core));

@@ -29,6 +29,7 @@ struct balancer_config {
   std::size_t max_body_bytes = std::size_t{16} << 20; // of one inference request
   std::size_t max_document_bytes = std::size_t{4} << 20;
   duration comment_interval = std::chrono::seconds(10); // a waiting stream gets an SSE comment this often
+  duration client_silence = std::chrono::seconds(30);   // that a client reads nothing of what is written to it
   duration engine_silence = std::chrono::minutes(10);   // between two pieces of an answer, or before its first
   duration stop_deadline = std::chrono::seconds(4);     // for running requests when the balancer stops
 };

@@ -81,18 +81,19 @@ struct CoreServiceTest : ::testing::Test {
   std::optional<result<change_outcome>> outcome;
 
   void SetUp() override {
-    service.handlers = {.send = [](link_id, balancer_message const&) {},
-                        .close_link = [](link_id, std::string const&) {},
-                        .tell_loser = [](lost_field const&) {},
-                        .run = [](run_request const&) {},
-                        .fail = [this](fail_request const& refused) { data_lane.push_back(refused.id.value); },
-                        .drop_slots_of = [](drop_slots const&) {},
-                        .drop_one_slot = [](drop_slot const&) {},
-                        .storage_failed =
-                            [this](error why) {
-                              fatal = std::move(why);
-                              failed.notify_all();
-                            }};
+    service.handlers = {
+        .send = [](link_id, balancer_message const&) {},
+        .close_link = [](link_id, std::string const&) {},
+        .tell_loser = [](lost_field const&) {},
+        .run = [](run_request const&) {},
+        .fail = [this](fail_request const& refused) { data_lane.push_back(std::to_string(refused.serial.value)); },
+        .drop_slots_of = [](drop_slots const&) {},
+        .drop_one_slot = [](drop_slot const&) {},
+        .storage_failed =
+            [this](error why) {
+              fatal = std::move(why);
+              failed.notify_all();
+            }};
     service.spawn_into(background);
   }
 
@@ -115,8 +116,8 @@ task<> nothing_passes_a_write(CoreServiceTest* t) {
   t->submits.spawn("submit", t->submit_and_note());
   co_await t->write_is_under_way();
   EXPECT_FALSE(t->outcome) << "answered before it was durable";
-  t->service.apply(request_arrived{{{"r"}, "unknown", "/v1/completions", 1}});
-  EXPECT_EQ(t->data_lane, std::vector<std::string>{"r"}) << "a request waited for the disk";
+  t->service.apply(request_arrived{{{1}, {"r"}, "unknown", "/v1/completions", 1}});
+  EXPECT_EQ(t->data_lane, std::vector<std::string>{"1"}) << "a request waited for the disk";
   t->store.released.count_down();
   co_await t->submits.join();
   EXPECT_EQ(t->outcome->value().at, revision{1});

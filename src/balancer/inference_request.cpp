@@ -8,14 +8,17 @@
 #include "wire/event_boundary.hpp"
 #include "wire/inference_error.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/stream_splice.hpp"
 
 #include <array>
+#include <functional>
 
 namespace paddler {
 namespace {
 
 // An answer that is not a stream is kept until it is whole, up to this size: it can then still be tried elsewhere.
 constexpr std::size_t max_kept_answer = std::size_t{1} << 20;
+constexpr std::size_t max_counted_answer = std::size_t{8} << 20; // a list of the tokens of an answer or a prompt
 constexpr std::string_view event_stream = "text/event-stream";
 constexpr std::string_view waiting_comment = ": waiting\n\n";
 
@@ -38,26 +41,36 @@ inference_error engine_said(int status, std::string_view body) {
 } // namespace
 
 inference_request::inference_request(http_exchange& exchange, core_service& core, slot_registry& slots,
-                                     inference_limits const& limits, request_id id, std::string body,
-                                     probed_request asked)
+                                     stream_memory& memory, inference_limits const& limits, request_serial serial,
+                                     std::string body, probed_request asked)
     : exchange_(exchange),
       core_(core),
       slots_(slots),
       limits_(limits),
-      id_(std::move(id)),
+      serial_(serial),
+      id_(exchange.request_id()),
       body_(std::move(body)),
       asked_(std::move(asked)),
+      kept_(memory, exchange.head().path, body_, asked_),
       changed_(exchange.connection().executor()),
       last_write_(mono_now()) {}
 
-task<> inference_request::run() {
-  core_.apply(request_arrived{{id_, asked_.model.value_or(""), std::string(exchange_.head().path), body_.size()}});
+task<> inference_request::run(request_wishes wishes) {
+  core_.apply(request_arrived{{serial_,
+                               {id_},
+                               asked_.model.value_or(""),
+                               std::string(exchange_.head().path),
+                               body_.size(),
+                               wishes.client,
+                               wishes.level,
+                               wishes.patience,
+                               std::hash<std::string>{}(body_)}});
   bool const told = co_await run_unless(drive(), watch_client());
   if (borrowed_) slots_.give_back(*borrowed_, false);
   // The client left before its turn was taken: the slot was assigned, and the core counts it as closed.
-  if (decision_) slots_.give_back(decision_->slot.serial, false);
+  if (decision_) slots_.give_back(decision_->slot->serial, false);
   if (!told || client_lost_) {
-    core_.apply(request_left{id_});
+    core_.apply(request_left{serial_});
     exchange_.abort();
   }
 }
@@ -67,8 +80,8 @@ void inference_request::on_run(run_request const& decision) {
   changed_.notify_all();
 }
 
-void inference_request::on_fail(request_failure reason) {
-  failure_ = reason;
+void inference_request::on_fail(fail_request const& decision) {
+  failure_ = decision;
   changed_.notify_all();
 }
 
@@ -99,14 +112,18 @@ task<> inference_request::drive() {
   while (co_await next_decision()) {
     if (failure_) co_return co_await tell_failure();
     auto const decision = *std::exchange(decision_, std::nullopt);
-    auto const outcome = co_await try_on(decision);
+    auto const ended = co_await try_on(decision);
     // A cancelled task broke the attempt off itself, because the client is gone: that says nothing about the engine.
     if (is_cancelled(cancellation)) co_return;
     // Without an outcome the client could not be written to.
-    client_lost_ = !outcome;
+    client_lost_ = !ended;
+    if (client_lost_ && exchange_.client_was_slow())
+      core_.apply(attempt_ended{serial_, decision.number, attempt_outcome::slow_client});
     if (client_lost_) co_return;
-    core_.apply(attempt_ended{id_, decision.number, *outcome});
-    if (*outcome == attempt_outcome::completed || *outcome == attempt_outcome::completed_last) co_return;
+    std::optional<resume_refusal> refusal;
+    if (*ended == attempt_outcome::lost_late) refusal = why_not_resumable();
+    core_.apply(attempt_ended{serial_, decision.number, *ended, refusal});
+    if (*ended == attempt_outcome::completed || *ended == attempt_outcome::completed_last) co_return;
   }
 }
 
@@ -116,51 +133,65 @@ task<bool> inference_request::next_decision() {
   co_return true;
 }
 
-task<std::optional<attempt_outcome>> inference_request::try_on(run_request const& decision) {
-  auto* engine = slots_.borrow(decision.slot.serial);
+task<inference_request::outcome> inference_request::try_on(run_request const& decision) {
+  auto* engine = slots_.borrow(decision.slot->serial);
   if (!engine) co_return attempt_outcome::lost_early;
-  borrowed_ = decision.slot.serial;
-  auto outcome = co_await relay(*engine, decision);
+  borrowed_ = decision.slot->serial;
+  auto ended = co_await relay(*engine, decision);
   borrowed_.reset();
   // Once cancelled, the request ends as left, which closes its slot, even where the answer was whole.
   bool const left = is_cancelled(co_await asio::this_coro::cancellation_state);
-  bool const whole = outcome == attempt_outcome::completed || outcome == attempt_outcome::refused;
+  bool const whole = ended == attempt_outcome::completed || ended == attempt_outcome::refused;
   bool const reusable = !left && whole && engine->reusable();
-  if (outcome == attempt_outcome::completed && !reusable) outcome = attempt_outcome::completed_last;
-  slots_.give_back(decision.slot.serial, reusable);
-  co_return outcome;
+  if (ended == attempt_outcome::completed && !reusable) ended = attempt_outcome::completed_last;
+  slots_.give_back(decision.slot->serial, reusable);
+  co_return ended;
 }
 
-task<std::optional<attempt_outcome>> inference_request::relay(http_connection& engine, run_request const& decision) {
-  std::array<asio::const_buffer, 1> const body{asio::buffer(body_)};
-  auto const version = std::to_string(decision.slot.version.value);
-  auto const number = std::to_string(decision.number.value);
-  // Nothing of the client's own address, keys or connection goes to the engine.
-  std::vector<header_view> headers = {{"Host", "paddler"},
-                                      {"Content-Type", "application/json"},
-                                      {"X-Request-Id", id_.value},
-                                      {"X-Paddler-Version", version},
-                                      {"X-Paddler-Attempt", number}};
-  for (std::string_view passed : {"traceparent", "tracestate", "anthropic-version"})
-    if (auto const value = exchange_.head().header(passed); !value.empty()) headers.push_back({passed, value});
-  auto const sent = co_await engine.send("POST", exchange_.head().path, headers, body);
-  if (!sent) co_return lost(sent.error());
-  core_.apply(attempt_sent{id_, decision.number});
-  auto const head = co_await engine.read_head();
-  if (!head) co_return lost(head.error());
-  if (auto const refused = (*head)->header("x-paddler-refused"); !refused.empty()) {
-    bool const for_its_version = refused == "version";
-    auto const drained = co_await engine.read_body(max_kept_answer);
-    co_return for_its_version&& drained ? attempt_outcome::refused : attempt_outcome::lost_early;
-  }
+task<inference_request::outcome> inference_request::relay(http_connection& engine, run_request const& decision) {
+  if (decision.resumes) co_return co_await continue_stream(engine, decision);
+  co_return co_await relay_answer(engine, decision);
+}
+
+task<inference_request::outcome> inference_request::relay_answer(http_connection& engine, run_request const& decision) {
+  auto const head = co_await ask(engine, decision, exchange_.head().path, body_);
+  if (!head) co_return head.error();
   if (is_event_stream(**head)) co_return co_await relay_stream(engine, **head, decision);
   if (committed_) co_return co_await relay_error_into_stream(engine, **head);
   co_return co_await relay_whole(engine, **head, decision);
 }
 
+// Sends and waits for the head of the answer, which is not an agent's refusal.
+task<std::expected<http_response_head const*, attempt_outcome>> inference_request::ask(http_connection& engine,
+                                                                                       run_request const& decision,
+                                                                                       std::string_view path,
+                                                                                       std::string_view body) {
+  auto const version = std::to_string(decision.slot->version.value);
+  auto const number = std::to_string(decision.number.value);
+  // Nothing of the client's own address, keys or connection goes to the engine.
+  std::vector<header_view> headers = {{"Host", "paddler"},
+                                      {"Content-Type", "application/json"},
+                                      {"X-Request-Id", id_},
+                                      {"X-Paddler-Version", version},
+                                      {"X-Paddler-Attempt", number}};
+  for (std::string_view passed : {"traceparent", "tracestate", "anthropic-version"})
+    if (auto const value = exchange_.head().header(passed); !value.empty()) headers.push_back({passed, value});
+  auto const sent = co_await engine.send("POST", path, headers, body);
+  if (!sent) co_return std::unexpected(lost(sent.error()));
+  core_.apply(attempt_sent{serial_, decision.number});
+  auto const head = co_await engine.read_head();
+  if (!head) co_return std::unexpected(lost(head.error()));
+  auto const refused = (*head)->header("x-paddler-refused");
+  if (refused.empty()) co_return *head;
+  bool const for_its_version = refused == "version";
+  auto const drained = co_await engine.read_body(max_kept_answer);
+  bool const usable = for_its_version && drained.has_value();
+  co_return std::unexpected(usable ? attempt_outcome::refused : attempt_outcome::lost_early);
+}
+
 // Keeps the answer until it is whole, so that its loss costs the client nothing; a large one is passed on as it comes.
-task<std::optional<attempt_outcome>>
-inference_request::relay_whole(http_connection& engine, http_response_head const& head, run_request const& decision) {
+task<inference_request::outcome> inference_request::relay_whole(http_connection& engine, http_response_head const& head,
+                                                                run_request const& decision) {
   std::string kept;
   auto const status = static_cast<unsigned>(head.status);
   auto const content_type = head.header("content-type");
@@ -175,13 +206,13 @@ inference_request::relay_whole(http_connection& engine, http_response_head const
     co_return co_await relay_rest(engine);
   }
   delivered_ = committed_ = true;
-  core_.apply(attempt_first_byte{id_, decision.number});
+  core_.apply(attempt_first_byte{serial_, decision.number});
   auto const headers = answer_headers(content_type, &decision);
   if (!co_await exchange_.respond(status, headers, kept)) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
-task<std::optional<attempt_outcome>> inference_request::relay_rest(http_connection& engine) {
+task<inference_request::outcome> inference_request::relay_rest(http_connection& engine) {
   for (bool done = false; !done;) {
     auto const piece = co_await engine.read_body_some();
     if (!piece) co_return lost(piece.error());
@@ -192,7 +223,7 @@ task<std::optional<attempt_outcome>> inference_request::relay_rest(http_connecti
   co_return attempt_outcome::completed;
 }
 
-task<std::optional<attempt_outcome>>
+task<inference_request::outcome>
 inference_request::relay_stream(http_connection& engine, http_response_head const& head, run_request const& decision) {
   event_boundary events;
   for (bool done = false; !done;) {
@@ -203,17 +234,19 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
     auto const whole = done || is_loose(canary::half_event_passed_on) ? events.finish(bytes) : events.feed(bytes);
     if (whole.empty() && !done) continue;
     if (!committed_) prepare_stream(static_cast<unsigned>(head.status), event_stream, &decision);
-    if (!delivered_) core_.apply(attempt_first_byte{id_, decision.number});
+    if (!delivered_) core_.apply(attempt_first_byte{serial_, decision.number});
     delivered_ = true;
     auto const where = done ? position::last : position::middle;
     if (!co_await write_to_client(whole.kept, whole.fresh, where)) co_return std::nullopt;
+    kept_.delivered(whole.kept);
+    kept_.delivered(whole.fresh);
   }
   co_return attempt_outcome::completed;
 }
 
 // The head has left with a comment, so the engine's own error follows as an event.
-task<std::optional<attempt_outcome>> inference_request::relay_error_into_stream(http_connection& engine,
-                                                                                http_response_head const& head) {
+task<inference_request::outcome> inference_request::relay_error_into_stream(http_connection& engine,
+                                                                            http_response_head const& head) {
   auto const answer = co_await engine.read_body(max_kept_answer);
   if (!answer) co_return lost(answer.error());
   delivered_ = true;
@@ -222,20 +255,118 @@ task<std::optional<attempt_outcome>> inference_request::relay_error_into_stream(
   co_return attempt_outcome::completed;
 }
 
+// --- a stream that lost its engine ---
+
+// Why no other engine can go on with what the client has.
+std::optional<resume_refusal> inference_request::why_not_resumable() {
+  if (refused_) return refused_;
+  auto const kept = kept_.read();
+  if (!kept) return kept.error();
+  return std::nullopt;
+}
+
+// As the engine's own limit would begin anew, what is left of the model's is asked for.
+model_limits inference_request::limits_of(run_request const& decision) const {
+  model_limits out;
+  auto const& model = core_.core().desired().applicable(decision.slot->agent).model;
+  if (model && model->parameters.max_tokens) out.max_tokens = static_cast<std::uint64_t>(*model->parameters.max_tokens);
+  return out;
+}
+
+// The steps of wire/resume_request.hpp.
+task<inference_request::outcome> inference_request::continue_stream(http_connection& engine,
+                                                                    run_request const& decision) {
+  auto const kept = kept_.read();
+  if (!kept) co_return attempt_outcome::lost_late; // as it was asked before, and said so then
+  auto const& so_far = kept->so_far;
+  std::uint64_t made = 0;
+  if (!so_far.text.empty() || !so_far.reasoning.empty()) {
+    auto const counted = co_await count_tokens(engine, decision, count_answer(so_far));
+    if (!counted) co_return counted.error();
+    made = *counted;
+  }
+  auto const body = resumed_body(kept->request, so_far, made, limits_of(decision));
+  if (!body) {
+    refused_ = body.error();
+    co_return attempt_outcome::lost_late;
+  }
+  if (!*body) co_return co_await close_stream(engine, decision, *kept, made);
+  auto const head = co_await ask(engine, decision, exchange_.head().path, **body);
+  if (!head) co_return head.error();
+  if (is_event_stream(**head)) co_return co_await relay_continued(engine, decision, so_far, made);
+  auto const answer = co_await engine.read_body(max_kept_answer);
+  log_warn("request.not_continued", answer ? engine_said((*head)->status, *answer).message : answer.error().message,
+           {{"request_id", id_}, {"agent", decision.slot->agent.value}});
+  refused_ = resume_refusal::not_capable;
+  co_return attempt_outcome::lost_late;
+}
+
+task<inference_request::outcome> inference_request::relay_continued(http_connection& engine,
+                                                                    run_request const& decision,
+                                                                    answer_so_far const& so_far, std::uint64_t made) {
+  stream_splice splice(so_far, made);
+  bool begun = false;
+  for (bool done = false; !done;) {
+    auto const piece = co_await engine.read_body_some();
+    if (!piece) co_return lost(piece.error());
+    done = piece->empty() || engine.body_done();
+    auto const events = splice.feed({piece->data(), piece->size()});
+    if (!events) co_return attempt_outcome::engine_error;
+    if (events->empty() && !done) continue;
+    if (!begun) core_.apply(attempt_first_byte{serial_, decision.number});
+    begun = true;
+    auto const where = done ? position::last : position::middle;
+    if (!co_await write_to_client(*events, {}, where)) co_return std::nullopt;
+    kept_.delivered(*events);
+  }
+  co_return attempt_outcome::completed;
+}
+
+// Nothing of the answer remains to be made: what is missing of its end is said here.
+task<inference_request::outcome> inference_request::close_stream(http_connection& engine, run_request const& decision,
+                                                                 kept_stream::content const& kept, std::uint64_t made) {
+  std::uint64_t prompt = 0;
+  if (owes_usage(kept.request, kept.so_far)) {
+    auto const counted = co_await count_tokens(engine, decision, count_prompt(kept.request));
+    if (!counted) co_return counted.error();
+    prompt = *counted;
+  }
+  core_.apply(attempt_first_byte{serial_, decision.number});
+  auto const events = closing_events(kept.request, kept.so_far, prompt, made);
+  if (!co_await write_to_client(events, {}, position::last)) co_return std::nullopt;
+  co_return attempt_outcome::completed;
+}
+
+task<std::expected<std::uint64_t, attempt_outcome>>
+inference_request::count_tokens(http_connection& engine, run_request const& decision, token_question question) {
+  auto const head = co_await ask(engine, decision, question.path, question.body);
+  if (!head) co_return std::unexpected(head.error());
+  auto const answer = co_await engine.read_body(max_counted_answer);
+  if (!answer) co_return std::unexpected(lost(answer.error()));
+  if (auto const counted = counted_tokens(*answer)) co_return *counted;
+  refused_ = resume_refusal::not_capable;
+  co_return std::unexpected(attempt_outcome::lost_late);
+}
+
+// --- the end ---
+
 task<> inference_request::tell_failure() {
-  auto const reason = shutting_down_ ? request_failure::shutdown : *failure_;
+  auto const reason = shutting_down_ ? request_failure::shutdown : failure_->reason;
   auto const& path = exchange_.head().path;
   auto const model = asked_.model.value_or("");
-  log_info("request.failed", to_string(reason), {{"request_id", id_.value}, {"path", path}, {"model", model}});
+  log_info("request.failed", to_string(reason), {{"request_id", id_}, {"path", path}, {"model", model}});
   auto const names = core_.core().desired().served_names();
-  auto const wrong = error_of_failure(reason, model, names);
+  auto wrong = error_of_failure(reason, model, names);
+  if (reason == request_failure::agent_lost && failure_->not_resumed)
+    wrong.message += "; another engine did not go on with it: " + std::string(describe(*failure_->not_resumed));
   if (committed_) {
     auto frame = error_frame(wrong, dialect_of(path));
     if (is_loose(canary::failure_not_told)) frame.clear();
     co_await write_to_client(frame, {}, position::last);
     co_return;
   }
-  auto const headers = error_headers(wrong);
+  auto const wait = retry_seconds(failure_->retry_after);
+  auto const headers = error_headers(wrong, wait);
   auto const body = error_body(wrong, dialect_of(path));
   co_await exchange_.respond(static_cast<unsigned>(wrong.status), headers, body);
 }
@@ -270,7 +401,7 @@ std::vector<header_view> inference_request::answer_headers(std::string_view cont
   }
   if (decision) {
     queue_milliseconds_ = std::to_string(decision->queue_milliseconds);
-    out.push_back({"X-Paddler-Agent", decision->slot.agent.value});
+    out.push_back({"X-Paddler-Agent", decision->slot->agent.value});
     out.push_back({"X-Paddler-Queue-Ms", queue_milliseconds_});
   }
   return out;
@@ -279,8 +410,7 @@ std::vector<header_view> inference_request::answer_headers(std::string_view cont
 attempt_outcome inference_request::lost(error const& cause) const {
   if (cause.code == error_code::timeout) return attempt_outcome::timeout;
   if (cause.code == error_code::protocol) return attempt_outcome::engine_error;
-  return delivered_ && !is_loose(canary::begun_answer_retried) ? attempt_outcome::lost_late
-                                                               : attempt_outcome::lost_early;
+  return delivered_ ? attempt_outcome::lost_late : attempt_outcome::lost_early;
 }
 
 } // namespace paddler

@@ -1,6 +1,8 @@
 // One inference request, from the parsed body to its end.
 #pragma once
 #include "balancer/core_service.hpp"
+#include "balancer/kept_stream.hpp"
+#include "balancer/request_wishes.hpp"
 #include "balancer/slot_registry.hpp"
 #include "model/request.hpp"
 #include "net/http_server.hpp"
@@ -8,6 +10,8 @@
 #include "wire/inference_error.hpp"
 #include "wire/request_probe.hpp"
 
+#include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,8 +19,15 @@
 
 namespace paddler {
 
-// Headers of an answer that says what is wrong; the official clients read the retry ones.
-std::vector<header_view> error_headers(inference_error const& wrong);
+// When a client is to come again.
+struct retry_texts {
+  std::string seconds, milliseconds;
+};
+
+retry_texts retry_seconds(std::optional<duration> wait);
+
+// Headers of an answer that says what is wrong; the official clients read the retry ones. They show `wait`.
+std::vector<header_view> error_headers(inference_error const& wrong, retry_texts const& wait);
 
 struct inference_limits {
   duration comment_interval; // a stream that has nothing to say gets an SSE comment this often
@@ -26,15 +37,15 @@ struct inference_limits {
 // relays, and tells the client how it ended.
 class inference_request {
 public:
-  inference_request(http_exchange& exchange, core_service& core, slot_registry& slots, inference_limits const& limits,
-                    request_id id, std::string body, probed_request asked);
+  inference_request(http_exchange& exchange, core_service& core, slot_registry& slots, stream_memory& memory,
+                    inference_limits const& limits, request_serial serial, std::string body, probed_request asked);
 
   // Runs the request to its end: announces it, waits for its slot, relays, tries again where the core says so.
-  task<> run();
+  task<> run(request_wishes wishes);
 
   // The core's decisions about this request.
   void on_run(run_request const& decision);
-  void on_fail(request_failure reason);
+  void on_fail(fail_request const& decision);
 
   // The balancer stops now: the client is told, the slot is given up.
   void abort_for_shutdown();
@@ -44,31 +55,47 @@ private:
   task<> watch_client();
   task<bool> next_decision();
   task<std::optional<attempt_outcome>> try_on(run_request const& decision);
-  task<std::optional<attempt_outcome>> relay(http_connection& engine, run_request const& decision);
-  task<std::optional<attempt_outcome>> relay_whole(http_connection& engine, http_response_head const& head,
-                                                   run_request const& decision);
-  task<std::optional<attempt_outcome>> relay_rest(http_connection& engine);
-  task<std::optional<attempt_outcome>> relay_stream(http_connection& engine, http_response_head const& head,
-                                                    run_request const& decision);
-  task<std::optional<attempt_outcome>> relay_error_into_stream(http_connection& engine, http_response_head const& head);
+  using outcome = std::optional<attempt_outcome>; // nothing: the client could not be written to
+
+  task<outcome> relay(http_connection& engine, run_request const& decision);
+  task<outcome> relay_answer(http_connection& engine, run_request const& decision);
+  task<outcome> relay_whole(http_connection& engine, http_response_head const& head, run_request const& decision);
+  task<outcome> relay_rest(http_connection& engine);
+  task<outcome> relay_stream(http_connection& engine, http_response_head const& head, run_request const& decision);
+  task<outcome> relay_error_into_stream(http_connection& engine, http_response_head const& head);
+
+  task<outcome> continue_stream(http_connection& engine, run_request const& decision);
+  task<outcome> relay_continued(http_connection& engine, run_request const& decision, answer_so_far const& so_far,
+                                std::uint64_t made);
+  task<outcome> close_stream(http_connection& engine, run_request const& decision, kept_stream::content const& kept,
+                             std::uint64_t made);
+  task<std::expected<std::uint64_t, attempt_outcome>> count_tokens(http_connection& engine, run_request const& decision,
+                                                                   token_question question);
+  task<std::expected<http_response_head const*, attempt_outcome>>
+  ask(http_connection& engine, run_request const& decision, std::string_view path, std::string_view body);
   task<> tell_failure();
   enum class position { middle, last };
   task<bool> write_to_client(std::string_view first, std::string_view second, position where);
   void prepare_stream(unsigned status, std::string_view content_type, run_request const* decision);
   std::vector<header_view> answer_headers(std::string_view content_type, run_request const* decision);
   attempt_outcome lost(error const& cause) const;
+  std::optional<resume_refusal> why_not_resumable();
+  [[nodiscard]] model_limits limits_of(run_request const& decision) const;
 
   http_exchange& exchange_;
   core_service& core_;
   slot_registry& slots_;
   inference_limits const limits_;
-  request_id const id_;
+  request_serial const serial_;
+  std::string const& id_; // the client's or the exchange's own
   std::string const body_;
   probed_request const asked_;
+  kept_stream kept_;
 
   wakeup changed_;
   std::optional<run_request> decision_;
-  std::optional<request_failure> failure_;
+  std::optional<fail_request> failure_;
+  std::optional<resume_refusal> refused_; // an attempt to go on with the stream that came to nothing
   std::optional<slot_serial> borrowed_;
   bool shutting_down_ = false;
   bool committed_ = false; // the head of the answer has left: errors go into the stream

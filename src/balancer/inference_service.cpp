@@ -26,18 +26,27 @@ constexpr relayed_path relayed_paths[] = {
     {"/detokenize", "detokenize"},
 };
 
+constexpr std::chrono::seconds least_retry{1};
+constexpr std::chrono::seconds most_retry{60};
+
 std::string model_object(std::string_view name) {
   return R"({"id":)" + json_text(name) + R"(,"object":"model","created":0,"owned_by":"paddler"})";
 }
 
 } // namespace
 
-std::vector<header_view> error_headers(inference_error const& wrong) {
+retry_texts retry_seconds(std::optional<duration> wait) {
+  auto const seconds = std::chrono::ceil<std::chrono::seconds>(wait.value_or(least_retry));
+  auto const told = std::clamp<std::chrono::seconds>(seconds, least_retry, most_retry).count();
+  return {std::to_string(told), std::to_string(told * 1000)};
+}
+
+std::vector<header_view> error_headers(inference_error const& wrong, retry_texts const& wait) {
   if (!wrong.should_retry) return {{"Content-Type", "application/json"}, {"X-Should-Retry", "false"}};
   return {{"Content-Type", "application/json"},
           {"X-Should-Retry", "true"},
-          {"Retry-After", "1"},
-          {"Retry-After-Ms", "1000"}};
+          {"Retry-After", wait.seconds},
+          {"Retry-After-Ms", wait.milliseconds}};
 }
 
 std::vector<route> inference_service::routes() {
@@ -51,15 +60,15 @@ std::vector<route> inference_service::routes() {
 }
 
 void inference_service::run(run_request const& decision) {
-  if (auto const at = live_.find(decision.id); at != live_.end()) at->second->on_run(decision);
+  if (auto const at = live_.find(decision.serial); at != live_.end()) at->second->on_run(decision);
 }
 
 void inference_service::fail(fail_request const& decision) {
-  if (auto const at = live_.find(decision.id); at != live_.end()) at->second->on_fail(decision.reason);
+  if (auto const at = live_.find(decision.serial); at != live_.end()) at->second->on_fail(decision);
 }
 
 void inference_service::abort_all() {
-  for (auto const& [id, request] : live_) request->abort_for_shutdown();
+  for (auto const& [serial, request] : live_) request->abort_for_shutdown();
 }
 
 task<> inference_service::infer(http_exchange& exchange) {
@@ -70,13 +79,14 @@ task<> inference_service::infer(http_exchange& exchange) {
   auto asked = probe.finish();
   if (!asked) co_return co_await refuse(exchange, error_of_input(asked.error()));
 
-  // Clients may use one id for two requests; the ledger may not.
-  request_id id{exchange.request_id()};
-  if (live_.contains(id)) id.value += "." + std::to_string(++duplicates_);
-  inference_request request(exchange, core_, slots_, limits_, id, std::move(*body), std::move(*asked));
-  live_.emplace(id, &request);
-  co_await request.run();
-  live_.erase(id);
+  auto const wishes = read_wishes(exchange.head(), exchange.connection().peer());
+  if (!wishes) co_return co_await refuse(exchange, error_of_input(wishes.error()));
+
+  request_serial const serial{++serials_};
+  inference_request request(exchange, core_, slots_, memory_, limits_, serial, std::move(*body), std::move(*asked));
+  live_.emplace(serial, &request);
+  co_await request.run(*wishes);
+  live_.erase(serial);
 }
 
 task<> inference_service::list_models(http_exchange& exchange) {
@@ -104,7 +114,8 @@ task<> inference_service::show_model(http_exchange& exchange) {
 }
 
 task<> inference_service::refuse(http_exchange& exchange, inference_error wrong) {
-  auto const headers = error_headers(wrong);
+  auto const wait = retry_seconds({});
+  auto const headers = error_headers(wrong, wait);
   auto const body = error_body(wrong, dialect_of(exchange.head().path));
   co_await exchange.respond(static_cast<unsigned>(wrong.status), headers, body);
 }

@@ -36,8 +36,9 @@ private:
   slot_registry& slots_;
   inference_limits const limits_;
   std::size_t const max_body_bytes_;
-  std::map<request_id, inference_request*> live_;
-  std::uint64_t duplicates_ = 0;
+  stream_memory memory_;
+  std::map<request_serial, inference_request*> live_;
+  std::uint64_t serials_ = 0;
 };
 
 } // namespace paddler

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/race.hpp"
+#include "wire/slot_papers.hpp"
 
 namespace paddler {
 namespace {
@@ -34,6 +35,9 @@ task<> slot_registry::serve(http_exchange& exchange, agent_id agent) {
     co_return;
   }
   slot_offer offer{{++serials_}, std::move(agent), {*process}, {*version}, std::string(model)};
+  offer.engine_number = number_in(head, "x-paddler-engine").value_or(0);
+  offer.resumes = read_resumable_apis(head.header("x-paddler-resumes"));
+  offer.identity = read_identity(head.header("x-paddler-identity"));
   auto taken = co_await exchange.switch_protocols(std::string(slot_protocol));
   if (!taken) co_return;
   auto const executor = taken->stream->executor();

@@ -127,41 +127,42 @@ struct table_projector::note {
     if (auto const link = to.links_.extract(e.link)) to.agents_.insert(link.mapped());
   }
 
-  void operator()(request_arrived const& e) const { to.touch(e.request.id); }
+  void operator()(request_arrived const& e) const { to.touch(e.request.serial); }
 
   void operator()(request_left const& e) const {
-    if (auto const at = to.running_.find(e.id); at != to.running_.end()) to.end_attempt(e.id, at->second.number, false);
-    to.touch(e.id);
+    if (auto const at = to.running_.find(e.serial); at != to.running_.end())
+      to.end_attempt(e.serial, at->second.number, false);
+    to.touch(e.serial);
   }
 
   void operator()(slot_arrived const& e) const { to.open_slot(e.slot); }
 
   void operator()(slot_left const& e) const { to.close_slot(e.serial); }
 
-  void operator()(attempt_sent const& e) const { to.touch(e.id); }
+  void operator()(attempt_sent const& e) const { to.touch(e.serial); }
 
-  void operator()(attempt_first_byte const& e) const { to.touch(e.id); }
+  void operator()(attempt_first_byte const& e) const { to.touch(e.serial); }
 
   void operator()(attempt_ended const& e) const {
-    to.end_attempt(e.id, e.number, e.outcome == attempt_outcome::completed);
-    to.touch(e.id);
+    to.end_attempt(e.serial, e.number, e.outcome == attempt_outcome::completed);
+    to.touch(e.serial);
   }
 
   void operator()(records_stored const&) const { to.desired_changed_ = true; }
 
   void operator()(run_request const& e) const {
-    to.running_[e.id] = {e.number, e.slot.serial};
-    if (auto const at = to.open_.find(e.slot.serial); at != to.open_.end()) {
+    to.running_[e.serial] = {e.number, e.slot->serial};
+    if (auto const at = to.open_.find(e.slot->serial); at != to.open_.end()) {
       auto& slot = to.slots_[at->second];
       slot.busy = true;
       slot.last_request = now;
       to.slots_changed_.insert(at->second);
-      to.ran_on_[e.id] = slot_name(at->second.agent, at->second.number);
+      to.ran_on_[e.serial] = slot_name(at->second.agent, at->second.number);
     }
-    to.touch(e.id);
+    to.touch(e.serial);
   }
 
-  void operator()(fail_request const& e) const { to.touch(e.id); }
+  void operator()(fail_request const& e) const { to.touch(e.serial); }
 
   void operator()(drop_slots const& e) const { to.agents_.insert(e.agent); }
 
@@ -192,13 +193,13 @@ void table_projector::saw(balancer_event const& event, balancer_effects const& e
   }
 }
 
-void table_projector::touch(request_id const& id) {
-  if (requests_.size() < waiting_requests_limit || requests_.contains(id)) {
-    requests_.insert(id);
+void table_projector::touch(request_serial serial) {
+  if (requests_.size() < waiting_requests_limit || requests_.contains(serial)) {
+    requests_.insert(serial);
     return;
   }
   ++lost_;
-  ran_on_.erase(id);
+  ran_on_.erase(serial);
 }
 
 // A slot may have been written before there was a row of its model to refer to.
@@ -228,13 +229,13 @@ void table_projector::close_slot(slot_serial serial) {
   slots_changed_.insert(open.mapped());
 }
 
-void table_projector::end_attempt(request_id const& id, attempt number, bool reusable) {
-  auto const at = running_.find(id);
+void table_projector::end_attempt(request_serial serial, attempt number, bool reusable) {
+  auto const at = running_.find(serial);
   if (at == running_.end() || at->second.number != number) return;
-  auto const serial = at->second.serial;
+  auto const slot = at->second.slot;
   running_.erase(at);
-  if (!reusable) return close_slot(serial);
-  auto const open = open_.find(serial);
+  if (!reusable) return close_slot(slot);
+  auto const open = open_.find(slot);
   // In the same step another request may have got it.
   if (open == open_.end()) return;
   slots_[open->second].busy = false;
@@ -251,7 +252,7 @@ void table_projector::start_over(balancer_core const& core) {
   conflicts_written_.clear();
   for (auto const& [id, agent] : core.agents().agents()) agents_.insert(id);
   for (auto const& [key, slot] : slots_) slots_changed_.insert(key);
-  for (auto const& request : core.requests().requests()) touch(request.id);
+  for (auto const& request : core.requests().requests()) touch(request.serial);
 }
 
 bool table_projector::empty() const {
@@ -277,9 +278,9 @@ table_changes table_projector::take(balancer_core const& core, std::size_t limit
                          slot.model, context, slot.last_request});
   }
   while (agents_.empty() && slots_changed_.empty() && !requests_.empty() && out.requests.size() < limit) {
-    auto const id = requests_.extract(requests_.begin()).value();
-    auto const* const request = core.requests().find(id);
-    auto const ran_on = ran_on_.find(id);
+    auto const serial = requests_.extract(requests_.begin()).value();
+    auto const* const request = core.requests().find(serial);
+    auto const ran_on = ran_on_.find(serial);
     if (request != nullptr)
       out.requests.push_back(row_of(*request, ran_on == ran_on_.end() ? std::string() : ran_on->second));
     else

@@ -49,7 +49,7 @@ private:
 
   struct running_request {
     attempt number;
-    slot_serial serial;
+    slot_serial slot;
   };
 
   // What an agent's row shows.
@@ -60,11 +60,11 @@ private:
 
   struct note; // the overloads for events and effects
 
-  void touch(request_id const& id);
+  void touch(request_serial serial);
   void touch_slots_of(std::string const& model);
   void open_slot(slot_offer const& offer);
   void close_slot(slot_serial serial);
-  void end_attempt(request_id const& id, attempt number, bool reusable);
+  void end_attempt(request_serial serial, attempt number, bool reusable);
   void take_agents(balancer_core const& core, std::size_t limit, table_changes& out);
   void take_desired(balancer_core const& core, table_changes& out);
   void take_models(balancer_core const& core, table_changes& out);
@@ -81,9 +81,9 @@ private:
   std::map<slot_key, slot_fact> slots_;
   std::map<slot_serial, slot_key> open_;
   std::set<slot_key> slots_changed_;
-  std::set<request_id> requests_; // whose rows may be otherwise
-  std::map<request_id, running_request> running_;
-  std::map<request_id, std::string> ran_on_; // slots of requests that may be written again
+  std::set<request_serial> requests_; // whose rows may be otherwise
+  std::map<request_serial, running_request> running_;
+  std::map<request_serial, std::string> ran_on_; // slots of requests that may be written again
   std::uint64_t lost_ = 0;
 };
 

@@ -52,7 +52,10 @@ struct TableProjector : testing::Test {
 
   void offer(std::uint64_t serial) { apply(slot_arrived{{{serial}, {"a1"}, {7}, {1}, "chat"}}); }
 
-  void ask(std::string const& id) { apply(request_arrived{{{id}, "chat", "/v1/chat/completions", 10}}); }
+  // It is called "r" and its number.
+  void ask(std::uint64_t number) {
+    apply(request_arrived{{{number}, {"r" + std::to_string(number)}, "chat", "/v1/chat/completions", 10}});
+  }
 
   table_changes take() { return tables.take(core, plenty, true); }
 };
@@ -74,7 +77,7 @@ TEST_F(TableProjector, AClusterIsRowsInFourTables) {
   greet();
   offer(1);
   offer(2);
-  ask("r1");
+  ask(1);
   auto const rows = take();
   EXPECT_TRUE(rows.is_first);
   ASSERT_EQ(rows.agents.size(), 1U);
@@ -101,10 +104,10 @@ TEST_F(TableProjector, WhatHappensToOneRowBetweenTwoBatchesIsOneRow) {
   greet();
   offer(1);
   take();
-  ask("r1");
-  apply(attempt_sent{{"r1"}, {1}});
-  apply(attempt_first_byte{{"r1"}, {1}});
-  apply(attempt_ended{{"r1"}, {1}, attempt_outcome::completed});
+  ask(1);
+  apply(attempt_sent{{1}, {1}});
+  apply(attempt_first_byte{{1}, {1}});
+  apply(attempt_ended{{1}, {1}, attempt_outcome::completed});
   auto const rows = take();
   EXPECT_THAT(words(rows.requests), ElementsAre("r1 completed a1/0"));
   EXPECT_THAT(words(rows.slots), ElementsAre("a1/0 idle chat"));
@@ -122,8 +125,8 @@ TEST_F(TableProjector, SlotsKeepTheirNumbers) {
   EXPECT_THAT(words(take().slots), ElementsAre("a1/0 closed chat"));
   offer(3);
   EXPECT_THAT(words(take().slots), ElementsAre("a1/0 idle chat"));
-  ask("r1");
-  apply(request_left{{"r1"}});
+  ask(1);
+  apply(request_left{{1}});
   EXPECT_EQ(take().requests.at(0).failure, "client_gone");
 }
 
@@ -168,7 +171,7 @@ TEST_F(TableProjector, ABatchHasALimitAndWhatRefersWaits) {
   greet();
   offer(1);
   offer(2);
-  ask("r1");
+  ask(1);
   auto const first = tables.take(core, 1, true);
   EXPECT_EQ(first.agents.size(), 1U);
   EXPECT_EQ(first.slots.size(), 1U);
@@ -180,7 +183,7 @@ TEST_F(TableProjector, ABatchHasALimitAndWhatRefersWaits) {
 }
 
 TEST_F(TableProjector, WhatWaitsIsBoundedAndLossIsCounted) {
-  for (std::size_t i = 0; i < waiting_requests_limit + 5; ++i) ask("r" + std::to_string(i));
+  for (std::uint64_t i = 1; i <= waiting_requests_limit + 5; ++i) ask(i);
   EXPECT_EQ(tables.lost(), 10U) << "each of five arrived, and failed";
 }
 
@@ -190,7 +193,7 @@ TEST_F(TableProjector, AllThereIsIsSaidAgainWhereItStartsOver) {
   greet();
   offer(1);
   offer(2);
-  ask("r1");
+  ask(1);
   auto const before = take();
   tables.start_over(core);
   auto const again = tables.take(core, plenty, false);

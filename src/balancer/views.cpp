@@ -112,10 +112,10 @@ std::vector<model_view> view_models(balancer_core const& core) {
 std::vector<slot_view> view_slots(balancer_core const& core) {
   std::map<std::pair<agent_id, slot_serial>, slot_view> out;
   for (auto const& [serial, slot] : core.requests().idle_slots())
-    out[{slot.agent, serial}] = {
-        .id = {}, .agent = slot.agent, .model = slot.model, .status = slot_status::idle, .request = {}};
+    out[{slot->agent, serial}] = {
+        .id = {}, .agent = slot->agent, .model = slot->model, .status = slot_status::idle, .request = {}};
   for (auto const& request : core.requests().requests()) {
-    if (is_terminal(request.state) || request.state == request_state::queued) continue;
+    if (!request.has_slot) continue;
     out[{request.agent, request.slot}] = {
         .id = {}, .agent = request.agent, .model = request.model, .status = slot_status::busy, .request = request.id};
   }

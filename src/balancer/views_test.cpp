@@ -41,7 +41,7 @@ TEST(Views, SlotsAreCountedFromTheirConnections) {
   auto core = core_with_agent();
   apply_durably(core, slot_arrived{{{1}, {"a"}, {7}, {1}, "m"}}, now);
   apply_durably(core, slot_arrived{{{2}, {"a"}, {7}, {1}, "m"}}, now);
-  apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
+  apply_durably(core, request_arrived{{{1}, {"r"}, "m", "/v1/completions", 1}}, now);
   auto const agents = view_agents(core);
   EXPECT_EQ(agents[0].slots, 2);
   EXPECT_EQ(agents[0].slots_busy, 1);
@@ -99,9 +99,9 @@ TEST(Views, WhatAnAgentDidIsNamedAfterItsProcess) {
 
 TEST(Views, ARequestShowsItsEndOnlyOnceItHasOne) {
   auto core = core_with_agent();
-  apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
+  apply_durably(core, request_arrived{{{1}, {"r"}, "m", "/v1/completions", 1}}, now);
   EXPECT_FALSE(view_requests(core)[0].completed_at);
-  apply_durably(core, request_left{{"r"}}, now);
+  apply_durably(core, request_left{{1}}, now);
   auto const rows = view_requests(core);
   EXPECT_EQ(rows[0].status, request_state::failed);
   EXPECT_EQ(rows[0].failure, request_failure::client_gone);

@@ -43,6 +43,8 @@ public:
     return out;
   }
 
+  [[nodiscard]] bool contains(Key const& key) const { return at_.contains(key); }
+
   [[nodiscard]] std::size_t size() const { return queue_.size(); }
 
 private:

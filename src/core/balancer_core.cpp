@@ -70,35 +70,37 @@ struct balancer_core::handler {
   // Tried again when there is more to fold, or in an hour.
   void operator()(log_not_compacted const&) { core.compacting_ = false; }
 
-  void operator()(request_arrived const& e) { add(core.dispatch_.arrived(e.request, now.mono, now.wall)); }
+  void operator()(request_arrived const& e) { add(core.dispatch_.arrived(e.request, now)); }
 
-  void operator()(request_left const& e) { add(core.dispatch_.client_gone(e.id, now.wall)); }
+  void operator()(request_left const& e) { add(core.dispatch_.client_gone(e.serial, now)); }
 
   void operator()(slot_arrived const& e) {
     if (!core.agents_.is_connected(e.slot.agent, e.slot.process))
       out.emplace_back(drop_slot{e.slot.serial, "no link of this agent process is open"});
     else
-      add(core.dispatch_.slot_opened(e.slot, now.mono));
+      add(core.dispatch_.slot_opened(e.slot, now));
   }
 
   void operator()(slot_left const& e) { core.dispatch_.slot_closed(e.serial); }
 
-  void operator()(attempt_sent const& e) { core.dispatch_.sent(e.id, e.number); }
+  void operator()(attempt_sent const& e) { core.dispatch_.sent(e.serial, e.number, now); }
 
-  void operator()(attempt_first_byte const& e) { core.dispatch_.first_byte(e.id, e.number); }
+  void operator()(attempt_first_byte const& e) { add(core.dispatch_.first_byte(e.serial, e.number, now)); }
 
-  void operator()(attempt_ended const& e) { add(core.dispatch_.ended(e.id, e.number, e.outcome, now.mono, now.wall)); }
+  void operator()(attempt_ended const& e) {
+    add(core.dispatch_.ended(e.serial, e.number, e.outcome, now, e.not_resumable));
+  }
 
   void operator()(time_passed const&) {
     add(core.agents_.tick(now.mono));
-    add(core.dispatch_.expire(now.mono, now.wall));
+    add(core.dispatch_.expire(now));
     if (core.look_at_age_ && *core.look_at_age_ <= now.mono) compact();
     if (!core.discover_at_ || *core.discover_at_ > now.mono) return;
     core.discover_at_.reset();
     for (auto const& [agent, said] : std::exchange(core.undiscovered_, {})) discover(agent, said);
   }
 
-  void operator()(stop_requested const&) { add(core.dispatch_.shut_down(now.wall)); }
+  void operator()(stop_requested const&) { add(core.dispatch_.shut_down(now)); }
 
   // What an agent says of itself is a source of desired state like any other, of the lowest priority. An agent that
   // says nothing releases what it said before.
@@ -164,7 +166,7 @@ struct balancer_core::handler {
     for (auto const& [agent, entry] : news.entries.agents) core.restated_.push_back(agent);
     if (news.names_changed) {
       auto const names = core.desired_.served_names();
-      add(core.dispatch_.set_models({names.begin(), names.end()}, now.mono, now.wall));
+      add(core.dispatch_.set_models({names.begin(), names.end()}, now));
     }
     for (auto const& agent : news.agents) deliver(agent);
     for (auto const& loss : news.losses) {
@@ -214,8 +216,25 @@ struct balancer_core::handler {
   void publish_news() {
     auto const news = core.agents_.take_news();
     auto const at = core.desired_.current();
-    for (auto const& agent : news.changed) core.events_.look_at(core.agents_.agents().at(agent), at, now.wall);
+    for (auto const& agent : news.changed) {
+      core.events_.look_at(core.agents_.agents().at(agent), at, now.wall);
+      look_at_engine(core.agents_.agents().at(agent));
+    }
     for (auto const& action : news.actions) core.events_.acted(action, at, now.wall);
+  }
+
+  // Requests that lost an engine are judged by what became of it. One that is exchanged or stopped does not die.
+  void look_at_engine(agent_record const& agent) {
+    auto const& engine = agent.report.engine;
+    auto const status = agent.connected ? engine.status : engine_status::none;
+    balancer_core::engine_seen const sees{agent.process, status, engine.restarts};
+    auto const saw = std::exchange(core.engines_[agent.id], sees);
+    agent_process const where{agent.id, saw.process};
+    bool const fell = status == engine_status::backoff || status == engine_status::failed;
+    if (saw.process != sees.process || !agent.connected)
+      add(core.dispatch_.agent_gone(where, now));
+    else if (saw.status == engine_status::ready && (fell || engine.restarts > saw.restarts))
+      add(core.dispatch_.engine_died(where, now));
   }
 
   void deliver(agent_id const& agent) { add(core.agents_.deliver(agent, core.desired_.applicable(agent), now)); }
@@ -251,7 +270,7 @@ void balancer_core::restore(state_snapshot base, std::span<log_record const> log
   if (!log.empty()) look_at_age_ = mono_time{};
   events_.begin_at(desired_.current());
   auto const names = desired_.served_names();
-  dispatch_.set_models({names.begin(), names.end()}, {}, {});
+  dispatch_.set_models({names.begin(), names.end()}, {});
 }
 
 balancer_effects balancer_core::apply(balancer_event const& event, instant now) {

@@ -54,7 +54,7 @@ struct request_arrived {
 };
 
 struct request_left {
-  request_id id;
+  request_serial serial;
 };
 
 struct slot_arrived {
@@ -66,19 +66,21 @@ struct slot_left {
 };
 
 struct attempt_sent {
-  request_id id;
+  request_serial serial;
   attempt number;
 };
 
+// The first of this attempt that the client gets.
 struct attempt_first_byte {
-  request_id id;
+  request_serial serial;
   attempt number;
 };
 
 struct attempt_ended {
-  request_id id;
+  request_serial serial;
   attempt number;
   attempt_outcome outcome = attempt_outcome::completed;
+  std::optional<resume_refusal> not_resumable = {}; // of lost_late: why no other engine can be asked to go on
 };
 
 // The records up to this one are durable.
@@ -188,6 +190,13 @@ public:
 private:
   struct handler;
 
+  // Of an agent, as its newest report told.
+  struct engine_seen {
+    incarnation process;
+    engine_status status = engine_status::none; // of its engine, while it is connected
+    std::uint64_t restarts = 0;
+  };
+
   // A decision that waits for the records up to `after`.
   struct waiting_decision {
     revision after;
@@ -212,6 +221,7 @@ private:
   std::optional<mono_time> discover_at_;
   std::map<agent_id, link_id> told_on_; // the link on which an agent was told last what it lost
   agent_table agents_;
+  std::map<agent_id, engine_seen> engines_;
   event_feed events_;
   dispatcher dispatch_;
 };

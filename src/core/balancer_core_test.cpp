@@ -178,10 +178,11 @@ TEST(BalancerCore, NothingFollowsFromWhatIsNotDurable) {
   core.apply(greeting(1, "a"), at(1));
   EXPECT_EQ(text(core.apply(submission(1, {{spec("a", "/m.gguf")}, {}}), at(2))), "persist ");
   EXPECT_EQ(core.desired().current(), revision{});
-  EXPECT_EQ(text(core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(2))), "fail ") << "no such model";
+  EXPECT_EQ(text(core.apply(request_arrived{{{1}, {"r"}, "m", "/v1/completions", 10}}, at(2))), "fail ")
+      << "no such model";
   EXPECT_EQ(text(core.apply(records_stored{{1}}, at(2))), "send answer ");
   EXPECT_EQ(core.desired().current(), revision{1});
-  EXPECT_EQ(text(core.apply(request_arrived{{{"r2"}, "m", "/v1/completions", 10}}, at(2))), "");
+  EXPECT_EQ(text(core.apply(request_arrived{{{2}, {"r2"}, "m", "/v1/completions", 10}}, at(2))), "");
 }
 
 TEST(BalancerCore, DecisionsAreMadeOnTopOfThoseThatWait) {
@@ -305,10 +306,10 @@ TEST(BalancerCore, ASlotOfAStrangerIsDropped) {
 TEST(BalancerCore, ARequestWaitsForAnAgentAndRunsOnItsSlot) {
   balancer_core core({}, {1});
   apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
-  EXPECT_EQ(text(apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(2))), "");
+  EXPECT_EQ(text(apply_durably(core, request_arrived{{{1}, {"r"}, "m", "/v1/completions", 10}}, at(2))), "");
   apply_durably(core, greeting(1, "a"), at(3));
   EXPECT_EQ(text(apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(4))), "run ");
-  EXPECT_EQ(text(apply_durably(core, attempt_ended{{"r"}, {1}, attempt_outcome::completed}, at(5))), "");
+  EXPECT_EQ(text(apply_durably(core, attempt_ended{{1}, {1}, attempt_outcome::completed}, at(5))), "");
   EXPECT_EQ(core.requests().count().completed, 1U);
 }
 
@@ -318,14 +319,14 @@ TEST(BalancerCore, ARequestIsFollowedFromItsArrivalToItsEnd) {
   apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
   apply_durably(core, greeting(1, "a"), at(1));
   apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(1));
-  auto const state = [&core] { return core.requests().find({"r"})->state; };
-  EXPECT_EQ(text(core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(2))), "run ");
+  auto const state = [&core] { return core.requests().find(request_serial{1})->state; };
+  EXPECT_EQ(text(core.apply(request_arrived{{{1}, {"r"}, "m", "/v1/completions", 10}}, at(2))), "run ");
   EXPECT_EQ(state(), request_state::routed);
-  EXPECT_EQ(text(core.apply(attempt_sent{{"r"}, {1}}, at(2))), "");
+  EXPECT_EQ(text(core.apply(attempt_sent{{1}, {1}}, at(2))), "");
   EXPECT_EQ(state(), request_state::processing);
-  EXPECT_EQ(text(core.apply(attempt_first_byte{{"r"}, {1}}, at(2))), "");
+  EXPECT_EQ(text(core.apply(attempt_first_byte{{1}, {1}}, at(2))), "");
   EXPECT_EQ(state(), request_state::streaming);
-  EXPECT_EQ(text(core.apply(attempt_ended{{"r"}, {1}, attempt_outcome::completed}, at(3))), "");
+  EXPECT_EQ(text(core.apply(attempt_ended{{1}, {1}, attempt_outcome::completed}, at(3))), "");
   EXPECT_EQ(state(), request_state::completed);
   EXPECT_EQ(text(core.apply(slot_left{{1}}, at(4))), "");
   EXPECT_EQ(core.requests().count().slots, 0U);
@@ -334,12 +335,13 @@ TEST(BalancerCore, ARequestIsFollowedFromItsArrivalToItsEnd) {
 TEST(BalancerCore, AClientThatLeavesAndABalancerThatStopsEndRequests) {
   balancer_core core({}, {1});
   apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
-  for (char const* id : {"r1", "r2"}) core.apply(request_arrived{{{id}, "m", "/v1/completions", 10}}, at(2));
-  EXPECT_EQ(text(core.apply(request_left{{"r1"}}, at(3))), "") << "there is nobody to tell";
+  core.apply(request_arrived{{{1}, {"r1"}, "m", "/v1/completions", 10}}, at(2));
+  core.apply(request_arrived{{{2}, {"r2"}, "m", "/v1/completions", 10}}, at(2));
+  EXPECT_EQ(text(core.apply(request_left{{1}}, at(3))), "") << "there is nobody to tell";
   EXPECT_EQ(text(core.apply(stop_requested{}, at(3))), "fail ");
-  EXPECT_EQ(core.requests().find({"r1"})->failure, request_failure::client_gone);
-  EXPECT_EQ(core.requests().find({"r2"})->failure, request_failure::shutdown);
-  EXPECT_EQ(text(core.apply(request_arrived{{{"r3"}, "m", "/v1/completions", 10}}, at(4))), "fail ");
+  EXPECT_EQ(core.requests().find(request_serial{1})->failure, request_failure::client_gone);
+  EXPECT_EQ(core.requests().find(request_serial{2})->failure, request_failure::shutdown);
+  EXPECT_EQ(text(core.apply(request_arrived{{{3}, {"r3"}, "m", "/v1/completions", 10}}, at(4))), "fail ");
   EXPECT_EQ(core.leader(), epoch{1});
 }
 
@@ -348,7 +350,7 @@ TEST(BalancerCore, WakesForWhateverComesFirst) {
   balancer_core core({}, {1});
   EXPECT_EQ(core.next_deadline(), std::nullopt);
   apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
-  core.apply(request_arrived{{{"r"}, "m", "/v1/completions", 10}}, at(1));
+  core.apply(request_arrived{{{1}, {"r"}, "m", "/v1/completions", 10}}, at(1));
   EXPECT_EQ(core.next_deadline(), at(61).mono) << "its time in the queue";
   core.apply(greeting(1, "a", spec("a", "/n.gguf")), at(2));
   EXPECT_EQ(core.next_deadline(), at(3).mono) << "a heartbeat";

@@ -147,7 +147,7 @@ TEST_F(ChangePlan, CountsTheRequestsThatRun) {
   apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, core.desired().applicable({"a"}).version, "m"}}, now);
   auto const change = of_api({spec("a", "/m.gguf", 2)});
   EXPECT_THAT(steps(plan(change, {{{"a"}, 450}})->agents[0])[2], "drain m 0");
-  apply_durably(core, request_arrived{{{"r"}, "m", "/v1/completions", 1}}, now);
+  apply_durably(core, request_arrived{{{1}, {"r"}, "m", "/v1/completions", 1}}, now);
   auto const plan = this->plan(change, {{{"a"}, 450}}).value();
   EXPECT_EQ(plan.agents[0].slots_busy, 1);
   EXPECT_THAT(steps(plan.agents[0]), ElementsAre("load m 3000", "admit m ?", "drain m 30000", "unload m ?"));

@@ -71,17 +71,50 @@ std::optional<int> count_busy(std::string const& body) {
   return static_cast<int>(std::ranges::count_if(*slots, is_busy));
 }
 
+// Empty where the answer is no object with such a text.
+std::string text_in(std::string const& body, std::string_view key) {
+  boost::system::error_code ec;
+  auto const parsed = boost::json::parse(body, ec);
+  auto const* fields = ec ? nullptr : parsed.if_object();
+  auto const* text = fields == nullptr ? nullptr : fields->if_contains(key);
+  return text != nullptr && text->is_string() ? std::string(text->as_string()) : std::string();
+}
+
 probe_answer judge(probe_kind kind, http_answer const& answer) {
   probe_answer out;
   if (answer.status != 200) {
     out.reason = error_words(answer);
     return out;
   }
+  if (kind == probe_kind::readiness) out.build = text_in(answer.body, "system_fingerprint");
   auto const busy = kind == probe_kind::liveness ? count_busy(answer.body) : std::optional(0);
   out.served = busy.has_value();
   out.slots_busy = busy.value_or(0);
   if (!busy) out.reason = "its list of slots cannot be read";
   return out;
+}
+
+// A chat to be continued, and one in which a new message is to be opened as well.
+constexpr std::string_view open_chat = R"({"messages":[{"role":"user","content":"a"},)"
+                                       R"({"role":"assistant","content":"b"}],)"
+                                       R"("continue_final_message":"content","add_generation_prompt":false})";
+constexpr std::string_view opened_twice = R"({"messages":[{"role":"user","content":"a"},)"
+                                          R"({"role":"assistant","content":"b"}],)"
+                                          R"("continue_final_message":"content","add_generation_prompt":true})";
+
+// Status 0 where there is no answer.
+task<http_answer> render(std::string socket_path, std::string_view chat, duration deadline) {
+  probe_request const question{"POST", "/apply-template", chat};
+  auto answer = co_await ask(std::move(socket_path), question, deadline);
+  if (!answer) co_return http_answer();
+  co_return std::move(*answer);
+}
+
+task<bool> continues_chats(std::string socket_path, duration deadline) {
+  auto const open = co_await render(socket_path, open_chat, deadline);
+  if (open.status != 200 || !text_in(open.body, "prompt").ends_with('b')) co_return false;
+  auto const twice = co_await render(std::move(socket_path), opened_twice, deadline);
+  co_return twice.status == 400;
 }
 
 } // namespace
@@ -99,6 +132,12 @@ task<probe_answer> probe_engine_once(probe_target target, probe_kind kind, durat
     out = judge(kind, **answer);
   }
   co_return out;
+}
+
+task<resumable_apis> probe_resumable_apis(probe_target target, duration deadline) {
+  if (target.embedding) co_return resumable_apis{};
+  auto const chat = co_await with_deadline(deadline, continues_chats(std::move(target.socket_path), deadline));
+  co_return resumable_apis{.chat = chat.value_or(false), .completions = true};
 }
 
 } // namespace paddler

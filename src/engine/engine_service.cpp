@@ -1,6 +1,5 @@
 #include "engine/engine_service.hpp"
 
-#include "engine/engine_probe.hpp"
 #include "model/words.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
@@ -8,11 +7,14 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <exception>
 #include <utility>
 
 namespace paddler {
 namespace {
+
+constexpr auto resumable_deadline = std::chrono::seconds(5);
 
 engine_files files_of(engine_settings const& settings, child_serial serial) {
   std::string const name = settings.name.empty() ? "" : settings.name + "-";
@@ -204,15 +206,28 @@ task<> engine_service::watch_child(child_serial serial, std::shared_ptr<engine_c
 }
 
 task<> engine_service::probe_child(probe_engine probe) {
-  probe_target const target{socket_path_, running_.embedding};
   probe_answer answer;
   try {
-    answer = co_await probe_engine_once(target, probe.kind, probe.deadline);
+    answer = co_await ask_child(probe);
   } catch (std::exception const& escaped) {
     answer.reason = escaped.what();
   }
   if (answer.served) co_return feed(probe_served{probe.child, answer.slots_busy});
   feed(probe_missed{probe.child, std::move(answer.reason), child_ ? child_->cpu_time() : duration{}});
+}
+
+// What else is to be known of an engine is asked before it is called ready, so that it is the same as long as it
+// serves.
+task<probe_answer> engine_service::ask_child(probe_engine probe) {
+  probe_target const target{socket_path_, running_.embedding};
+  auto answer = co_await probe_engine_once(target, probe.kind, probe.deadline);
+  if (!answer.served || probe.kind != probe_kind::readiness) co_return answer;
+  auto const resumes = co_await probe_resumable_apis(target, resumable_deadline);
+  if (probe.child == serial_) {
+    resumes_ = resumes;
+    build_ = answer.build;
+  }
+  co_return answer;
 }
 
 task<> engine_service::run_timer() {

@@ -15,6 +15,7 @@
 #include "core/engine/engine_machine.hpp"
 #include "core/engine/gguf.hpp"
 #include "engine/engine_host.hpp"
+#include "engine/engine_probe.hpp"
 #include "runtime/blocking.hpp"
 #include "runtime/task.hpp"
 #include "runtime/task_group.hpp"
@@ -89,6 +90,11 @@ public:
   // What runs, as it was started: with `embedding` and `pooling` as the file asks for.
   [[nodiscard]] engine_spec const& running() const { return running_; }
 
+  // Of a child that was ready: which streams it can continue, and which program it is, as its answers say.
+  [[nodiscard]] resumable_apis resumes() const { return resumes_; }
+
+  [[nodiscard]] std::string const& build() const { return build_; }
+
   // What the file says; nothing where it was not looked at.
   [[nodiscard]] std::optional<gguf_info> const& model() const { return model_; }
 
@@ -104,6 +110,7 @@ private:
   task<> start_child(child_serial serial, engine_spec spec);
   task<> watch_child(child_serial serial, std::shared_ptr<engine_child> child);
   task<> probe_child(probe_engine probe);
+  task<probe_answer> ask_child(probe_engine probe);
   task<> run_timer();
   task<> wait_for_new_timer();
 
@@ -122,6 +129,8 @@ private:
   engine_spec running_;
   std::optional<gguf_info> model_;
   std::string socket_path_;
+  resumable_apis resumes_;
+  std::string build_;
 
   std::optional<mono_time> timer_at_;
   wakeup timer_changed_;

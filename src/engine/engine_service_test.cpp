@@ -128,6 +128,8 @@ TEST_F(EngineService, StartsServesAndStops) {
   auto const pid = service_->pid();
   EXPECT_GT(pid, 0);
   EXPECT_TRUE(std::filesystem::exists(service_->socket_path()));
+  EXPECT_EQ(service_->resumes(), (resumable_apis{.chat = true, .completions = true}));
+  EXPECT_EQ(service_->build(), "simulated");
   struct stat facts{};
   ASSERT_EQ(::stat(settings_.runtime_directory.c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777U, 0700U);

@@ -94,10 +94,11 @@ void plan_chain(answer_plan& plan, generation_request const& request, std::strin
   if (request.ignore_eos) natural = std::numeric_limits<std::size_t>::max();
   hash_chain chain(model, request.prompt);
   for (std::size_t i = 0; i < std::min(natural, limit); ++i) plan.tokens.push_back(chain.next());
-  if (natural > limit) plan.finish = finish_reason::length;
+  if (natural >= limit) plan.finish = finish_reason::length; // the end would be one more token
 }
 
-// Drops everything from the first stop word on.
+// Drops everything from the first stop word on. A blank that is left alone goes to the token before it, as it is none
+// of its own wherever tokens are counted.
 void apply_stop(answer_plan& plan, std::vector<std::string> const& stop) {
   std::string const text = plan.text();
   std::size_t end = text.npos;
@@ -116,6 +117,27 @@ void apply_stop(answer_plan& plan, std::vector<std::string> const& stop) {
     used += token.size();
   }
   plan.tokens.resize(kept);
+  if (plan.tokens.size() < 2 || chain_token_count(plan.tokens.back()) > 0) return;
+  plan.tokens[kept - 2] += plan.tokens.back();
+  plan.tokens.pop_back();
+}
+
+// How many tokens stand whole within the first `bytes`.
+std::size_t tokens_within(std::vector<std::string> const& tokens, std::size_t bytes) {
+  std::size_t count = 0;
+  for (; count < tokens.size() && tokens[count].size() <= bytes; ++count) bytes -= tokens[count].size();
+  return count;
+}
+
+api_result<answer_plan> rest_of(answer_plan plan, std::string_view delivered) {
+  if (delivered.empty()) return plan;
+  if (!plan.text().starts_with(delivered))
+    return std::unexpected(api_error(500, "server_error", "what is to be continued is not how the answer begins"));
+  plan.made = tokens_within(plan.tokens, delivered.size());
+  for (std::size_t i = 0; i < plan.made; ++i) delivered.remove_prefix(plan.tokens[i].size());
+  plan.tokens.erase(plan.tokens.begin(), plan.tokens.begin() + static_cast<std::ptrdiff_t>(plan.made));
+  if (!delivered.empty()) plan.tokens.front().erase(0, delivered.size());
+  return plan;
 }
 
 api_error exceeds_context(std::size_t tokens, std::size_t context) {
@@ -130,23 +152,12 @@ void plan_document(answer_plan& plan, json::value const& schema, hash_chain word
   plan.tokens = document_tokens(json::serialize(smallest_document(schema, words, subject)));
 }
 
-} // namespace
-
-std::string answer_plan::text() const {
-  std::string out;
-  for (auto const& token : tokens) out += token;
-  return out;
-}
-
-api_result<answer_plan> plan_answer(generation_request const& request, std::string_view model,
-                                    engine_simulation const& simulation, std::size_t context,
-                                    std::optional<std::size_t> default_max_tokens) {
+// The answer from its beginning, with `limit` tokens behind what was delivered.
+answer_plan plan_whole(generation_request const& request, std::string_view model, engine_simulation const& simulation,
+                       std::size_t limit) {
   answer_plan plan;
-  plan.prompt_tokens = chain_token_count(request.prompt);
-  if (plan.prompt_tokens >= context) return std::unexpected(exceeds_context(plan.prompt_tokens, context));
-  std::size_t const wanted = request.max_tokens.value_or(default_max_tokens.value_or(max_answer_tokens));
-  std::size_t const limit = std::min({wanted, context - plan.prompt_tokens, max_answer_tokens});
   hash_chain const words(model, request.prompt);
+  auto const limit_document = [&] { limit_tokens(plan, tokens_within(plan.tokens, request.delivered.size()) + limit); };
   bool const users_turn = !request.messages.empty() && request.messages.back().role == "user";
   if (users_turn && request.may_call) {
     auto const said = words_of(request.messages.back().content);
@@ -155,18 +166,58 @@ api_result<answer_plan> plan_answer(generation_request const& request, std::stri
       plan.finish = finish_reason::tool_calls;
       plan_document(plan, tool->parameters.is_object() ? tool->parameters : json::object{{"type", "object"}}, words,
                     subject_of(said));
-      limit_tokens(plan, limit);
+      limit_document();
       return plan;
     }
   }
   if (request.schema) {
     plan_document(plan, *request.schema, words, {});
-    limit_tokens(plan, limit);
+    limit_document();
   } else {
-    plan_chain(plan, request, model, simulation, limit);
+    plan_chain(plan, request, model, simulation, chain_token_count(request.delivered) + limit);
   }
   apply_stop(plan, request.stop);
   return plan;
+}
+
+std::optional<generation_request> begun_by_last_message(generation_request const& request) {
+  if (request.api != generation_api::chat || request.messages.empty()) return std::nullopt;
+  if (request.messages.back().role != "assistant" || request.messages.back().content.empty()) return std::nullopt;
+  generation_request out = request;
+  out.delivered = out.messages.back().content;
+  out.messages.pop_back();
+  out.prompt = canonical_prompt(out.messages);
+  return out;
+}
+
+} // namespace
+
+std::string answer_plan::text() const {
+  std::string out;
+  for (auto const& token : tokens) out += token;
+  return out;
+}
+
+std::size_t answer_plan::completion_tokens() const { return tokens.size() + (finish == finish_reason::length ? 0 : 1); }
+
+api_result<answer_plan> plan_answer(generation_request const& request, std::string_view model,
+                                    engine_simulation const& simulation, std::size_t context,
+                                    std::optional<std::size_t> default_max_tokens) {
+  std::size_t const prompt_tokens = request.prompt_tokens();
+  if (prompt_tokens >= context) return std::unexpected(exceeds_context(prompt_tokens, context));
+  std::size_t const wanted = request.max_tokens.value_or(default_max_tokens.value_or(max_answer_tokens));
+  std::size_t const limit = std::min({std::max<std::size_t>(wanted, 1), context - prompt_tokens, max_answer_tokens});
+  auto const rest = [&](generation_request const& begun) -> api_result<answer_plan> {
+    auto plan = rest_of(plan_whole(begun, model, simulation, limit), begun.delivered);
+    if (plan) plan->prompt_tokens = prompt_tokens;
+    return plan;
+  };
+  if (auto const begun = begun_by_last_message(request))
+    if (auto plan = rest(*begun); plan && !plan->tokens.empty()) {
+      plan->tokens.front().insert(0, begun->delivered);
+      return plan;
+    }
+  return rest(request);
 }
 
 std::vector<float> embedding_of(std::string_view model, std::string_view text) {

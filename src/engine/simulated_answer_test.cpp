@@ -43,7 +43,7 @@ TEST(SimulatedAnswer, EndsWhereItsSettingsAndTheContextSay) {
   EXPECT_EQ(endless.tokens.size(), context - endless.prompt_tokens);
   EXPECT_EQ(endless.finish, finish_reason::length);
   EXPECT_EQ(plan_answer(say("Hi"), "sim", simulation, context, 3)->tokens.size(), 3U);
-  EXPECT_EQ(plan(say("Hi", R"(,"max_tokens":0)")).tokens.size(), 0U);
+  EXPECT_EQ(plan(say("Hi", R"(,"max_tokens":0)")).tokens.size(), 1U) << "as llama-server does";
 }
 
 TEST(SimulatedAnswer, APromptThatFillsTheContextIsRefused) {
@@ -61,6 +61,76 @@ TEST(SimulatedAnswer, StopsAtAStopWordEvenBetweenTokens) {
   EXPECT_EQ(cut.text(), whole.substr(0, 5));
   EXPECT_EQ(cut.finish, finish_reason::stop);
   EXPECT_EQ(cut.stop_word, word);
+}
+
+// --- answers that another engine began ---
+
+// A chat that goes on behind `delivered`.
+generation_request go_on(std::string const& delivered, std::string const& more = {}) {
+  return request_of(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":")" + delivered +
+                    R"("}],"continue_final_message":"content","add_generation_prompt":false)" + more + "}");
+}
+
+std::string start_of_answer(answer_plan const& whole, std::size_t tokens) {
+  std::string out;
+  for (std::size_t i = 0; i < tokens; ++i) out += whole.tokens[i];
+  return out;
+}
+
+TEST(SimulatedAnswer, RES_01_WhatAnotherEngineBeganIsGoneOnWith) {
+  auto const whole = plan(say("Hi"));
+  for (std::size_t made = 1; made <= whole.tokens.size(); ++made) {
+    auto const rest = plan(go_on(start_of_answer(whole, made)));
+    EXPECT_EQ(start_of_answer(whole, made) + rest.text(), whole.text());
+    EXPECT_EQ(rest.made, made);
+    EXPECT_EQ(rest.finish, finish_reason::stop);
+    EXPECT_EQ(rest.prompt_tokens, whole.prompt_tokens + made);
+    EXPECT_EQ(rest.completion_tokens() + made, whole.completion_tokens());
+  }
+  auto const begun = whole.tokens[0] + whole.tokens[1].substr(0, 3); // within a token
+  EXPECT_EQ(begun + plan(go_on(begun)).text(), whole.text());
+}
+
+TEST(SimulatedAnswer, RES_01_TheLimitIsOfWhatIsToBeMade) {
+  auto const limited = plan(say("Hi", R"(,"max_tokens":9)"));
+  auto const rest = plan(go_on(start_of_answer(limited, 4), R"(,"n_predict":5)"));
+  EXPECT_EQ(start_of_answer(limited, 4) + rest.text(), limited.text());
+  EXPECT_EQ(rest.finish, finish_reason::length);
+}
+
+TEST(SimulatedAnswer, RES_01_AStopWordMayBeginInWhatWasDelivered) {
+  auto const text = plan(say("Hi")).text();
+  auto const stop = R"(,"stop":[")" + text.substr(12, 4) + R"("])"; // from the end of one token into the next
+  auto const whole = plan(say("Hi", stop));
+  auto const rest = plan(go_on(whole.tokens[0], stop));
+  EXPECT_EQ(whole.tokens[0] + rest.text(), text.substr(0, 12));
+  EXPECT_EQ(rest.finish, finish_reason::stop);
+  auto const blank = plan(say("Hi", R"(,"stop":[")" + text.substr(7, 4) + R"("])")); // behind a token's blank
+  EXPECT_EQ(blank.tokens.size(), chain_token_count(blank.text())) << "as tokens are counted elsewhere";
+}
+
+TEST(SimulatedAnswer, RES_01_WhatIsNotItsBeginningIsAMistake) {
+  auto const whole = plan(say("Hi"));
+  for (auto const& delivered : {whole.tokens[1], whole.tokens[0] + whole.tokens[0], whole.tokens[0] + whole.tokens[2],
+                                whole.text() + " more", std::string("Sure")}) {
+    auto const refused = plan_answer(go_on(delivered), "sim", {}, context, std::nullopt);
+    ASSERT_FALSE(refused) << delivered;
+    EXPECT_EQ(refused.error().status, 500U);
+  }
+}
+
+// llama-server's trap: nothing is said of continuing, and it continues all the same.
+TEST(SimulatedAnswer, AChatThatEndsWithItsAnswerIsContinuedAndSaidAgain) {
+  auto const whole = plan(say("Hi"));
+  auto const ends_with = [](std::string const& last) {
+    return request_of(R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":")" + last +
+                      R"("}]})");
+  };
+  auto const again = plan(ends_with(start_of_answer(whole, 3)));
+  EXPECT_EQ(again.text(), whole.text());
+  EXPECT_EQ(again.tokens.size(), whole.tokens.size() - 3);
+  auto const other = ends_with("Sure");
+  EXPECT_EQ(plan(other).text(), expected_answer("sim", other.prompt, std::nullopt).text);
 }
 
 std::string const weather_tool =

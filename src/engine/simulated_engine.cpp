@@ -35,7 +35,7 @@ using document_maker = api_result<std::string> (*)(std::string_view body);
 template <generation_api api> api_result<std::string> counted_tokens(std::string_view body) {
   auto const request = parse_generation(api, body);
   if (!request) return std::unexpected(request.error());
-  json::object answer{{"input_tokens", chain_token_count(request->prompt)}};
+  json::object answer{{"input_tokens", request->prompt_tokens()}};
   if (api != generation_api::messages) answer.emplace("object", "response.input_tokens");
   return json::serialize(answer);
 }
@@ -46,15 +46,15 @@ api_result<std::string> tokens_of(std::string_view body) {
   json::array tokens;
   auto const* fields = parsed->if_object();
   auto const* content = fields == nullptr ? nullptr : fields->if_contains("content");
-  if (content != nullptr && content->is_string())
-    for (auto number : token_numbers(content->as_string())) tokens.emplace_back(number);
+  if (auto const text = content == nullptr ? std::nullopt : mixed_text(*content))
+    for (auto number : token_numbers(*text)) tokens.emplace_back(number);
   return json::serialize(json::object{{"tokens", std::move(tokens)}});
 }
 
 api_result<std::string> applied_template(std::string_view body) {
   auto const request = parse_generation(generation_api::chat, body);
   if (!request) return std::unexpected(request.error());
-  return json::serialize(json::object{{"prompt", request->prompt}});
+  return json::serialize(json::object{{"prompt", request->prompt + request->delivered}});
 }
 
 struct document_route {

@@ -71,7 +71,8 @@ private:
   task<> serve_generation(http_exchange& exchange, job& work);
   task<> serve_embedding(http_exchange& exchange, embedding_request const& request);
   task<> stream_answer(http_exchange& exchange, job& work);
-  task<bool> prefill(std::size_t tokens);
+  task<bool> prefill(job& work);
+  task<bool> read_tokens(std::size_t count);
   task<bool> before_token(requested_faults faults, std::size_t number);
   task<> hang();
   answer_identity next_identity();

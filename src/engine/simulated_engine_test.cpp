@@ -193,6 +193,10 @@ TEST_F(SimulatedEngine, ServesWhatSurroundsAnswers) {
   EXPECT_EQ(json::parse(post("/tokenize", R"({"content":"a b a"})").body).at("tokens").as_array().size(), 3U);
   EXPECT_EQ(post("/apply-template", R"({"messages":[{"role":"user","content":"a"}]})").body,
             R"({"prompt":"user 1:a\n"})");
+  EXPECT_EQ(post("/apply-template", R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}],
+                                       "continue_final_message":"content","add_generation_prompt":false})")
+                .body,
+            R"({"prompt":"user 1:a\nb"})");
   EXPECT_EQ(get("/nope").status, 404);
   EXPECT_EQ(post("/nope", "{}").body, R"({"error":{"code":404,"message":"File Not Found","type":"not_found_error"}})");
 }

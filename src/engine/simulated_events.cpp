@@ -35,7 +35,7 @@ public:
                  {{"item_id", item_id()}, {"delta", text}});
   }
 
-  std::string end() override {
+  std::string end(answer_times const& /*took*/) override {
     std::string out;
     if (!plan_.called_tool) {
       out += event("response.output_text.done", {{"item_id", item_id()}, {"text", plan_.text()}});
@@ -45,7 +45,7 @@ public:
     return out + event("response.completed", {{"response", response()}});
   }
 
-  std::string whole() override {
+  std::string whole(answer_times const& /*took*/) override {
     auto out = response();
     out.emplace("completed_at", identity_.created);
     return json::serialize(out);
@@ -81,8 +81,8 @@ private:
             {"model", identity_.model},
             {"output", json::array{item("completed", true)}},
             {"usage", json::object{{"input_tokens", plan_.prompt_tokens},
-                                   {"output_tokens", plan_.tokens.size()},
-                                   {"total_tokens", plan_.prompt_tokens + plan_.tokens.size()},
+                                   {"output_tokens", plan_.completion_tokens()},
+                                   {"total_tokens", plan_.prompt_tokens + plan_.completion_tokens()},
                                    {"input_tokens_details", json::object{{"cached_tokens", 0}}}}}};
   }
 
@@ -105,14 +105,14 @@ public:
     return event("content_block_delta", {{"index", 0}, {"delta", std::move(delta)}});
   }
 
-  std::string end() override {
+  std::string end(answer_times const& /*took*/) override {
     json::object const delta{{"stop_reason", stop_reason()}, {"stop_sequence", stop_sequence()}};
-    json::object const usage{{"output_tokens", plan_.tokens.size()}};
+    json::object const usage{{"output_tokens", plan_.completion_tokens()}};
     return event("content_block_stop", {{"index", 0}}) + event("message_delta", {{"delta", delta}, {"usage", usage}}) +
            event("message_stop", {});
   }
 
-  std::string whole() override {
+  std::string whole(answer_times const& /*took*/) override {
     json::object block = empty_block();
     if (plan_.called_tool) {
       boost::system::error_code ec;
@@ -121,7 +121,7 @@ public:
     } else {
       block["text"] = plan_.text();
     }
-    return json::serialize(message({std::move(block)}, stop_reason(), plan_.tokens.size()));
+    return json::serialize(message({std::move(block)}, stop_reason(), plan_.completion_tokens()));
   }
 
 private:

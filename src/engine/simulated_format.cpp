@@ -5,10 +5,16 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
 namespace paddler {
 namespace {
 
 namespace json = boost::json;
+
+constexpr double shortest_seconds = 1e-6; // of what took no time that could be measured
 
 std::string data(json::value const& value) { return "data: " + json::serialize(value) + "\n\n"; }
 
@@ -22,10 +28,27 @@ json::value finish_word(finish_reason finish) {
 }
 
 json::object usage_of(answer_plan const& plan) {
-  return {{"completion_tokens", plan.tokens.size()},
+  return {{"completion_tokens", plan.completion_tokens()},
           {"prompt_tokens", plan.prompt_tokens},
-          {"total_tokens", plan.tokens.size() + plan.prompt_tokens},
+          {"total_tokens", plan.completion_tokens() + plan.prompt_tokens},
           {"prompt_tokens_details", json::object{{"cached_tokens", 0}}}};
+}
+
+double milliseconds(duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
+
+double per_second(std::size_t tokens, duration time) {
+  return static_cast<double>(tokens) / std::max(std::chrono::duration<double>(time).count(), shortest_seconds);
+}
+
+json::object timings_of(answer_plan const& plan, answer_times const& took) {
+  auto const made = plan.completion_tokens();
+  return {{"cache_n", 0},
+          {"prompt_n", plan.prompt_tokens},
+          {"prompt_ms", milliseconds(took.prompt)},
+          {"prompt_per_second", per_second(plan.prompt_tokens, took.prompt)},
+          {"predicted_n", made},
+          {"predicted_ms", milliseconds(took.predicted)},
+          {"predicted_per_second", per_second(made, took.predicted)}};
 }
 
 // What the two OpenAI shapes that end with [DONE] have in common.
@@ -58,15 +81,17 @@ public:
 
   std::string token(std::string_view text) override { return data(frame({choice(text, nullptr)}, "text_completion")); }
 
-  std::string end() override {
+  std::string end(answer_times const& took) override {
     auto last = frame({choice("", finish_word(plan_.finish))}, "text_completion");
     last.emplace("usage", usage_of(plan_));
+    last.emplace("timings", timings_of(plan_, took));
     return data(last) + "data: [DONE]\n\n";
   }
 
-  std::string whole() override {
+  std::string whole(answer_times const& took) override {
     auto out = frame({choice(plan_.text(), finish_word(plan_.finish))}, "text_completion");
     out.emplace("usage", usage_of(plan_));
+    out.emplace("timings", timings_of(plan_, took));
     return json::serialize(out);
   }
 
@@ -95,17 +120,18 @@ public:
     return before_ + json_escaped(text) + after_;
   }
 
-  std::string end() override {
-    std::string out = data(delta({}, finish_word(plan_.finish)));
+  std::string end(answer_times const& took) override {
+    auto last = delta({}, finish_word(plan_.finish));
+    std::string out;
     if (request_.include_usage) {
-      auto last = frame({}, "chat.completion.chunk");
+      out = data(std::exchange(last, frame({}, "chat.completion.chunk")));
       last.emplace("usage", usage_of(plan_));
-      out += data(last);
     }
-    return out + "data: [DONE]\n\n";
+    last.emplace("timings", timings_of(plan_, took));
+    return out + data(last) + "data: [DONE]\n\n";
   }
 
-  std::string whole() override {
+  std::string whole(answer_times const& took) override {
     json::object message{{"role", "assistant"}, {"content", plan_.called_tool ? "" : plan_.text()}};
     if (plan_.called_tool)
       message.emplace("tool_calls", json::array{json::object{{"type", "function"},
@@ -115,6 +141,7 @@ public:
     auto out = frame({json::object{{"finish_reason", finish_word(plan_.finish)}, {"index", 0}, {"message", message}}},
                      "chat.completion");
     out.emplace("usage", usage_of(plan_));
+    out.emplace("timings", timings_of(plan_, took));
     return json::serialize(out);
   }
 

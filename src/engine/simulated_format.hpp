@@ -1,6 +1,7 @@
 // Answers of the simulated engine in the shapes of four APIs, as llama-server writes them: whole, and as server-sent
 // events. Pure.
 #pragma once
+#include "base/time.hpp"
 #include "engine/simulated_answer.hpp"
 #include "engine/simulated_request.hpp"
 
@@ -20,6 +21,12 @@ struct answer_identity {
   std::int64_t created = 0; // seconds since 1970
 };
 
+// How long an answer took: for llama-server's `timings`.
+struct answer_times {
+  duration prompt{};
+  duration predicted{};
+};
+
 // One answer on its way. The events are to be sent in this order: begin() with the first token (or with end(), if there
 // is none), one event(s) text for each token, end().
 class answer_writer {
@@ -27,10 +34,10 @@ public:
   virtual ~answer_writer() = default;
   virtual std::string begin() = 0;
   virtual std::string token(std::string_view text) = 0;
-  virtual std::string end() = 0;
+  virtual std::string end(answer_times const& took) = 0;
 
   // The answer as one JSON document.
-  virtual std::string whole() = 0;
+  virtual std::string whole(answer_times const& took) = 0;
 };
 
 // The plan and the request must outlive the writer.

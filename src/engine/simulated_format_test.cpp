@@ -66,7 +66,7 @@ struct case_of {
     auto const w = writer();
     std::string out = w->begin();
     for (auto const& token : plan.tokens) out += w->token(token);
-    return out + w->end();
+    return out + w->end({});
   }
 };
 
@@ -108,7 +108,7 @@ stream_reading read_events(std::string const& stream, std::string_view delta, st
   return out;
 }
 
-json::value const usage = json::parse(R"({"completion_tokens":3,"prompt_tokens":7,"total_tokens":10,
+json::value const usage = json::parse(R"({"completion_tokens":4,"prompt_tokens":7,"total_tokens":11,
                                           "prompt_tokens_details":{"cached_tokens":0}})");
 
 TEST(SimulatedFormat, ChatStreams) {
@@ -123,6 +123,20 @@ TEST(SimulatedFormat, ChatStreams) {
   EXPECT_EQ(called.tool_name, "get_weather");
   EXPECT_EQ(called.text, R"({"city":1})");
   EXPECT_EQ(called.finish, "tool_calls");
+}
+
+TEST(SimulatedFormat, TheLastEventSaysHowFastItWas) {
+  for (auto const api : {generation_api::chat, generation_api::completions})
+    for (bool const with_usage : {true, false}) {
+      case_of plain(api);
+      plain.request.include_usage = with_usage;
+      auto const w = plain.writer();
+      auto const events = frames(w->end({std::chrono::milliseconds(2), std::chrono::seconds(1)}));
+      auto const last = json::parse(events[events.size() - 2].second);
+      EXPECT_EQ(last.at("timings"), json::parse(R"({"cache_n":0,"prompt_n":7,"prompt_ms":2.0,"prompt_per_second":3500.0,
+                                                    "predicted_n":4,"predicted_ms":1000.0,"predicted_per_second":4.0})"));
+      for (std::size_t i = 0; i + 2 < events.size(); ++i) EXPECT_FALSE(events[i].second.contains("timings"));
+    }
 }
 
 TEST(SimulatedFormat, ChatWithoutUsageHasNone) {
@@ -178,15 +192,15 @@ TEST(SimulatedFormat, WholeAnswersSayTheSame) {
                                {responses, "/output/0/content/0/text", "/status", "/output/0/arguments", "completed"},
                                {messages, "/content/0/text", "/stop_reason", "", "tool_use"}}) {
     case_of const plain(c.api);
-    auto const answer = json::parse(plain.writer()->whole());
+    auto const answer = json::parse(plain.writer()->whole({}));
     EXPECT_EQ(at(answer, c.text_at), plain.plan.text());
     EXPECT_NE(at(answer, c.finish_at), "");
     case_of const call(c.api, true);
-    auto const called = json::parse(call.writer()->whole());
+    auto const called = json::parse(call.writer()->whole({}));
     if (!c.call_at.empty()) EXPECT_EQ(at(called, c.call_at), R"({"city":1})");
     EXPECT_EQ(at(called, c.finish_at), c.call_finish);
   }
-  auto const used = json::parse(case_of(messages, true).writer()->whole());
+  auto const used = json::parse(case_of(messages, true).writer()->whole({}));
   EXPECT_EQ(used.at_pointer("/content/0/input"), json::parse(R"({"city":1})"));
 }
 

@@ -52,6 +52,10 @@ struct simulated_engine::job {
   generation_request request;
   answer_plan plan;
   std::unique_ptr<answer_writer> writer; // refers to both
+  mono_time begun{};                     // to read the prompt, and
+  mono_time read{};                      // was done with it
+
+  [[nodiscard]] answer_times took() const { return {read - begun, mono_now() - read}; }
 };
 
 task<> simulated_engine::generate(http_exchange& exchange, generation_api api) {
@@ -86,30 +90,38 @@ task<> simulated_engine::serve_generation(http_exchange& exchange, job& work) {
     co_await stream_answer(exchange, work);
     co_return;
   }
-  if (!co_await prefill(work.plan.prompt_tokens)) co_return;
+  if (!co_await prefill(work)) co_return;
   for (std::size_t number = 1; number <= work.plan.tokens.size(); ++number)
-    if (!co_await before_token(work.request.faults, number)) co_return;
-  co_await respond(exchange, work.writer->whole());
+    if (!co_await before_token(work.request.faults, work.plan.made + number)) co_return;
+  co_await respond(exchange, work.writer->whole(work.took()));
 }
 
 task<> simulated_engine::stream_answer(http_exchange& exchange, job& work) {
   std::vector<header_view> const headers = {{"Content-Type", event_stream_type}, {"X-Accel-Buffering", "no"}};
   if (!co_await exchange.start_stream(200, headers)) co_return;
-  if (!co_await prefill(work.plan.prompt_tokens)) co_return;
+  if (!co_await prefill(work)) co_return;
   std::string begin = work.writer->begin();
   for (std::size_t number = 1; number <= work.plan.tokens.size(); ++number) {
-    if (!co_await before_token(work.request.faults, number)) co_return;
+    if (!co_await before_token(work.request.faults, work.plan.made + number)) co_return;
     std::string const chunk = std::exchange(begin, {}) + work.writer->token(work.plan.tokens[number - 1]);
     if (!co_await exchange.write_chunk(chunk)) co_return;
   }
-  std::string const last = begin + work.writer->end();
+  std::string const last = begin + work.writer->end(work.took());
   if (co_await exchange.write_chunk(last)) co_await exchange.finish_stream();
 }
 
 // False when the task is cancelled.
-task<bool> simulated_engine::prefill(std::size_t tokens) {
-  tokens_read_ += tokens;
-  auto const time = config_.simulation.prefill_time * tokens;
+task<bool> simulated_engine::prefill(job& work) {
+  work.begun = mono_now();
+  bool const done = co_await read_tokens(work.plan.prompt_tokens);
+  work.read = mono_now();
+  co_return done;
+}
+
+// False when the task is cancelled.
+task<bool> simulated_engine::read_tokens(std::size_t count) {
+  tokens_read_ += count;
+  auto const time = config_.simulation.prefill_time * count;
   if (time.count() == 0) co_return true;
   co_return co_await sleep_for(time);
 }
@@ -117,7 +129,7 @@ task<bool> simulated_engine::prefill(std::size_t tokens) {
 // Waits as long as the token takes, or fails as it should at it. False when the task is cancelled.
 task<bool> simulated_engine::before_token(requested_faults faults, std::size_t number) {
   auto const& s = config_.simulation;
-  if (is_at(s.crash_at, faults.crash_at, number)) {
+  if (faults.crash_always || is_at(s.crash_at, faults.crash_at, number)) {
     if (!config_.crash) fail_process("the simulated engine crashes at this token, as it was told");
     config_.crash();
     co_await hang();
@@ -168,7 +180,7 @@ task<> simulated_engine::serve_embedding(http_exchange& exchange, embedding_requ
                      {"index", i},
                      {"object", "embedding"}});
   }
-  if (!co_await prefill(tokens)) co_return;
+  if (!co_await read_tokens(tokens)) co_return;
   json::object const answer{{"model", config_.alias},
                             {"object", "list"},
                             {"usage", json::object{{"prompt_tokens", tokens}, {"total_tokens", tokens}}},

@@ -124,7 +124,11 @@ std::uint32_t fault(std::string_view prompt, std::string_view name) {
 
 requested_faults faults_in(std::string_view prompt) {
   if (!prompt.contains("[[")) return {};
-  return {fault(prompt, "crash"), fault(prompt, "hang"), fault(prompt, "stall"), fault(prompt, "drip")};
+  return {.crash_always = prompt.contains("[[crash always]]"),
+          .crash_at = fault(prompt, "crash"),
+          .hang_at = fault(prompt, "hang"),
+          .stall_at = fault(prompt, "stall"),
+          .drip_at = fault(prompt, "drip")};
 }
 
 // --- prompts ---
@@ -139,31 +143,76 @@ bool is_numbers(json::value const& value) {
   return value.is_array() && !value.as_array().empty() && value.as_array().front().is_number();
 }
 
-api_result<std::string> plain_prompt(json::object const& body) {
+std::string text_of(json::object const& body, std::string_view key) {
+  auto const* value = find(body, key);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+// llama-server passes over a `generation_prompt` that the prompt does not end with; here it is a mistake of who
+// continues an answer.
+api_result<void> take_plain_prompt(json::object const& body, generation_request& out) {
   auto const* prompt = find(body, "prompt");
   if (prompt == nullptr) return bad("'prompt' is required");
-  if (prompt->is_string()) return std::string(prompt->as_string());
-  if (is_numbers(*prompt)) return numbers_as_words(prompt->as_array());
-  if (prompt->is_array() && prompt->as_array().size() == 1 && prompt->as_array().front().is_string())
-    return std::string(prompt->as_array().front().as_string());
-  return bad("Field 'prompt': the simulated engine takes one prompt, a text or a list of token numbers");
+  auto text = mixed_text(*prompt);
+  if (!text) return bad("Field 'prompt': the simulated engine takes one prompt, a text or a list of token numbers");
+  out.delivered = text_of(body, "generation_prompt");
+  if (!text->ends_with(out.delivered))
+    return std::unexpected(api_error(500, "server_error", "the prompt does not end with its 'generation_prompt'"));
+  text->resize(text->size() - out.delivered.size());
+  out.prompt = std::move(*text);
+  return {};
+}
+
+bool continues_last_message(json::object const& body) {
+  auto const kind = text_of(body, "continue_final_message");
+  return kind == "content" || kind == "reasoning_content" || flag(body, "continue_final_message");
+}
+
+// Of a chat whose last message is to be continued.
+api_result<void> take_continuation(json::object const& body, generation_request& out) {
+  if (out.api != generation_api::chat || !continues_last_message(body)) return {};
+  if (find(body, "add_generation_prompt") == nullptr || flag(body, "add_generation_prompt"))
+    return bad("Cannot set both add_generation_prompt and continue_final_message to true.");
+  if (out.messages.empty() || out.messages.back().role != "assistant") return {};
+  out.delivered = text_of(body.at("messages").as_array().back().as_object(), "reasoning_content");
+  out.delivered += out.messages.back().content;
+  out.messages.pop_back();
+  return {};
 }
 
 api_result<void> take_prompt(json::object const& body, generation_request& out) {
-  if (out.api == generation_api::completions) {
-    auto prompt = plain_prompt(body);
-    if (!prompt) return std::unexpected(std::move(prompt.error()));
-    out.prompt = std::move(*prompt);
-    return {};
-  }
+  if (out.api == generation_api::completions) return take_plain_prompt(body, out);
   auto messages = parse_messages(out.api, body);
   if (!messages) return std::unexpected(std::move(messages.error()));
   out.messages = std::move(*messages);
+  if (auto taken = take_continuation(body, out); !taken) return taken;
   out.prompt = canonical_prompt(out.messages);
   return {};
 }
 
 } // namespace
+
+std::size_t generation_request::prompt_tokens() const {
+  return chain_token_count(prompt) + chain_token_count(delivered);
+}
+
+// A word for each number; a text stands as it is, behind what is before it.
+std::optional<std::string> mixed_text(json::value const& content) {
+  if (content.is_string()) return std::string(content.as_string());
+  auto const* items = content.if_array();
+  if (items == nullptr || items->empty()) return std::nullopt;
+  if (items->size() > 1 && !items->front().is_number()) return std::nullopt; // several prompts
+  std::string out;
+  for (auto const& item : *items) {
+    if (item.is_number())
+      out += (out.empty() ? "" : " ") + json::serialize(item);
+    else if (item.is_string())
+      out += item.as_string();
+    else
+      return std::nullopt;
+  }
+  return out;
+}
 
 std::string to_json(api_error const& error) {
   json::object fields{{"code", error.status}, {"message", error.message}, {"type", error.type}};

@@ -110,6 +110,25 @@ TEST(SimulatedRequest, FaultsAreAskedForInThePrompt) {
   EXPECT_EQ(request.faults.drip_at, 0U);
 }
 
+TEST(SimulatedRequest, AnAnswersBeginningIsToldFromItsPrompt) {
+  auto const continued = parsed(chat, R"({"messages":[{"role":"user","content":"Hi"},{"role":"assistant",
+      "reasoning_content":"hm ","content":"a b"}],"continue_final_message":"content","add_generation_prompt":false})");
+  EXPECT_EQ(continued.prompt, "user 2:Hi\n");
+  EXPECT_EQ(continued.delivered, "hm a b");
+  EXPECT_EQ(continued.prompt_tokens(), 5U);
+  auto const plain = parsed(completions, R"({"prompt":"say: a b","generation_prompt":"a b"})");
+  EXPECT_EQ(plain.prompt, "say: ");
+  EXPECT_EQ(plain.delivered, "a b");
+  auto const numbers = parsed(completions, R"({"prompt":[1,22,"a b"],"generation_prompt":"a b"})");
+  EXPECT_EQ(numbers.prompt, "1 22");
+  EXPECT_EQ(numbers.prompt_tokens(), 4U);
+}
+
+TEST(SimulatedRequest, ACrashMayBeAskedForAlways) {
+  EXPECT_TRUE(parsed(completions, R"({"prompt":"say [[crash always]]"})").faults.crash_always);
+  EXPECT_FALSE(parsed(completions, R"({"prompt":"say [[crash 5]]"})").faults.crash_always);
+}
+
 struct bad_request {
   generation_api api;
   std::string_view body;
@@ -131,6 +150,12 @@ TEST(SimulatedRequest, RefusesAsLlamaServerDoes) {
            {chat, R"({"messages":[],"temperature":"hot"})", 400, "Field 'temperature': type must be number"},
            {chat, R"({"messages":[],"n":2})", 400, "Field 'n': the simulated engine gives one choice"},
            {completions, "{}", 400, "'prompt' is required"},
+           {completions, R"({"prompt":["a","b"]})", 400,
+            "Field 'prompt': the simulated engine takes one prompt, a text or a list of token numbers"},
+           {completions, R"({"prompt":"say","generation_prompt":"a"})", 500,
+            "the prompt does not end with its 'generation_prompt'"},
+           {chat, R"({"messages":[{"role":"assistant","content":"a"}],"continue_final_message":true})", 400,
+            "Cannot set both add_generation_prompt and continue_final_message to true."},
            {responses, "{}", 400, "'input' is required"},
            {responses, R"({"input":5})", 400, "'input' must be a string or array of objects"},
            {messages, "{}", 500, "'messages' is required"},

@@ -42,7 +42,9 @@ bool loaded_file::confirm() {
   if (!started_on_) return false;
   bool const first = !loaded_;
   loaded_ = started_on_;
-  return first;
+  if (!first) return false;
+  digest_ = known_->find(*loaded_).value_or("");
+  return digest_.empty();
 }
 
 // Of the file as it is while it is read: nothing is known of one that changes meanwhile.

@@ -29,8 +29,8 @@ public:
   // may not be what was checked and wanted.
   result<void> blocking_admit();
 
-  // The engine serves: what it was started on last is what was loaded. True the first time that this is known, so that
-  // its digest can be worked out.
+  // The engine serves: what it was started on last is what was loaded. True the first time that this is known, where
+  // its digest is not known from before: it can be worked out.
   bool confirm();
 
   // Works it out, which takes a while where it is not known; true where there is one now.

@@ -14,6 +14,10 @@ std::string_view to_string(request_state value) { return boost::describe::enum_t
 
 std::string_view to_string(request_failure value) { return boost::describe::enum_to_string(value, "unknown"); }
 
+std::string_view to_string(resume_refusal value) { return boost::describe::enum_to_string(value, "unknown"); }
+
+std::string_view to_string(attempt_outcome value) { return boost::describe::enum_to_string(value, "unknown"); }
+
 std::string_view to_string(reconcile_action value) { return boost::describe::enum_to_string(value, "unknown"); }
 
 std::string_view to_string(reconcile_outcome value) { return boost::describe::enum_to_string(value, "unknown"); }

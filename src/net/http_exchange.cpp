@@ -183,6 +183,8 @@ task<bool> http_session::send_chunk(std::span<asio::const_buffer const> pieces, 
   co_return co_await send(framed);
 }
 
+bool http_exchange::client_was_slow() const { return session_.client_was_slow_; }
+
 bool http_exchange::response_started() const { return session_.answer_ != http_session::answer_state::none; }
 
 void http_exchange::abort() {

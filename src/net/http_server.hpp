@@ -90,6 +90,9 @@ public:
 
   [[nodiscard]] bool response_started() const;
 
+  // After one of these returned false: whether the client did not read, rather than left.
+  [[nodiscard]] bool client_was_slow() const;
+
   // Drops the connection: a started stream then ends cut off, which clients can tell from a complete one.
   void abort();
 

@@ -255,6 +255,7 @@ task<bool> http_session::send(std::span<asio::const_buffer const> buffers) {
   auto const sent = co_await stream_->write(buffers);
   stream_->clear_deadline();
   if (sent.ec) answer_ = answer_state::broken;
+  client_was_slow_ = sent.ec == asio::error::timed_out;
   co_return !sent.ec;
 }
 

@@ -69,6 +69,7 @@ private:
   bool close_after_ = false;
   bool head_request_ = false;
   bool chunked_answer_ = false;
+  bool client_was_slow_ = false;
   bool head_waits_ = false; // a stream's head, for its first piece
 };
 

@@ -31,12 +31,21 @@ constexpr std::array failure_rows{
     failure_row{request_failure::shutdown, 503, "shutting_down", true,
                 "the balancer is shutting down; try again in a moment"},
     failure_row{request_failure::client_gone, 499, "client_gone", false, "the client closed its connection"},
+    failure_row{request_failure::deadline, 504, "deadline_exceeded", true,
+                "no slot became free within the time that the client gave; allow more, or add slots or agents"},
     failure_row{request_failure::agent_lost, 502, "agent_lost", true,
                 "the agent or its engine was lost while it answered; what came so far is not the whole answer; send "
                 "the request again"},
     // Not to be tried again by machines: what was lost on every agent may be what makes engines die.
     failure_row{request_failure::attempts_exhausted, 502, "attempts_exhausted", false,
                 "every agent that tried the request was lost before it answered; see the agents' logs for why"},
+    failure_row{request_failure::retry_budget, 503, "retry_budget_exhausted", true,
+                "the agent or its engine was lost, and too many requests were tried again of late; see `paddler get "
+                "agents` for what is wrong, and try again later"},
+    failure_row{request_failure::poison, 422, "request_kills_engines", false,
+                "engines end when they are given this request, so it is not tried again; see the agents' logs for why"},
+    failure_row{request_failure::quarantined, 422, "request_quarantined", false,
+                "engines ended when they were given this very request a short while ago, so it is not tried now"},
     failure_row{request_failure::timeout, 504, "engine_timeout", false,
                 "the engine sent nothing for too long; shorten the prompt or allow a longer silence"},
     failure_row{request_failure::slow_client, 408, "slow_client", false,

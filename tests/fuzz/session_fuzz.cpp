@@ -30,7 +30,7 @@ balancer_policy small_policy() {
 // What the shell knows of a slot connection.
 struct slot_seen {
   slot_offer offer;
-  std::optional<request_id> runs;
+  std::optional<request_serial> runs;
   attempt number;
 };
 
@@ -109,18 +109,23 @@ private:
 
   void ask() {
     request_arrived event;
-    event.request.id.value = "r" + std::to_string(from_.below(8) == 7 ? from_.below(16) : ++requests_);
+    event.request.serial = {from_.below(8) == 7 ? from_.below(16) : ++requests_};
+    event.request.id.value = "r" + std::to_string(from_.below(16));
     event.request.model = from_.below(4) == 3 ? "" : from_.model();
     event.request.body_bytes = from_.below(256);
-    over_.erase(event.request.id); // whoever is over may come again
+    event.request.client = static_cast<client_key>(from_.below(4));
+    event.request.level = static_cast<request_class>(from_.below(3));
+    if (from_.below(4) == 3) event.request.patience = milliseconds(from_.number());
+    if (from_.maybe()) event.request.endpoint = "/v1/chat/completions";
+    over_.erase(event.request.serial); // whoever is over may come again
     take(event);
   }
 
   // The connection of a running request is closed with it.
   void leave() {
-    request_id const id{"r" + std::to_string(from_.below(16))};
-    std::erase_if(slots_, [&](auto const& each) { return each.second.runs == id; });
-    take(request_left{id});
+    request_serial const serial{from_.below(16)};
+    std::erase_if(slots_, [&](auto const& each) { return each.second.runs == serial; });
+    take(request_left{serial});
   }
 
   void offer() {
@@ -130,6 +135,8 @@ private:
     made.process = {from_.below(3)};
     made.version = {from_.number()};
     made.model = from_.model();
+    made.identity = from_.below(3);
+    made.resumes.chat = from_.maybe();
     slots_[made.serial] = {made, std::nullopt, {}};
     take(slot_arrived{made});
   }
@@ -152,31 +159,33 @@ private:
     auto const slot = at->second;
     slots_.erase(at);
     if (!slot.runs) return take(slot_left{serial});
-    take(attempt_ended{*slot.runs, slot.number,
-                       from_.maybe() ? attempt_outcome::lost_early : attempt_outcome::lost_late});
+    attempt_ended event{*slot.runs, slot.number, attempt_outcome::lost_early};
+    if (from_.maybe()) event.outcome = attempt_outcome::lost_late;
+    if (from_.below(4) == 3) event.not_resumable = resume_refusal::tool_call;
+    take(event);
   }
 
   void progress() {
     auto* const slot = any_slot();
     if (!slot) return;
-    auto const id = slot->runs.value_or(request_id{"r1"});
+    auto const serial = slot->runs.value_or(request_serial{1});
     auto const number = from_.below(8) == 7 ? attempt{from_.number()} : slot->number;
     switch (from_.below(4)) {
-    case 0: return take(attempt_sent{id, number});
-    case 1: return take(attempt_first_byte{id, number});
-    default: return end_attempt(id, number, static_cast<attempt_outcome>(from_.below(8)));
+    case 0: return take(attempt_sent{serial, number});
+    case 1: return take(attempt_first_byte{serial, number});
+    default: return end_attempt(serial, number, static_cast<attempt_outcome>(from_.below(8)));
     }
   }
 
-  void end_attempt(request_id const& id, attempt number, attempt_outcome outcome) {
+  void end_attempt(request_serial serial, attempt number, attempt_outcome outcome) {
     for (auto at = slots_.begin(); at != slots_.end(); ++at) {
-      if (at->second.runs != id || at->second.number != number) continue;
+      if (at->second.runs != serial || at->second.number != number) continue;
       at->second.runs.reset();
       bool const reusable = outcome == attempt_outcome::completed || outcome == attempt_outcome::refused;
       if (!reusable) slots_.erase(at);
       break;
     }
-    take(attempt_ended{id, number, outcome});
+    take(attempt_ended{serial, number, outcome});
   }
 
   void store() {
@@ -233,20 +242,20 @@ private:
 
   // Whoever was told that it failed neither runs nor fails again.
   void carry_out(run_request const& effect) {
-    auto const at = slots_.find(effect.slot.serial);
+    auto const at = slots_.find(effect.slot->serial);
     must(at != slots_.end() && !at->second.runs); // no phantom, no slot twice
-    must(!over_.contains(effect.id));
-    at->second.runs = effect.id;
+    must(!over_.contains(effect.serial));
+    at->second.runs = effect.serial;
     at->second.number = effect.number;
     std::size_t busy = 0;
-    for (auto const& [serial, slot] : slots_) busy += slot.runs && slot.offer.model == effect.slot.model ? 1U : 0U;
-    auto& most = most_busy_[effect.slot.model];
+    for (auto const& [serial, slot] : slots_) busy += slot.runs && slot.offer.model == effect.slot->model ? 1U : 0U;
+    auto& most = most_busy_[effect.slot->model];
     most = std::max(most, busy);
   }
 
   void carry_out(fail_request const& effect) {
     must(effect.reason != request_failure::none);
-    must(over_.insert(effect.id).second);
+    must(over_.insert(effect.serial).second);
   }
 
   void carry_out(drop_slots const& effect) {
@@ -295,6 +304,7 @@ private:
     look();
     auto const count = core_.requests().count();
     must(count.live == 0 && count.queued == 0 && count.queued_bytes == 0 && count.slots == 0);
+    must(count.resuming == 0 && count.pools == 0);
     must(unanswered_.empty());
   }
 
@@ -308,7 +318,7 @@ private:
   std::set<revision> persisted_; // and not stored yet
   std::set<command_id> unanswered_;
   std::set<link_id> greeted_;
-  std::set<request_id> over_; // failed
+  std::set<request_serial> over_; // failed
   std::map<slot_serial, slot_seen> slots_;
   std::map<std::string, std::size_t> most_busy_; // by model
   std::vector<slot_serial> dropped_;

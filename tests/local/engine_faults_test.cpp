@@ -14,7 +14,7 @@ SYSTEM_TEST(engine_faults, kill_9_under_four_streams, local_cluster) {
   co_await cluster.start(want_agents(1, 4));
   cluster.add_agent("a1");
   co_await cluster.api().until_slots(4);
-  co_await engine_dies_under_four_streams(cluster.api(), endless_question("on and on"));
+  co_await simulated_engine_dies_under_four_streams(cluster.api());
   co_await cluster.api().expect_serving();
 }
 
@@ -26,7 +26,7 @@ SYSTEM_TEST(engine_faults, REQ_01_kill_9_before_the_first_token, local_cluster) 
   co_await engine_dies_before_the_first_token(cluster.api(), question("six words and then a number", 5));
 }
 
-// A request that kills whatever engine it meets ends after its attempts, with words; the agent goes on.
+// A request that kills whatever engine it meets ends after two of them, with words; the agent goes on.
 SYSTEM_TEST(engine_faults, REQ_12_a_request_that_kills_engines_ends, local_cluster) {
   cluster.simulation.crash_at = 2; // the readiness probe asks for one token
   cluster.simulation.prefill_time = milliseconds(1);
@@ -35,17 +35,23 @@ SYSTEM_TEST(engine_faults, REQ_12_a_request_that_kills_engines_ends, local_clust
   co_await cluster.api().until_slots(1);
 
   auto const whole = co_await post_chat(cluster.api().inference(), unstreamed(question("poison", 10)));
-  EXPECT_EQ(whole.status, 502);
-  EXPECT_NE(whole.body.find("attempts_exhausted"), std::string::npos) << whole.body;
+  EXPECT_EQ(whole.status, 422);
+  EXPECT_NE(whole.body.find("request_kills_engines"), std::string::npos) << whole.body;
   EXPECT_EQ(whole.header("x-should-retry"), "false") << "clients must not try it for ever";
 
   co_await cluster.api().until_slots(1);
+  auto const again = co_await post_chat(cluster.api().inference(), unstreamed(question("poison", 10)));
+  EXPECT_EQ(again.status, 422);
+  EXPECT_NE(again.body.find("request_quarantined"), std::string::npos) << again.body;
   auto const streamed = co_await chat(cluster.api().inference(), question("poison", 10));
-  EXPECT_EQ(streamed.error_code, "agent_lost") << "its first token had left";
+  EXPECT_EQ(streamed.error_code, "request_kills_engines");
+  EXPECT_EQ(streamed.pieces, 1U) << "its first token had left";
   EXPECT_EQ(streamed.end, body_end::complete);
 
   co_await cluster.api().until_slots(1);
   co_await cluster.api().until_idle(1);
+  auto const row = co_await cluster.api().agent("a1");
+  EXPECT_EQ(row->engine_restarts, 4U) << "two for each of the two requests";
   auto const harmless = question("one token only", 1);
   auto const answer = co_await chat(cluster.api().inference(), harmless);
   EXPECT_EQ(answer.text, chain_of(harmless));

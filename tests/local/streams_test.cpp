@@ -9,6 +9,7 @@ namespace paddler_test {
 namespace {
 
 using std::chrono::microseconds;
+using std::chrono::milliseconds;
 
 struct asked_stream {
   chat_question question;
@@ -113,6 +114,24 @@ SYSTEM_TEST(streams, OVR_01_a_slow_reader_slows_only_itself, local_cluster) {
   whole.question = asked;
   whole.answer = co_await slow.read_to_end();
   expect_chain(whole);
+}
+
+// One that reads nothing any more gives its slot to others.
+SYSTEM_TEST(streams, OVR_01_a_reader_that_stops_is_given_up, local_cluster) {
+  cluster.config.client_silence = milliseconds(300) * slowness;
+  co_await cluster.start(want_agents(1, 1));
+  cluster.add_agent("a1");
+  co_await cluster.api().until_slots(1);
+
+  auto stopped = co_await chat_stream::open(cluster.api().inference(), endless_question("a long story"));
+  require(co_await stopped.read_pieces(1), "the long stream began");
+  co_await cluster.api().until("requests", "one failed as a slow client", [](boost::json::array const& rows) {
+    return rows.size() == 1 && text_of(rows[0].as_object(), "failure") == "slow_client";
+  });
+  co_await cluster.api().until_idle(1);
+  co_await cluster.api().expect_serving();
+  auto const rest = co_await stopped.read_to_end();
+  EXPECT_EQ(rest.end, body_end::truncated) << "it can tell that this was not all";
 }
 
 } // namespace

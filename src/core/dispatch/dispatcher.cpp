@@ -1,8 +1,10 @@
 #include "core/dispatch/dispatcher.hpp"
 
 #include "base/canary.hpp"
+#include "core/dispatch/request_states.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace paddler {
 namespace {
@@ -15,275 +17,500 @@ std::uint64_t milliseconds(duration d) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
 }
 
+void note_step(request_record& record, instant now) {
+  auto& steps = record.steps;
+  if (steps.size() == max_request_steps) steps.erase(steps.begin() + early_request_steps);
+  steps.push_back({now.wall, record.state, record.tries});
+}
+
+// The one place where a request changes its state. False, and nothing is done, where no way leads there.
+bool move_to(request_record& record, request_state state, instant now) {
+  if (!is_edge(record.state, state)) return false;
+  record.state = state;
+  note_step(record, now);
+  return true;
+}
+
+void note_attempt(request_record& record, slot_offer const& slot) {
+  auto& attempts = record.attempts;
+  if (attempts.size() == max_request_attempts) attempts.erase(attempts.begin());
+  attempts.push_back({record.tries, slot.agent, slot.serial, slot.version, {}});
+}
+
+// Lines of their own, beside that of the model: no model has a line break in its name. Of streams that lost an engine
+// of an identity, and of those who are suspected; 0 stands for any engine.
+std::string line_of(std::string const& model, std::uint64_t identity, bool suspect) {
+  if (identity == 0 && !suspect) return model;
+  return model + "\n" + std::to_string(identity) + (suspect ? "?" : "");
+}
+
+std::string_view model_of_line(std::string_view line) { return line.substr(0, line.find('\n')); }
+
+bool can_resume(slot_offer const& slot, std::string_view endpoint) {
+  if (slot.identity == 0) return false;
+  return (endpoint == "/v1/chat/completions" && slot.resumes.chat) ||
+         (endpoint == "/v1/completions" && slot.resumes.completions);
+}
+
 } // namespace
 
-dispatch_decisions dispatcher::set_models(std::set<std::string> names, mono_time now, wall_time wall_now) {
+// --- what happens ---
+
+dispatch_decisions dispatcher::set_models(std::set<std::string> names, instant now) {
   models_ = std::move(names);
-  dispatch_decisions out;
-  std::vector<request_id> orphans;
-  for (auto const& [name, waiting] : pools_)
-    if (!models_.contains(name)) orphans.insert(orphans.end(), waiting.queue.begin(), waiting.queue.end());
-  for (auto const& id : orphans) append(out, fail(id, request_failure::no_model, wall_now));
+  auto const orphans =
+      queue_.keep_only([this](std::string const& line) { return models_.contains(std::string(model_of_line(line))); });
+  auto out = fail_all(orphans, request_failure::no_model, now);
+  for (auto const serial : std::set(held_))
+    if (!models_.contains(live_.at(serial).record.model)) append(out, fail(serial, request_failure::no_model, now));
   for (auto const& name : models_) append(out, match(name, now));
-  std::erase_if(pools_, [](auto const& each) { return each.second.queue.empty() && each.second.agents.empty(); });
   return out;
 }
 
-dispatch_decisions dispatcher::arrived(request_arrival const& request, mono_time now, wall_time wall_now) {
-  auto const [at, is_new] = live_.try_emplace(request.id);
+dispatch_decisions dispatcher::arrived(request_arrival const& request, instant now) {
+  auto const [at, is_new] = live_.try_emplace(request.serial);
   if (!is_new) return {};
+  ++accepted_;
+  budget_.accepted();
   auto& added = at->second;
-  added.arrival = ++arrivals_;
-  added.deadline = now + policy_.queue_timeout;
-  added.record = {.id = request.id,
-                  .model = request.model,
-                  .endpoint = request.endpoint,
-                  .body_bytes = request.body_bytes,
-                  .created_at = wall_now,
-                  .queued_since = now};
-  if (request.model.empty() && models_.size() == 1) added.record.model = *models_.begin();
-  auto const& model = added.record.model;
-  if (shutting_down_) return fail(request.id, request_failure::shutdown, wall_now);
+  auto& record = added.record;
+  record.serial = request.serial;
+  record.id = request.id;
+  if (!by_name_.try_emplace(record.id, record.serial).second) {
+    record.id.value += "." + std::to_string(record.serial.value);
+    by_name_.insert_or_assign(record.id, record.serial);
+  }
+  record.model = request.model.empty() && models_.size() == 1 ? *models_.begin() : request.model;
+  record.endpoint = request.endpoint;
+  record.client = request.client;
+  record.level = request.level;
+  record.body_bytes = request.body_bytes;
+  record.created_at = now.wall;
+  record.queued_since = now.mono;
+  note_step(record, now);
+  auto deadline = now.mono + policy_.queue_timeout;
+  if (request.patience) added.gives_up = now.mono + *request.patience;
+  if (added.gives_up) deadline = std::min(deadline, *added.gives_up);
+  added.place = {.serial = request.serial,
+                 .client = request.client,
+                 .level = request.level,
+                 .bytes = request.body_bytes,
+                 .arrived = now.mono,
+                 .deadline = deadline};
+  added.fingerprint = request.fingerprint;
+  if (shutting_down_) return fail(request.serial, request_failure::shutdown, now);
+  quarantined_.take_due(now.mono);
+  if (request.fingerprint != 0 && quarantined_.contains(request.fingerprint))
+    return fail(request.serial, request_failure::quarantined, now);
   // Before it waits: names that clients make up must leave nothing behind.
-  if (!models_.contains(model)) return fail(request.id, request_failure::no_model, wall_now);
-  ++queued_;
-  queued_bytes_ += request.body_bytes;
-  pools_[model].queue.push_back(request.id);
-  auto out = match(model, now);
-  // Only what is still waiting takes a place in the queue, which may be overfull: what was lost early is back in it.
-  bool const overfull = queued_ > policy_.max_queued || queued_bytes_ > policy_.max_queued_bytes;
-  if (overfull && added.record.state == request_state::queued)
-    append(out, fail(request.id, request_failure::queue_full, wall_now));
+  if (!models_.contains(record.model)) return fail(request.serial, request_failure::no_model, now);
+  // While a slot is idle nothing waits for its model.
+  if (auto const from = pools_.find(record.model); from != pools_.end() && from->second.idle > 0)
+    return {run_on(added, from->second, *best_host(from->second, {}, {}), now)};
+  auto const [admitted, displaced] = queue_.push(record.model, added.place);
+  auto out = fail_all(displaced, request_failure::queue_full, now);
+  if (!admitted) append(out, fail(request.serial, request_failure::queue_full, now));
   return out;
 }
 
-dispatch_decisions dispatcher::client_gone(request_id const& id, wall_time wall_now) {
-  auto const at = live_.find(id);
+dispatch_decisions dispatcher::client_gone(request_serial serial, instant now) {
+  auto const at = live_.find(serial);
   if (at == live_.end()) return {};
   release(at->second, false);
-  if (is_loose(canary::place_in_queue_kept)) ++queued_;
-  finish(id, request_state::failed, request_failure::client_gone, wall_now);
+  if (is_loose(canary::place_in_queue_kept)) ++queued_too_many_;
+  finish(serial, request_state::failed, request_failure::client_gone, now);
   return {};
 }
 
-dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, mono_time now) {
-  if (!idle_.emplace(slot.serial, slot).second) return {};
-  pools_[slot.model].agents[slot.agent].idle.push_back(slot);
+dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) {
+  if (idle_.contains(slot.serial)) return {};
+  auto const handle = std::make_shared<slot_offer const>(slot);
+  idle_.emplace(slot.serial, handle);
+  auto& to = pools_[slot.model];
+  to.hosts[{slot.agent, slot.identity}].idle.push_back(handle);
+  ++to.idle;
   return match(slot.model, now);
 }
 
 void dispatcher::slot_closed(slot_serial serial) {
   auto const at = idle_.find(serial);
   if (at == idle_.end()) return;
-  auto& from = pools_[at->second.model];
-  auto& slots = from.agents[at->second.agent];
-  std::erase_if(slots.idle, [&](slot_offer const& offer) { return offer.serial == serial; });
-  if (slots.idle.empty() && slots.busy == 0) from.agents.erase(at->second.agent);
+  auto const slot = at->second;
   idle_.erase(at);
+  auto& from = pools_.at(slot->model);
+  host const whose{slot->agent, slot->identity};
+  std::erase(from.hosts.at(whose).idle, slot);
+  --from.idle;
+  drop_if_empty(slot->model, whose);
 }
 
-void dispatcher::sent(request_id const& id, attempt number) {
-  auto* request = current(id, number);
-  if (request && request->record.state == request_state::routed) request->record.state = request_state::processing;
+void dispatcher::sent(request_serial serial, attempt number, instant now) {
+  if (auto* request = current(serial, number)) move_to(request->record, request_state::processing, now);
 }
 
-void dispatcher::first_byte(request_id const& id, attempt number) {
-  if (auto* request = current(id, number)) request->record.state = request_state::streaming;
+dispatch_decisions dispatcher::first_byte(request_serial serial, attempt number, instant now) {
+  auto* request = current(serial, number);
+  if (!request || !move_to(request->record, request_state::streaming, now)) return {};
+  request->fruitless = 0;
+  request->identity = can_resume(*request->slot, request->record.endpoint) ? request->slot->identity : 0;
+  blame_.acquit(serial);
+  if (!std::exchange(request->apart, false)) return {};
+  --pools_.at(request->slot->model).hosts.at({request->slot->agent, request->slot->identity}).apart;
+  return match(request->record.model, now);
 }
 
-dispatch_decisions dispatcher::ended(request_id const& id, attempt number, attempt_outcome outcome, mono_time now,
-                                     wall_time wall_now) {
-  auto* request = current(id, number);
+dispatch_decisions dispatcher::ended(request_serial serial, attempt number, attempt_outcome outcome, instant now,
+                                     std::optional<resume_refusal> refusal) {
+  auto* request = current(serial, number);
   if (!request) return {};
-  std::string const model = request->record.model;
-  bool const reusable = outcome == attempt_outcome::completed || outcome == attempt_outcome::refused;
-  release(*request, reusable);
+  auto& record = request->record;
+  std::string const model = record.model;
+  agent_process const where{request->slot->agent, request->slot->process};
+  record.attempts.back().outcome = outcome;
+  bool const completed = outcome == attempt_outcome::completed || outcome == attempt_outcome::completed_last;
+  if (completed) pools_.at(model).of_one.learn(now.mono - record.routed_at);
+  release(*request, outcome == attempt_outcome::completed || outcome == attempt_outcome::refused);
   dispatch_decisions out;
   switch (outcome) {
   case attempt_outcome::completed:
-  case attempt_outcome::completed_last: finish(id, request_state::completed, request_failure::none, wall_now); break;
-  case attempt_outcome::lost_early: out = retry(id, true, now, wall_now); break;
-  case attempt_outcome::refused: out = retry(id, false, now, wall_now); break;
-  case attempt_outcome::lost_late: out = fail(id, request_failure::agent_lost, wall_now); break;
-  case attempt_outcome::timeout: out = fail(id, request_failure::timeout, wall_now); break;
-  case attempt_outcome::slow_client: out = fail(id, request_failure::slow_client, wall_now); break;
-  case attempt_outcome::engine_error: out = fail(id, request_failure::engine_error, wall_now); break;
+  case attempt_outcome::completed_last: finish(serial, request_state::completed, request_failure::none, now); break;
+  case attempt_outcome::refused:
+    ++request->refusals;
+    out = try_again(*request, false, refusal, now);
+    break;
+  case attempt_outcome::lost_early:
+  case attempt_outcome::lost_late:
+    if (record.state != request_state::streaming) ++request->fruitless;
+    blame_.lost(serial, where, now.mono);
+    out = try_again(*request, outcome == attempt_outcome::lost_late, refusal, now);
+    break;
+  case attempt_outcome::timeout: out = fail(serial, request_failure::timeout, now); break;
+  case attempt_outcome::slow_client: out = fail(serial, request_failure::slow_client, now); break;
+  case attempt_outcome::engine_error: out = fail(serial, request_failure::engine_error, now); break;
   }
   append(out, match(model, now));
   return out;
 }
 
-dispatch_decisions dispatcher::expire(mono_time now, wall_time wall_now) {
-  std::vector<request_id> late;
-  for (auto const& [name, waiting] : pools_)
-    for (auto const& id : waiting.queue)
-      if (live_.at(id).deadline <= now && !is_loose(canary::queue_timeout_forgotten)) late.push_back(id);
+dispatch_decisions dispatcher::expire(instant now) {
+  if (is_loose(canary::queue_timeout_forgotten)) return {};
   dispatch_decisions out;
-  for (auto const& id : late) append(out, fail(id, request_failure::queue_timeout, wall_now));
+  for (auto const serial : queue_.expire(now.mono)) {
+    auto const& request = live_.at(serial);
+    if (request.record.state == request_state::resuming)
+      append(out, fail(serial, request_failure::agent_lost, now, resume_refusal::no_equal_engine));
+    else if (request.gives_up && *request.gives_up <= now.mono)
+      append(out, fail(serial, request_failure::deadline, now));
+    else
+      append(out, fail(serial, request_failure::queue_timeout, now));
+  }
+  append(out, rejudge(blame_.expire(now.mono), now));
   return out;
 }
 
 std::optional<mono_time> dispatcher::next_deadline() const {
-  std::optional<mono_time> earliest;
-  for (auto const& [name, waiting] : pools_)
-    for (auto const& id : waiting.queue)
-      if (auto const deadline = live_.at(id).deadline; !earliest || deadline < *earliest) earliest = deadline;
-  return earliest;
+  auto const waiting = queue_.next_deadline(), word = blame_.next_deadline();
+  return waiting && word ? std::min(*waiting, *word) : waiting ? waiting : word;
 }
 
-dispatch_decisions dispatcher::shut_down(wall_time wall_now) {
+dispatch_decisions dispatcher::engine_died(agent_process const& where, instant now) {
+  return rejudge(blame_.engine_died(where, now.mono), now);
+}
+
+dispatch_decisions dispatcher::agent_gone(agent_process const& where, instant now) {
+  auto const acquitted = blame_.agent_gone(where);
+  for (std::size_t i = 0; i < acquitted.size(); ++i) budget_.give_back();
+  return rejudge(acquitted, now);
+}
+
+dispatch_decisions dispatcher::shut_down(instant now) {
   shutting_down_ = true;
-  std::vector<request_id> waiting;
-  for (auto const& [name, from] : pools_) waiting.insert(waiting.end(), from.queue.begin(), from.queue.end());
-  dispatch_decisions out;
-  for (auto const& id : waiting) append(out, fail(id, request_failure::shutdown, wall_now));
+  auto out = fail_all(queue_.keep_only([](std::string const&) { return false; }), request_failure::shutdown, now);
+  append(out, fail_all({held_.begin(), held_.end()}, request_failure::shutdown, now));
   return out;
 }
+
+// --- what people see ---
 
 dispatcher::totals dispatcher::count() const {
-  totals out{.accepted = arrivals_,
-             .completed = completed_,
-             .failed = failed_,
-             .live = live_.size(),
-             .queued = queued_,
-             .queued_bytes = queued_bytes_,
-             .pools = pools_.size()};
-  for (auto const& [name, from] : pools_)
-    for (auto const& [agent, slots] : from.agents) out.slots_busy += slots.busy;
-  out.slots = idle_.size() + out.slots_busy;
-  return out;
+  auto const waiting = queue_.count();
+  auto const held_streams = static_cast<std::size_t>(std::ranges::count_if(
+      held_, [this](auto serial) { return live_.at(serial).record.state == request_state::resuming; }));
+  return {.accepted = accepted_,
+          .completed = completed_,
+          .failed = failed_,
+          .live = live_.size(),
+          .queued = waiting.requests + held_.size() - held_streams + queued_too_many_,
+          .queued_bytes = waiting.bytes,
+          .slots = idle_.size() + busy_,
+          .slots_busy = busy_,
+          .resuming = waiting.resuming + held_streams,
+          .pools = pools_.size()};
 }
 
 std::size_t dispatcher::slots_of(agent_id const& agent, bool busy) const {
   std::size_t out = 0;
   for (auto const& [name, from] : pools_)
-    if (auto const at = from.agents.find(agent); at != from.agents.end())
+    for (auto at = from.hosts.lower_bound({agent, 0}); at != from.hosts.end() && at->first.agent == agent; ++at)
       out += busy ? at->second.busy : at->second.idle.size();
   return out;
 }
 
 std::vector<request_record> dispatcher::requests() const {
-  std::vector<live_request const*> living;
-  for (auto const& [id, request] : live_) living.push_back(&request);
-  std::ranges::sort(living, {}, &live_request::arrival);
   std::vector<request_record> out;
-  for (auto const* request : living) out.push_back(request->record);
-  std::vector<request_record> over(ended_.begin(), ended_.end());
-  out.insert(out.end(), over.rbegin(), over.rend());
+  for (auto const& [serial, request] : live_) out.push_back(request.record);
+  for (auto at = over_order_.rbegin(); at != over_order_.rend(); ++at) out.push_back(over_.at(*at));
   return out;
+}
+
+request_record const* dispatcher::find(request_serial serial) const {
+  if (auto const at = live_.find(serial); at != live_.end()) return &at->second.record;
+  auto const at = over_.find(serial);
+  return at == over_.end() ? nullptr : &at->second;
 }
 
 request_record const* dispatcher::find(request_id const& id) const {
-  if (auto const at = live_.find(id); at != live_.end()) return &at->second.record;
-  auto const at = std::ranges::find(ended_, id, &request_record::id);
-  return at == ended_.end() ? nullptr : &*at;
+  auto const at = by_name_.find(id);
+  return at == by_name_.end() ? nullptr : find(at->second);
 }
 
+// --- who runs where ---
+
 // Binds waiting requests to idle slots until one of the two is used up.
-dispatch_decisions dispatcher::match(std::string const& model, mono_time now) {
-  dispatch_decisions out;
+dispatch_decisions dispatcher::match(std::string const& model, instant now) {
   auto const at = pools_.find(model);
-  if (at == pools_.end() || shutting_down_) return out;
+  if (at == pools_.end() || shutting_down_) return {};
+  auto out = expire(now);
   auto& from = at->second;
-  while (!from.queue.empty()) {
-    auto& request = live_.at(from.queue.front());
-    auto* slots = best_agent(from, request.record.agent);
-    if (!slots) break;
-    slot_offer const slot = slots->idle.front();
-    slots->idle.pop_front();
-    ++slots->busy;
-    idle_.erase(slot.serial);
-    remove_from_queue(request);
-    request.slot = slot;
-    auto& record = request.record;
-    record.state = request_state::routed;
-    record.agent = slot.agent;
-    record.slot = slot.serial;
-    record.tries = record.tries.next();
-    record.routed_at = now;
-    record.queue_milliseconds += milliseconds(now - record.queued_since);
-    out.push_back(run_request{record.id, record.tries, slot, record.queue_milliseconds});
-  }
+  // Streams go on only where an engine makes the same answer, so each identity has a line of its own.
+  std::set<std::uint64_t> identities;
+  if (queue_.count().resuming > 0)
+    for (auto const& [whose, slots] : from.hosts)
+      if (!slots.idle.empty() && whose.identity != 0) identities.insert(whose.identity);
+  for (auto const identity : identities)
+    for (bool const suspect : {false, true})
+      run_waiting(line_of(model, identity, suspect), {identity, suspect}, from, now, out);
+  if (blame_.has_suspects()) run_waiting(line_of(model, 0, true), {.apart = true}, from, now, out);
+  run_waiting(model, {}, from, now, out);
   return out;
 }
 
-// The agent with the smallest share of busy slots; one that just lost this request only if there is no other.
-dispatcher::agent_slots* dispatcher::best_agent(pool& from, agent_id const& avoid) {
-  agent_slots* best = nullptr;
-  agent_slots* avoided = nullptr;
-  for (auto& [agent, slots] : from.agents) {
-    if (slots.idle.empty()) continue;
-    if (agent == avoid) {
+void dispatcher::run_waiting(std::string const& line, host_wish const& wish, pool& from, instant now,
+                             dispatch_decisions& out) {
+  while (from.idle > 0 && best_host(from, {}, wish) != nullptr) {
+    auto const next = queue_.pop(line, now.mono);
+    if (!next) break;
+    auto& request = live_.at(*next);
+    out.emplace_back(run_on(request, from, *best_host(from, request.record.agent, wish), now));
+  }
+}
+
+// The one with the smallest share of busy slots; of an agent that just lost the request only if there is no other.
+dispatcher::host_slots* dispatcher::best_host(pool& from, agent_id const& avoid, host_wish const& wish) {
+  host_slots* best = nullptr;
+  host_slots* avoided = nullptr;
+  for (auto& [whose, slots] : from.hosts) {
+    if (slots.idle.empty() || (wish.identity && whose.identity != *wish.identity)) continue;
+    if (wish.apart && slots.apart > 0) continue;
+    if (whose.agent == avoid) {
       avoided = &slots;
       continue;
     }
     // busy/total compared without division
-    auto const total = [](agent_slots const& s) { return s.busy + s.idle.size(); };
+    auto const total = [](host_slots const& s) { return s.busy + s.idle.size(); };
     if (!best || slots.busy * total(*best) < best->busy * total(slots)) best = &slots;
   }
   return best ? best : avoided;
 }
 
-void dispatcher::remove_from_queue(live_request const& request) {
-  auto const waiting = pools_.find(request.record.model);
-  if (waiting == pools_.end()) return;
-  auto& queue = waiting->second.queue;
-  auto const at = std::ranges::find(queue, request.record.id);
-  if (at == queue.end()) return;
-  queue.erase(at);
-  --queued_;
-  queued_bytes_ -= request.record.body_bytes;
+run_request dispatcher::run_on(live_request& request, pool& from, host_slots& slots, instant now) {
+  auto const slot = slots.idle.front();
+  slots.idle.pop_front();
+  --from.idle;
+  ++slots.busy;
+  ++busy_;
+  request.apart = blame_.is_suspect(request.record.serial);
+  if (request.apart) ++slots.apart;
+  idle_.erase(slot->serial);
+  request.slot = slot;
+  auto& record = request.record;
+  record.agent = slot->agent;
+  record.slot = slot->serial;
+  record.has_slot = true;
+  record.tries = record.tries.next();
+  record.routed_at = now.mono;
+  record.queue_milliseconds += milliseconds(now.mono - record.queued_since);
+  note_attempt(record, *slot);
+  bool const resumes = record.state == request_state::resuming;
+  if (!resumes) move_to(record, request_state::routed, now);
+  return {record.serial, record.tries, slot, resumes, record.queue_milliseconds};
 }
 
 void dispatcher::release(live_request& request, bool reusable) {
   if (!request.slot) return;
-  auto const slot = *request.slot;
-  request.slot.reset();
-  auto& from = pools_[slot.model];
-  auto& slots = from.agents[slot.agent];
-  if (reusable || !is_loose(canary::slot_kept_busy)) --slots.busy;
+  auto const slot = std::exchange(request.slot, nullptr);
+  request.record.has_slot = false;
+  auto& from = pools_.at(slot->model);
+  host const whose{slot->agent, slot->identity};
+  auto& slots = from.hosts.at(whose);
+  if (std::exchange(request.apart, false)) --slots.apart;
+  if (reusable || !is_loose(canary::slot_kept_busy)) {
+    --slots.busy;
+    --busy_;
+  }
   if (reusable) {
-    idle_.emplace(slot.serial, slot);
+    idle_.emplace(slot->serial, slot);
     slots.idle.push_back(slot);
-  } else if (slots.idle.empty() && slots.busy == 0) {
-    from.agents.erase(slot.agent);
+    ++from.idle;
+  } else {
+    drop_if_empty(slot->model, whose);
   }
 }
 
-dispatch_decisions dispatcher::retry(request_id const& id, bool counts, mono_time now, wall_time wall_now) {
-  auto& request = live_.at(id);
-  if (shutting_down_) return fail(id, request_failure::shutdown, wall_now);
-  if (counts && request.record.tries.value >= policy_.max_attempts)
-    return fail(id, request_failure::attempts_exhausted, wall_now);
-  if (!models_.contains(request.record.model)) return fail(id, request_failure::no_model, wall_now);
-  request.record.state = request_state::queued;
-  request.record.queued_since = now;
-  ++queued_;
-  queued_bytes_ += request.record.body_bytes;
-  pools_[request.record.model].queue.push_front(id);
+void dispatcher::drop_if_empty(std::string const& model, host const& whose) {
+  auto const from = pools_.find(model);
+  auto const slots = from->second.hosts.find(whose);
+  if (!slots->second.idle.empty() || slots->second.busy > 0) return;
+  from->second.hosts.erase(slots);
+  if (from->second.hosts.empty()) pools_.erase(from);
+}
+
+// --- what becomes of it ---
+
+// The attempt is over and the request is not. Where the client has bytes of the answer, it is never asked for anew.
+dispatch_decisions dispatcher::try_again(live_request& request, bool begun, std::optional<resume_refusal> refusal,
+                                         instant now) {
+  auto& record = request.record;
+  begun = begun || record.state == request_state::streaming || record.state == request_state::resuming;
+  if (begun && !is_loose(canary::begun_answer_retried)) return resume(request, refusal, now);
+  if (shutting_down_) return fail(record.serial, request_failure::shutdown, now);
+  if (blame_.deaths(record.serial) >= policy_.max_deaths) return condemn(request, now);
+  if (request.fruitless >= policy_.max_attempts || request.refusals >= policy_.max_refusals)
+    return fail(record.serial, request_failure::attempts_exhausted, now);
+  if (!models_.contains(record.model)) return fail(record.serial, request_failure::no_model, now);
+  if (blame_.is_suspect(record.serial) && !budget_.take())
+    return fail(record.serial, request_failure::retry_budget, now);
+  move_to(record, request_state::queued, now);
+  record.queued_since = now.mono;
+  request.place.deadline = now.mono + policy_.queue_timeout;
+  if (request.gives_up) request.place.deadline = std::min(request.place.deadline, *request.gives_up);
+  wait_again(request);
   return {};
 }
 
-dispatch_decisions dispatcher::fail(request_id const& id, request_failure reason, wall_time wall_now) {
-  finish(id, request_state::failed, reason, wall_now);
-  return {fail_request{id, reason}};
+// Its stream is to go on elsewhere, if it can.
+dispatch_decisions dispatcher::resume(live_request& request, std::optional<resume_refusal> refusal, instant now) {
+  auto& record = request.record;
+  if (shutting_down_) return fail(record.serial, request_failure::shutdown, now);
+  if (record.state == request_state::streaming) ++record.resumes;
+  if (blame_.deaths(record.serial) >= policy_.max_deaths) return condemn(request, now);
+  if (!refusal) refusal = refusal_of(request);
+  if (!refusal && blame_.is_suspect(record.serial) && !budget_.take())
+    return fail(record.serial, request_failure::retry_budget, now);
+  if (refusal) return fail(record.serial, request_failure::agent_lost, now, refusal);
+  move_to(record, request_state::resuming, now);
+  record.queued_since = now.mono;
+  request.place.deadline = now.mono + policy_.resume_timeout;
+  wait_again(request);
+  return {};
+}
+
+std::optional<resume_refusal> dispatcher::refusal_of(live_request const& request) const {
+  if (request.identity == 0) return resume_refusal::not_capable;
+  if (request.record.resumes > policy_.max_resumes || request.fruitless >= policy_.max_attempts ||
+      request.refusals >= policy_.max_refusals)
+    return resume_refusal::limit;
+  if (!models_.contains(request.record.model)) return resume_refusal::no_equal_engine;
+  return std::nullopt;
+}
+
+// In the line where it belongs. Who may already have cost as many engines as one may waits for the word of their
+// agents.
+void dispatcher::wait_again(live_request& request) {
+  auto const serial = request.record.serial;
+  if (blame_.charges(serial) > 0 && blame_.deaths(serial) + blame_.charges(serial) >= policy_.max_deaths) {
+    held_.insert(serial);
+    return;
+  }
+  bool const resumes = request.record.state == request_state::resuming;
+  auto const line = line_of(request.record.model, resumes ? request.identity : 0, blame_.is_suspect(serial));
+  resumes ? queue_.resume(line, request.place) : queue_.put_back(line, request.place);
+}
+
+// Of these it is known now what became of an engine that they lost.
+dispatch_decisions dispatcher::rejudge(std::vector<request_serial> const& which, instant now) {
+  dispatch_decisions out;
+  std::set<std::string> models;
+  for (auto const serial : which) {
+    auto& request = live_.at(serial);
+    if (held_.erase(serial) == 0 && !queue_.erase(serial)) continue; // it runs
+    models.insert(request.record.model);
+    if (blame_.deaths(serial) >= policy_.max_deaths)
+      append(out, condemn(request, now));
+    else
+      wait_again(request);
+  }
+  for (auto const& model : models) append(out, match(model, now));
+  return out;
+}
+
+dispatch_decisions dispatcher::condemn(live_request const& request, instant now) {
+  if (request.fingerprint != 0 && quarantined_.size() < policy_.max_quarantined)
+    quarantined_.set(request.fingerprint, now.mono + policy_.quarantine);
+  return fail(request.record.serial, request_failure::poison, now);
+}
+
+dispatch_decisions dispatcher::fail(request_serial serial, request_failure reason, instant now,
+                                    std::optional<resume_refusal> not_resumed) {
+  auto& request = live_.at(serial);
+  request.record.not_resumed = not_resumed;
+  bool const waited = reason == request_failure::queue_full || reason == request_failure::queue_timeout ||
+                      reason == request_failure::deadline;
+  auto const wait = waited ? wait_expected(request) : std::nullopt;
+  finish(serial, request_state::failed, reason, now);
+  return {fail_request{serial, reason, not_resumed, wait}};
+}
+
+dispatch_decisions dispatcher::fail_all(std::vector<request_serial> const& which, request_failure reason, instant now) {
+  dispatch_decisions out;
+  for (auto const serial : which) append(out, fail(serial, reason, now));
+  return out;
 }
 
 // The one place where a request becomes terminal. It is alive, and holds no slot any more.
-void dispatcher::finish(request_id const& id, request_state state, request_failure reason, wall_time wall_now) {
-  auto const at = live_.find(id);
-  remove_from_queue(at->second);
-  at->second.record.state = state;
-  at->second.record.failure = reason;
-  at->second.record.completed_at = wall_now;
+void dispatcher::finish(request_serial serial, request_state state, request_failure reason, instant now) {
+  auto const at = live_.find(serial);
+  queue_.erase(serial);
+  held_.erase(serial);
+  blame_.acquit(serial);
+  auto& record = at->second.record;
+  move_to(record, state, now);
+  record.failure = reason;
+  record.completed_at = now.wall;
   ++(state == request_state::completed ? completed_ : failed_);
   if (is_loose(canary::terminal_counted_twice)) ++failed_;
-  ended_.push(std::move(at->second.record));
+  over_.emplace(serial, std::move(record));
+  over_order_.push_back(serial);
   live_.erase(at);
+  if (over_order_.size() <= policy_.ended_kept) return;
+  auto const oldest = over_.extract(over_order_.front());
+  over_order_.pop_front();
+  if (auto const named = by_name_.find(oldest.mapped().id); named != by_name_.end() && named->second == oldest.key())
+    by_name_.erase(named);
 }
 
-dispatcher::live_request* dispatcher::current(request_id const& id, attempt number) {
-  auto const at = live_.find(id);
+// How long a request like this one would have to wait now.
+std::optional<duration> dispatcher::wait_expected(live_request const& request) const {
+  auto const from = pools_.find(request.record.model);
+  if (from == pools_.end()) return std::nullopt;
+  std::size_t slots = from->second.idle;
+  for (auto const& [whose, of] : from->second.hosts) slots += of.busy;
+  auto const before = queue_.waiting_before(request.record.model, request.record.client, request.record.level);
+  return estimated_wait(before, from->second.of_one, slots);
+}
+
+dispatcher::live_request* dispatcher::current(request_serial serial, attempt number) {
+  auto const at = live_.find(serial);
   return at != live_.end() && at->second.record.tries == number && at->second.slot ? &at->second : nullptr;
 }
 

@@ -2,17 +2,24 @@
 // P5).
 //
 // Capacity is the set of idle slot connections: an agent opens exactly one for each slot of its engine, so slots can be
-// neither oversubscribed nor leaked. A request is bound to a slot when one is free, never before (late binding), in the
-// order of arrival per model. Pure: no I/O, no clock; the caller carries the returned decisions out in their order.
+// neither oversubscribed nor leaked. A request is bound to a slot when one is free, never before (late binding); whose
+// turn it is says the request_queue. A stream that loses its engine waits, before all others, for an engine that would
+// have made the same answer, and goes on there. What lost an engine runs apart from others of that kind until it brings
+// something, and not at all once engines are known to die of it (blame.hpp). Pure: no I/O, no clock; the caller carries
+// the returned decisions out in their order.
 #pragma once
-#include "base/bounded.hpp"
+#include "core/dispatch/blame.hpp"
+#include "core/dispatch/request_queue.hpp"
 #include "model/request.hpp"
+#include "model/slot_papers.hpp"
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -22,15 +29,29 @@ struct dispatch_policy {
   std::size_t max_queued = 1024;
   std::size_t max_queued_bytes = std::size_t{256} << 20;
   duration queue_timeout = std::chrono::seconds(60);
-  std::uint64_t max_attempts = 3;
-  std::size_t ended_kept = 1000; // terminal requests kept for people to look at
+  duration resume_timeout = std::chrono::seconds(30); // that a stream waits for another engine
+  std::uint64_t max_attempts = 3;                     // in a row, of which none brought a byte
+  std::uint64_t max_refusals = 100;                   // attempts that an engine of another version refused
+  std::uint64_t max_resumes = 3;                      // of one stream
+  std::uint64_t max_deaths = 2;                       // of engines, by one request
+  duration word_within = std::chrono::seconds(1);     // that an agent says what became of its engine
+  duration quarantine = std::chrono::minutes(10);     // of the body of a request of which engines died
+  std::size_t max_quarantined = 1024;                 // bodies; more are not remembered
+  double retry_share = 0.2;                           // of requests, that may be tried again
+  double retry_burst = 100;                           // attempts that may be saved up
+  std::size_t ended_kept = 1000;                      // terminal requests kept for people to look at
 };
 
 struct request_arrival {
-  request_id id;
-  std::string model; // empty: the only model there is
+  request_serial serial; // given by the caller, larger for each
+  request_id id;         // for people; one that is known already gets the serial behind it
+  std::string model;     // empty: the only model there is
   std::string endpoint;
   std::size_t body_bytes = 0;
+  client_key client = client_key::others;
+  request_class level = request_class::normal;
+  std::optional<duration> patience = {}; // how long its client waits
+  std::uint64_t fingerprint = 0;         // of its body; 0: of none
 };
 
 // One slot connection that an agent opened.
@@ -40,31 +61,28 @@ struct slot_offer {
   incarnation process;
   generation version; // of the applicable state that its engine runs
   std::string model;
+  std::uint64_t engine_number = 0; // of its engine among all that this process started; 0: it does not say
+  resumable_apis resumes = {};
+  std::uint64_t identity = 0; // engines with the same one give the same greedy answers; 0: nothing is known
 };
 
-// How an attempt ended, as the shell saw it.
-enum class attempt_outcome {
-  completed,      // the answer was delivered whole; the slot connection can take the next request
-  completed_last, // the same, but the connection cannot be used again
-  lost_early,     // the connection broke before the client got a byte
-  lost_late,      // it broke after that
-  refused,        // the engine runs another version by now; nothing was done
-  timeout,        // the engine was silent for too long
-  slow_client,    // the client did not read
-  engine_error,   // the engine's answer was not HTTP
-};
+using slot_handle = std::shared_ptr<slot_offer const>;
 
-// Decisions. Run: send the request on this slot connection. Fail: tell the client; the request is over.
+// Decisions. Run: send the request on this slot connection; where it resumes, have the engine go on from what the
+// client has. Fail: tell the client; the request is over.
 struct run_request {
-  request_id id;
+  request_serial serial;
   attempt number;
-  slot_offer slot;
+  slot_handle slot;
+  bool resumes = false;
   std::uint64_t queue_milliseconds = 0;
 };
 
 struct fail_request {
-  request_id id;
+  request_serial serial;
   request_failure reason = request_failure::none;
+  std::optional<resume_refusal> not_resumed; // of agent_lost
+  std::optional<duration> retry_after;       // when a slot may be free, where that can be told
 };
 
 using dispatch_decision = std::variant<run_request, fail_request>;
@@ -72,82 +90,134 @@ using dispatch_decisions = std::vector<dispatch_decision>;
 
 class dispatcher {
 public:
-  explicit dispatcher(dispatch_policy policy) : policy_(policy), ended_(policy.ended_kept) {}
+  explicit dispatcher(dispatch_policy policy)
+      : policy_(policy),
+        queue_({.max_requests = policy.max_queued, .max_bytes = policy.max_queued_bytes}),
+        blame_(policy.word_within),
+        budget_(policy.retry_share, policy.retry_burst) {}
 
   // The names under which models are wanted. Requests that wait for a name that is no longer there fail.
-  dispatch_decisions set_models(std::set<std::string> names, mono_time now, wall_time wall_now);
+  dispatch_decisions set_models(std::set<std::string> names, instant now);
 
-  dispatch_decisions arrived(request_arrival const& request, mono_time now, wall_time wall_now);
+  dispatch_decisions arrived(request_arrival const& request, instant now);
   // Ends the request wherever it stands. Its slot connection, if any, counts as closed: the caller closes it.
-  dispatch_decisions client_gone(request_id const& id, wall_time wall_now);
+  dispatch_decisions client_gone(request_serial serial, instant now);
 
-  dispatch_decisions slot_opened(slot_offer const& slot, mono_time now);
+  dispatch_decisions slot_opened(slot_offer const& slot, instant now);
   // Of an idle connection. That of a running request is reported by `ended`.
   void slot_closed(slot_serial serial);
 
-  // Progress of an attempt. Words about an attempt that is not the current one are ignored (the fence).
-  void sent(request_id const& id, attempt number);
-  void first_byte(request_id const& id, attempt number);
-  dispatch_decisions ended(request_id const& id, attempt number, attempt_outcome outcome, mono_time now,
-                           wall_time wall_now);
+  // Progress of an attempt. Words about an attempt that is not the current one are ignored (the fence). The first byte
+  // is the first of this attempt that the client gets.
+  void sent(request_serial serial, attempt number, instant now);
+  dispatch_decisions first_byte(request_serial serial, attempt number, instant now);
+  // `refusal`: why the caller cannot have a stream go on that was lost late; nothing where it can.
+  dispatch_decisions ended(request_serial serial, attempt number, attempt_outcome outcome, instant now,
+                           std::optional<resume_refusal> refusal = {});
+
+  // What became of an engine, before or after its slot connections ended: it died while its agent lives, or its agent
+  // is gone too.
+  dispatch_decisions engine_died(agent_process const& where, instant now);
+  dispatch_decisions agent_gone(agent_process const& where, instant now);
 
   // Time passed: requests that waited too long fail.
-  dispatch_decisions expire(mono_time now, wall_time wall_now);
+  dispatch_decisions expire(instant now);
+
   [[nodiscard]] std::optional<mono_time> next_deadline() const;
 
   // Fails whatever waits and everything that comes from now on.
-  dispatch_decisions shut_down(wall_time wall_now);
+  dispatch_decisions shut_down(instant now);
 
   struct totals {
     std::uint64_t accepted = 0, completed = 0, failed = 0; // accepted = completed + failed + live, always
     std::size_t live = 0, queued = 0, queued_bytes = 0, slots = 0, slots_busy = 0;
-    std::size_t pools = 0; // models with slots or requests, at least; those without go when models are set
+    std::size_t resuming = 0; // that wait for a slot
+    std::size_t pools = 0;    // models with slots
   };
 
   [[nodiscard]] totals count() const;
   [[nodiscard]] std::size_t slots_of(agent_id const& agent, bool busy) const;
   // Live requests first, in order of arrival; then the newest that ended.
   [[nodiscard]] std::vector<request_record> requests() const;
+  [[nodiscard]] request_record const* find(request_serial serial) const;
   [[nodiscard]] request_record const* find(request_id const& id) const;
 
-  [[nodiscard]] std::map<slot_serial, slot_offer> const& idle_slots() const { return idle_; }
+  [[nodiscard]] std::map<slot_serial, slot_handle> const& idle_slots() const { return idle_; }
 
 private:
   struct live_request {
     request_record record;
-    std::uint64_t arrival = 0; // order among all requests
-    mono_time deadline;        // of waiting
-    std::optional<slot_offer> slot;
+    queued_request place;              // where it waits
+    std::optional<mono_time> gives_up; // its client
+    slot_handle slot;
+    std::uint64_t identity = 0; // of the engine that began its stream
+    std::uint64_t fingerprint = 0;
+    std::uint64_t fruitless = 0, refusals = 0;
+    bool apart = false; // it runs, is suspected, and has brought nothing yet
   };
 
-  struct agent_slots {
-    std::deque<slot_offer> idle;
+  // The engines of one identity of one agent: one engine, but for a moment while it is exchanged.
+  struct host {
+    agent_id agent;
+    std::uint64_t identity = 0;
+    friend auto operator<=>(host const&, host const&) = default;
+  };
+
+  struct host_slots {
+    std::deque<slot_handle> idle;
     std::size_t busy = 0;
+    std::size_t apart = 0; // of these
   };
 
+  // Which hosts will do.
+  struct host_wish {
+    std::optional<std::uint64_t> identity = {};
+    bool apart = false; // where no other suspect is
+  };
+
+  // Of one model. One without slots is not kept.
   struct pool {
-    std::map<agent_id, agent_slots> agents;
-    std::deque<request_id> queue;
+    std::map<host, host_slots> hosts;
+    std::size_t idle = 0;
+    slot_time of_one;
   };
 
-  dispatch_decisions match(std::string const& model, mono_time now);
-  agent_slots* best_agent(pool& from, agent_id const& avoid);
-  void remove_from_queue(live_request const& request);
+  dispatch_decisions match(std::string const& model, instant now);
+  void run_waiting(std::string const& line, host_wish const& wish, pool& from, instant now, dispatch_decisions& out);
+  static host_slots* best_host(pool& from, agent_id const& avoid, host_wish const& wish);
+  run_request run_on(live_request& request, pool& from, host_slots& slots, instant now);
   void release(live_request& request, bool reusable);
-  dispatch_decisions retry(request_id const& id, bool counts, mono_time now, wall_time wall_now);
-  dispatch_decisions fail(request_id const& id, request_failure reason, wall_time wall_now);
-  void finish(request_id const& id, request_state state, request_failure reason, wall_time wall_now);
-  live_request* current(request_id const& id, attempt number);
+  void drop_if_empty(std::string const& model, host const& whose);
+  dispatch_decisions try_again(live_request& request, bool begun, std::optional<resume_refusal> refusal, instant now);
+  dispatch_decisions resume(live_request& request, std::optional<resume_refusal> refusal, instant now);
+  [[nodiscard]] std::optional<resume_refusal> refusal_of(live_request const& request) const;
+  void wait_again(live_request& request);
+  dispatch_decisions rejudge(std::vector<request_serial> const& which, instant now);
+  dispatch_decisions condemn(live_request const& request, instant now);
+  dispatch_decisions fail(request_serial serial, request_failure reason, instant now,
+                          std::optional<resume_refusal> not_resumed = {});
+  dispatch_decisions fail_all(std::vector<request_serial> const& which, request_failure reason, instant now);
+  void finish(request_serial serial, request_state state, request_failure reason, instant now);
+  [[nodiscard]] std::optional<duration> wait_expected(live_request const& request) const;
+  live_request* current(request_serial serial, attempt number);
 
   dispatch_policy policy_;
   bool shutting_down_ = false;
   std::set<std::string> models_;
-  std::map<request_id, live_request> live_;
+  std::map<request_serial, live_request> live_;
   std::map<std::string, pool> pools_;
-  std::map<slot_serial, slot_offer> idle_;
-  std::size_t queued_ = 0, queued_bytes_ = 0;
-  std::uint64_t arrivals_ = 0, completed_ = 0, failed_ = 0;
-  bounded_ring<request_record> ended_;
+  std::map<slot_serial, slot_handle> idle_;
+  request_queue queue_;
+  blame blame_;
+  attempt_budget budget_;
+  std::set<request_serial> held_;             // until it is known whether engines died of them
+  deadline_queue<std::uint64_t> quarantined_; // fingerprints
+  std::uint64_t accepted_ = 0, completed_ = 0, failed_ = 0;
+  std::size_t busy_ = 0;
+  std::size_t queued_too_many_ = 0; // only with a canary
+  std::map<request_serial, request_record> over_;
+  std::deque<request_serial> over_order_;        // the oldest end first
+  std::map<request_id, request_serial> by_name_; // of all that live or are kept
 };
 
 } // namespace paddler

@@ -63,10 +63,10 @@ std::vector<request_serial> request_queue::expire(mono_time now) {
   return out;
 }
 
-std::vector<request_serial> request_queue::keep_only(std::set<std::string> const& models) {
+std::vector<request_serial> request_queue::keep_only(std::function<bool(std::string const& model)> const& keeps) {
   std::vector<request_serial> out;
   for (auto const& [name, queue] : models_) {
-    if (models.contains(name)) continue;
+    if (keeps(name)) continue;
     for (auto const& each : queue.by_lane) out.insert(out.end(), each.arrivals.begin(), each.arrivals.end());
   }
   std::ranges::sort(out);

@@ -1,8 +1,9 @@
 // What waits for a slot, and whose turn it is. Bounded, fair between clients, and no operation costs more than the
 // logarithm of what waits (`keep_only`: for each request that it takes out).
 //
-// For each model, classes: what resumes a stream goes before all, then interactive > normal > bulk. A class that has
-// waited for its starvation time gets one turn of every `starving_turn`, past the higher ones.
+// For each model, or whatever else is waited for under a name, classes: what resumes a stream goes before all, then
+// interactive > normal > bulk. A class that has waited for its starvation time gets one turn of every `starving_turn`,
+// past the higher ones.
 //
 // Within a class, clients share by start-time fair queueing (P. Goyal, H. M. Vin, H. Cheng, "Start-time Fair Queueing:
 // A Scheduling Algorithm for Integrated Services Packet Switching Networks", SIGCOMM 1996). The first request of each
@@ -33,6 +34,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -93,7 +95,7 @@ public:
   [[nodiscard]] std::optional<mono_time> next_deadline() const { return deadlines_.next(); }
 
   // Those that wait for any other model leave the queue, in the order of arrival.
-  std::vector<request_serial> keep_only(std::set<std::string> const& models);
+  std::vector<request_serial> keep_only(std::function<bool(std::string const& model)> const& keeps);
 
   // How many are likely to be served before a new request: all of the classes above, and of its own at most one more of
   // each other client than its own client has waiting (two more, if that was just served). Who comes later, weights and

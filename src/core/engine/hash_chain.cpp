@@ -96,7 +96,7 @@ chain_answer expected_answer(std::string_view model, std::string_view prompt, st
   std::size_t const natural = answer_tokens.value_or(natural_length(model, prompt));
   chain_answer answer;
   answer.tokens = std::min(natural, max_tokens.value_or(natural));
-  answer.stopped = answer.tokens == natural;
+  answer.stopped = !max_tokens || natural < *max_tokens;
   hash_chain chain(model, prompt);
   for (std::size_t i = 0; i < answer.tokens; ++i) answer.text += chain.next();
   return answer;

@@ -51,7 +51,8 @@ std::size_t natural_length(std::string_view model, std::string_view prompt);
 struct chain_answer {
   std::string text;
   std::size_t tokens = 0;
-  bool stopped = false; // ended by itself ("stop"); otherwise by its limit ("length")
+  bool stopped =
+      false; // ended by itself ("stop"), which takes room for a token more; otherwise by its limit ("length")
 };
 
 // What the simulated engine answers to `prompt`, whole. `max_tokens` of none means no limit; `answer_tokens`, where

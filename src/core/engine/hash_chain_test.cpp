@@ -61,8 +61,8 @@ TEST(HashChain, EndsByItselfOrAtItsLimit) {
   EXPECT_GE(natural, 16U);
   EXPECT_LT(natural, 64U);
   EXPECT_TRUE(expected_answer("m", "p", std::nullopt).stopped);
-  EXPECT_TRUE(expected_answer("m", "p", natural).stopped);
-  EXPECT_FALSE(expected_answer("m", "p", natural - 1).stopped);
+  EXPECT_TRUE(expected_answer("m", "p", natural + 1).stopped);
+  EXPECT_FALSE(expected_answer("m", "p", natural).stopped) << "the end would be one more token";
   EXPECT_EQ(expected_answer("m", "p", 1000, 200).tokens, 200U);
   EXPECT_EQ(expected_answer("m", "p", 0).text, "");
 }

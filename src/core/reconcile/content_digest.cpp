@@ -48,6 +48,8 @@ public:
     boost::mp11::mp_for_each<members>([&](auto member) { add(value.*member.pointer); });
   }
 
+  [[nodiscard]] std::uint64_t value() const { return state_; }
+
   [[nodiscard]] std::string text() const {
     static constexpr std::string_view digits = "0123456789abcdef";
     std::string out;
@@ -70,6 +72,28 @@ std::string content_digest(std::optional<applicable_model> const& model) {
   digest out;
   out.add(*model);
   return out.text();
+}
+
+std::string file_content(model_file const& file, std::string_view path, std::string_view machine) {
+  if (!file.digest.empty()) return file.digest;
+  digest out;
+  out.add(machine);
+  out.add(path);
+  out.add(file.bytes);
+  out.add(file.modified.time_since_epoch().count());
+  return "file:" + out.text();
+}
+
+std::uint64_t engine_identity(applicable_model const& model, std::string_view file, std::string_view build) {
+  digest out;
+  out.add(model.name);
+  out.add(model.reference);
+  out.add(model.chat_template);
+  out.add(model.parameters);
+  out.add(model.max_context_length);
+  out.add(file);
+  out.add(build);
+  return out.value() == 0 ? 1 : out.value();
 }
 
 } // namespace paddler

@@ -1,0 +1,23 @@
+// What the headers of an inference request say of how it is to be treated: whose it is, how urgent, and how long its
+// client waits. Pure.
+#pragma once
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "model/request.hpp"
+#include "net/http_types.hpp"
+
+#include <optional>
+#include <string_view>
+
+namespace paddler {
+
+struct request_wishes {
+  client_key client = client_key::others;      // of its API key; where it sends none, of its address
+  request_class level = request_class::normal; // X-Paddler-Priority: interactive, default, bulk
+  std::optional<duration> patience;            // X-Paddler-Deadline-Ms; the official clients' X-Stainless-Timeout
+};
+
+// `peer` is the client's address, "host:port". Errors: invalid_input, for a header of ours that cannot be understood.
+result<request_wishes> read_wishes(http_head const& head, std::string_view peer);
+
+} // namespace paddler
