@@ -3,11 +3,16 @@
 #include <algorithm>
 
 namespace paddler {
+namespace {
+
+std::size_t index_of(engine_ordinal ordinal) { return static_cast<std::size_t>(ordinal); }
+
+} // namespace
 
 std::optional<engine_ordinal> slot_table::open(slot_serial slot, engine_key const& key) {
   if (auto const known = slots_.find(slot); known != slots_.end()) return known->second.engine;
   auto const ordinal = ordinal_for(key);
-  if (!ordinal || engines_[*ordinal].load.total == max_slots_of_engine) return std::nullopt;
+  if (!ordinal || engines_[index_of(*ordinal)].load.total == max_slots_of_engine) return std::nullopt;
   slots_[slot] = {*ordinal, ++moves_};
   ++by_model_[key.model];
   change(*ordinal, [&](engine& it) {
@@ -18,9 +23,9 @@ std::optional<engine_ordinal> slot_table::open(slot_serial slot, engine_key cons
 }
 
 std::optional<slot_serial> slot_table::take(engine_ordinal ordinal) {
-  auto const at = engines_.find(ordinal);
-  if (at == engines_.end() || at->second.idle.empty()) return std::nullopt;
-  auto const slot = at->second.idle.begin()->second;
+  auto const* const from = engine_at(ordinal);
+  if (from == nullptr || from->idle.empty()) return std::nullopt;
+  auto const slot = from->idle.begin()->second;
   slots_[slot].idle_since.reset();
   ++busy_;
   change(ordinal, [](engine& it) {
@@ -47,7 +52,7 @@ std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
   auto const [ordinal, idle_since] = at->second;
   slots_.erase(at);
   if (!idle_since) --busy_;
-  auto const of = by_model_.find(engines_.at(ordinal).key.model);
+  auto const of = by_model_.find(engines_[index_of(ordinal)].key.model);
   if (--of->second == 0) by_model_.erase(of);
   change(ordinal, [&](engine& it) {
     if (idle_since)
@@ -56,16 +61,14 @@ std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
       --it.load.busy;
     --it.load.total;
   });
-  auto const left = engines_.find(ordinal);
-  if (left->second.load.total > 0) return std::nullopt;
-  ordinals_.erase(left->second.key);
-  engines_.erase(left);
+  if (engine_at(ordinal) != nullptr) return std::nullopt;
+  ordinals_.erase(std::exchange(engines_[index_of(ordinal)], {}).key);
   free_.insert(ordinal);
   return ordinal;
 }
 
 void slot_table::withhold(engine_ordinal ordinal, bool is_withheld) {
-  if (!engines_.contains(ordinal)) return;
+  if (engine_at(ordinal) == nullptr) return;
   change(ordinal, [&](engine& it) { it.is_withheld = is_withheld; });
 }
 
@@ -95,13 +98,13 @@ std::optional<engine_ordinal> slot_table::in_turn(std::string const& model, engi
 }
 
 engine_load slot_table::load_of(engine_ordinal ordinal) const {
-  auto const at = engines_.find(ordinal);
-  return at == engines_.end() ? engine_load{} : at->second.load;
+  auto const* const it = engine_at(ordinal);
+  return it == nullptr ? engine_load{} : it->load;
 }
 
 engine_key const* slot_table::key_of(engine_ordinal ordinal) const {
-  auto const at = engines_.find(ordinal);
-  return at == engines_.end() ? nullptr : &at->second.key;
+  auto const* const it = engine_at(ordinal);
+  return it == nullptr ? nullptr : &it->key;
 }
 
 std::optional<engine_ordinal> slot_table::find(engine_key const& key) const {
@@ -110,7 +113,12 @@ std::optional<engine_ordinal> slot_table::find(engine_key const& key) const {
 }
 
 slot_table::totals slot_table::count() const {
-  return {.slots = slots_.size(), .busy = busy_, .engines = engines_.size(), .models = offers_.size()};
+  return {.slots = slots_.size(), .busy = busy_, .engines = ordinals_.size(), .models = offers_.size()};
+}
+
+slot_table::engine const* slot_table::engine_at(engine_ordinal ordinal) const {
+  auto const at = index_of(ordinal);
+  return at < engines_.size() && engines_[at].load.total > 0 ? &engines_[at] : nullptr;
 }
 
 std::size_t slot_table::slots_of(std::string const& model) const {
@@ -121,12 +129,13 @@ std::size_t slot_table::slots_of(std::string const& model) const {
 std::optional<engine_ordinal> slot_table::ordinal_for(engine_key const& key) {
   if (auto const known = find(key)) return known;
   if (free_.empty()) {
-    if (next_ == max_routed_engines) return std::nullopt;
-    free_.insert(engine_ordinal{static_cast<std::uint16_t>(next_++)});
+    if (engines_.size() == max_routed_engines) return std::nullopt;
+    free_.insert(engine_ordinal{static_cast<std::uint16_t>(engines_.size())});
+    engines_.emplace_back();
   }
   auto const ordinal = free_.extract(free_.begin()).value();
   ordinals_[key] = ordinal;
-  engines_[ordinal].key = key;
+  engines_[index_of(ordinal)].key = key;
   return ordinal;
 }
 
@@ -148,7 +157,7 @@ void slot_table::unlist(engine_ordinal ordinal, engine const& it) {
 }
 
 template <class Change> void slot_table::change(engine_ordinal ordinal, Change what) {
-  auto& it = engines_.find(ordinal)->second;
+  auto& it = engines_[index_of(ordinal)];
   unlist(ordinal, it);
   what(it);
   list(ordinal, it);

@@ -86,6 +86,7 @@ private:
     std::optional<std::uint64_t> idle_since; // counted in moves; busy without
   };
 
+  // One without slots is not there.
   struct engine {
     engine_key key;
     std::set<std::pair<std::uint64_t, slot_serial>> idle; // by how long
@@ -106,16 +107,16 @@ private:
     std::set<engine_ordinal> all;
   };
 
+  [[nodiscard]] engine const* engine_at(engine_ordinal ordinal) const;
   [[nodiscard]] std::optional<engine_ordinal> ordinal_for(engine_key const& key);
   void list(engine_ordinal ordinal, engine const& it);
   void unlist(engine_ordinal ordinal, engine const& it);
   template <class Change> void change(engine_ordinal ordinal, Change what);
 
   std::map<slot_serial, place> slots_;
-  std::map<engine_ordinal, engine> engines_;
+  std::vector<engine> engines_; // by ordinal
+  std::set<engine_ordinal> free_;
   std::map<engine_key, engine_ordinal> ordinals_;
-  std::set<engine_ordinal> free_; // of those below next_
-  std::size_t next_ = 0;
   std::map<std::string, offers> offers_;        // by model
   std::map<std::string, std::size_t> by_model_; // slots
   std::size_t busy_ = 0;
