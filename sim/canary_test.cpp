@@ -26,6 +26,8 @@ constexpr auto bugs = std::to_array<bug>({PADDLER_BUG(acknowledged_before_durabl
                                           PADDLER_BUG(begun_answer_retried),
                                           PADDLER_BUG(closed_slot_kept),
                                           PADDLER_BUG(condition_ignored),
+                                          PADDLER_BUG(continued_text_forgotten),
+                                          PADDLER_BUG(continued_tokens_forgotten),
                                           PADDLER_BUG(drain_cut_short),
                                           PADDLER_BUG(failed_write_acknowledged),
                                           PADDLER_BUG(failure_not_told),

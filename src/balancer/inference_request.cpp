@@ -286,7 +286,7 @@ task<inference_request::outcome> inference_request::continue_stream(http_connect
   if (!so_far.text.empty() || !so_far.reasoning.empty()) {
     auto const counted = co_await count_tokens(engine, decision, count_answer(so_far));
     if (!counted) co_return counted.error();
-    made = *counted;
+    if (!is_loose(canary::continued_tokens_forgotten)) made = *counted;
   }
   auto const body = resumed_body(kept->request, so_far, made, limits_of(decision));
   if (!body) {
@@ -320,7 +320,7 @@ task<inference_request::outcome> inference_request::relay_continued(http_connect
     begun = true;
     auto const where = done ? position::last : position::middle;
     if (!co_await write_to_client(*events, {}, where)) co_return std::nullopt;
-    kept_.delivered(*events);
+    if (!is_loose(canary::continued_text_forgotten)) kept_.delivered(*events);
   }
   co_return attempt_outcome::completed;
 }

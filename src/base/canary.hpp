@@ -11,6 +11,8 @@ enum class canary {
   begun_answer_retried,
   closed_slot_kept,
   condition_ignored,
+  continued_text_forgotten,
+  continued_tokens_forgotten,
   drain_cut_short,
   failed_write_acknowledged,
   failure_not_told,

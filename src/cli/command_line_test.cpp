@@ -49,7 +49,7 @@ TEST(command_line, up_takes_its_flags) {
       "up --model a.gguf --slots 8 --context 2048 --name box --state-dir /s --inference-addr 127.0.0.1:0 "
       "--management-addr [::1]:0 --desired d.yaml --desired conf.d --engine-binary /bin/e --threads 2 --log-level "
       "debug "
-      "--max-queue 3 --queue-timeout 5s");
+      "--max-queue 3 --queue-timeout 5s --routing session");
   EXPECT_EQ(up.model_file, "a.gguf");
   EXPECT_EQ(up.agent.discovered->slots, 8);
   EXPECT_EQ(up.agent.discovered->max_context_length, 2048);
@@ -63,6 +63,7 @@ TEST(command_line, up_takes_its_flags) {
   EXPECT_EQ(up.balancer.desired_files, (std::vector<std::string>{"d.yaml", "conf.d"}));
   EXPECT_EQ(up.balancer.policy.dispatch.max_queued, 3);
   EXPECT_EQ(up.balancer.policy.dispatch.queue_timeout, 5s);
+  EXPECT_EQ(up.balancer.policy.dispatch.routing.strategy, routing_strategy::session);
   EXPECT_EQ(up.log.level, log_level::debug);
 }
 
@@ -253,6 +254,7 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
             {"--inference-addr 0.0.0.0:80", "reachable from other machines", "--insecure"}},
            {"balancer --management-addr [::]:80", {"--management-addr [::]:80", "neither TLS nor keys"}},
            {"balancer --max-queue x", {"--max-queue: \"x\" is not a whole number from 0 to 1000000"}},
+           {"balancer --routing best", {"--routing", "best", "prefix", "round-robin"}},
            {"balancer --queue-timeout 10", {"--queue-timeout: \"10\" is not a duration", "30s"}},
            {"balancer --keep-alive 1ms", {"--keep-alive: \"1ms\" is too short; at least 100ms"}},
            {"balancer --log-level loud", {"--log-level: \"loud\" is not trace, debug"}},

@@ -50,7 +50,7 @@ public:
   flag_set& add_switch(flag words, bool& out);
 
   // One of `choices`, in the order of the enumerators.
-  template <class E> flag_set& add_word(flag words, std::optional<E>& out, std::vector<std::string_view> choices) {
+  template <class Out> flag_set& add_word(flag words, Out& out, std::vector<std::string_view> choices) {
     words.choices = choices;
     return add(std::move(words), set_word(out, std::move(choices)));
   }

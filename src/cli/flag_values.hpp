@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace paddler {
@@ -39,11 +40,15 @@ template <class T> flag_setter set_number(T& out, std::uint64_t least, std::uint
 }
 
 // `words` in the order of the enumerators.
-template <class E> flag_setter set_word(std::optional<E>& out, std::vector<std::string_view> words) {
+// `Out` is an enumeration, or an optional one.
+template <class Out> flag_setter set_word(Out& out, std::vector<std::string_view> words) {
   return [&out, words = std::move(words)](std::string const& text) -> result<void> {
     auto const index = parse_word(text, words);
     if (!index) return std::unexpected(index.error());
-    out = static_cast<E>(*index);
+    if constexpr (std::is_enum_v<Out>)
+      out = static_cast<Out>(*index);
+    else
+      out = static_cast<typename Out::value_type>(*index);
     return {};
   };
 }

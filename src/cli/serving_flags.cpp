@@ -44,6 +44,12 @@ void add_balancer_flags(flag_set& flags, balancer_config& config, bool& insecure
              .help = "How long a request may wait for a slot",
              .default_text = print_duration(dispatch.queue_timeout)},
             set_duration(dispatch.queue_timeout));
+  flags.add_word({.name = "--routing",
+                  .value = "STRATEGY",
+                  .help = "Where a request goes: prefix (to an engine that has read most of its prompt, unless that is "
+                          "too busy), session (to where X-Session-Id was), least-loaded or round-robin",
+                  .default_text = "prefix"},
+                 dispatch.routing.strategy, {"prefix", "session", "least-loaded", "round-robin"});
   flags.add({.name = "--keep-alive",
              .value = "TIME",
              .help = "How often a waiting stream is sent a comment, so that nothing between cuts it",

@@ -2,12 +2,10 @@
 // answered as if nothing had been; a stream goes on elsewhere, and is the hash chain of its question to the last byte
 // (REQ-01, RES-01, RES-02). `make soak` repeats it (scripts/soak).
 #include "base/random.hpp"
-#include "base/text.hpp"
 #include "harness/process_cluster.hpp"
 #include "harness/system_test.hpp"
 #include "runtime/task_group.hpp"
 
-#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -15,16 +13,10 @@
 namespace paddler_test {
 namespace {
 
-constexpr std::uint64_t least_kills = 20;
+constexpr std::uint64_t kills = 20;
 constexpr std::uint64_t agents = 5;
 constexpr int slots = 16;
 constexpr std::size_t streams = 64;
-
-// Of `make soak` more: PADDLER_AGENT_KILLS=1000.
-std::uint64_t wanted_kills() {
-  auto const* const told = std::getenv("PADDLER_AGENT_KILLS");
-  return told == nullptr ? least_kills : parse_number<std::uint64_t>(told).value_or(least_kills);
-}
 
 struct tally {
   bool is_over = false;
@@ -60,7 +52,6 @@ SYSTEM_TEST(resume, REQ_01_RES_01_kill_9_of_agents_under_64_streams, process_clu
   tally seen;
   task_group readers(co_await asio::this_coro::executor, "readers");
   for (std::size_t i = 1; i <= streams; ++i) readers.spawn("reader", ask_on_and_on(cluster.api(), i, &seen));
-  auto const kills = wanted_kills();
   random_source random(kills);
   std::uint64_t met = 0; // streams that ran on an agent when it was killed
   for (std::uint64_t kill = 0; kill < kills; ++kill) {

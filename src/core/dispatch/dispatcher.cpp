@@ -85,8 +85,7 @@ dispatch_decisions dispatcher::arrived(request_arrival request, instant now) {
   // Before it waits: names that clients make up must leave nothing behind.
   if (!models_.contains(record.model)) return fail(request.serial, request_failure::no_model, now);
   // While a slot is idle nothing waits for its model.
-  if (auto const found = search(record.model, &added, {}); found.choice.engine)
-    return {run_on(added, *found.choice.engine, now)};
+  if (auto const found = search(record.model, &added, {}); found.choice.engine) return {run_on(added, found, now)};
   auto const [admitted, displaced] = queue_.push(record.model, added.place);
   auto out = fail_all(displaced, request_failure::queue_full, now);
   if (!admitted) append(out, fail(request.serial, request_failure::queue_full, now));
@@ -215,14 +214,20 @@ std::size_t dispatcher::slots_of(agent_id const& agent, bool busy) const {
 std::vector<request_record> dispatcher::requests() const {
   std::vector<request_record> out;
   for (auto const& [serial, request] : live_) out.push_back(request.record);
-  for (auto at = over_order_.rbegin(); at != over_order_.rend(); ++at) out.push_back(over_.at(*at));
+  for (auto at = over_order_.rbegin(); at != over_order_.rend(); ++at) out.push_back(over_.at(*at).record);
   return out;
 }
 
 request_record const* dispatcher::find(request_serial serial) const {
   if (auto const at = live_.find(serial); at != live_.end()) return &at->second.record;
   auto const at = over_.find(serial);
-  return at == over_.end() ? nullptr : &at->second;
+  return at == over_.end() ? nullptr : &at->second.record;
+}
+
+std::vector<route_note> const* dispatcher::routes_of(request_serial serial) const {
+  if (auto const at = live_.find(serial); at != live_.end()) return &at->second.routes;
+  auto const at = over_.find(serial);
+  return at == over_.end() ? nullptr : &at->second.routes;
 }
 
 request_record const* dispatcher::find(request_id const& id) const {
@@ -344,13 +349,14 @@ void dispatcher::finish(request_serial serial, request_state state, request_fail
   record.completed_at = now.wall;
   ++(state == request_state::completed ? completed_ : failed_);
   if (is_loose(canary::terminal_counted_twice)) ++failed_;
-  over_.emplace(serial, std::move(record));
+  over_.emplace(serial, ended_request{std::move(record), std::move(at->second.routes)});
   over_order_.push_back(serial);
   live_.erase(at);
   if (over_order_.size() <= policy_.ended_kept) return;
   auto const oldest = over_.extract(over_order_.front());
   over_order_.pop_front();
-  if (auto const named = by_name_.find(oldest.mapped().id); named != by_name_.end() && named->second == oldest.key())
+  if (auto const named = by_name_.find(oldest.mapped().record.id);
+      named != by_name_.end() && named->second == oldest.key())
     by_name_.erase(named);
 }
 

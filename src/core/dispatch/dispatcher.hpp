@@ -10,7 +10,7 @@
 #pragma once
 #include "core/dispatch/blame.hpp"
 #include "core/dispatch/request_queue.hpp"
-#include "core/dispatch/route_search.hpp"
+#include "core/dispatch/route_note.hpp"
 #include "model/request.hpp"
 #include "model/slot_papers.hpp"
 
@@ -150,11 +150,15 @@ public:
   [[nodiscard]] request_record const* find(request_serial serial) const;
   [[nodiscard]] request_record const* find(request_id const& id) const;
 
+  // Why its attempts went where they went, the newest max_request_attempts of them.
+  [[nodiscard]] std::vector<route_note> const* routes_of(request_serial serial) const;
+
   [[nodiscard]] std::map<slot_serial, slot_handle> const& idle_slots() const { return idle_; }
 
 private:
   struct live_request {
     request_record record;
+    std::vector<route_note> routes;
     queued_request place;              // where it waits
     std::optional<mono_time> gives_up; // its client
     slot_handle slot;
@@ -193,7 +197,8 @@ private:
 
   [[nodiscard]] route_search_result search(std::string const& model, live_request const* request,
                                            engine_wish const& wish) const;
-  run_request run_on(live_request& request, engine_ordinal engine, instant now);
+  run_request run_on(live_request& request, route_search_result const& found, instant now);
+  void note_route(live_request& request, route_search_result const& found) const;
   void release(live_request& request, bool reusable);
   void close(slot_offer const& slot, std::size_t slot_count::* as);
   void remember_session(std::uint64_t session, engine_ordinal engine);
@@ -230,7 +235,13 @@ private:
   deadline_queue<std::uint64_t> quarantined_;        // fingerprints
   std::uint64_t accepted_ = 0, completed_ = 0, failed_ = 0;
   std::size_t queued_too_many_ = 0; // only with a canary
-  std::map<request_serial, request_record> over_;
+
+  struct ended_request {
+    request_record record;
+    std::vector<route_note> routes;
+  };
+
+  std::map<request_serial, ended_request> over_;
   std::deque<request_serial> over_order_;        // the oldest end first
   std::map<request_id, request_serial> by_name_; // of all that live or are kept
 };

@@ -90,7 +90,7 @@ void dispatcher::run_waiting(std::string const& line, engine_wish const& wish, s
     auto const next = queue_.pop(line, now.mono);
     if (!next) break;
     auto& request = live_.at(*next);
-    out.emplace_back(run_on(request, *search(model, &request, wish).choice.engine, now));
+    out.emplace_back(run_on(request, search(model, &request, wish), now));
   }
 }
 
@@ -111,7 +111,11 @@ route_search_result dispatcher::search(std::string const& model, live_request co
   });
 }
 
-run_request dispatcher::run_on(live_request& request, engine_ordinal engine, instant now) {
+// `found` says where.
+run_request dispatcher::run_on(live_request& request, route_search_result const& found, instant now) {
+  auto const engine = *found.choice.engine;
+  request.record.tries = request.record.tries.next();
+  note_route(request, found);
   auto const slot = idle_.extract(*slots_.take(engine)).mapped();
   auto& of = by_agent_.at(slot->agent);
   --of.idle;
@@ -127,13 +131,28 @@ run_request dispatcher::run_on(live_request& request, engine_ordinal engine, ins
   record.agent = slot->agent;
   record.slot = slot->serial;
   record.has_slot = true;
-  record.tries = record.tries.next();
   record.routed_at = now.mono;
   record.queue_milliseconds += milliseconds(now.mono - record.queued_since);
   note_attempt(record, *slot);
   bool const resumes = record.state == request_state::resuming;
   if (!resumes) move_to(record, request_state::routed, now);
   return {record.serial, record.tries, slot, resumes, record.queue_milliseconds};
+}
+
+void dispatcher::note_route(live_request& request, route_search_result const& found) const {
+  route_note note{.number = request.record.tries,
+                  .strategy = policy_.routing.strategy,
+                  .reason = found.choice.reason,
+                  .chosen = slots_.key_of(*found.choice.engine)->agent,
+                  .prompt_blocks = request.prompt_blocks,
+                  .rows = {},
+                  .others = slots_.engines_of(request.record.model) - found.candidates.size()};
+  for (std::size_t i = 0; i < found.candidates.size(); ++i) {
+    auto const& each = found.candidates[i];
+    note.rows.push_back({slots_.key_of(each.engine)->agent, each.busy, each.total, found.choice.scores[i]});
+  }
+  if (request.routes.size() == max_request_attempts) request.routes.erase(request.routes.begin());
+  request.routes.push_back(std::move(note));
 }
 
 void dispatcher::remember_session(std::uint64_t session, engine_ordinal engine) {

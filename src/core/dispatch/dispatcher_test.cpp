@@ -504,6 +504,61 @@ TEST_F(DispatcherTest, TheWayOfARequestIsKept) {
   EXPECT_EQ(tries, "x lost_late;y completed;");
 }
 
+TEST_F(DispatcherTest, WhyAnAttemptWentWhereItWentIsKept) {
+  slot("x");
+  slot("y");
+  slot("y");
+  request("a");
+  request("b");
+  auto const& routes = *it.routes_of(named("b"));
+  ASSERT_EQ(routes.size(), 1U);
+  EXPECT_EQ(routes[0].number, attempt{1});
+  EXPECT_EQ(routes[0].reason, route_reason::load);
+  EXPECT_EQ(routes[0].chosen, record("b").agent);
+  EXPECT_EQ(routes[0].others, 1U) << "x has no idle slot";
+  ASSERT_EQ(routes[0].rows.size(), 1U);
+  EXPECT_EQ(routes[0].rows[0].agent, agent_id{"y"});
+  end("b", attempt_outcome::completed);
+  EXPECT_EQ(it.routes_of(named("b"))->size(), 1U) << "also when it is over";
+  EXPECT_EQ(it.routes_of(named("c")), nullptr);
+}
+
+TEST_F(DispatcherTest, APromptGoesToWhereItsBeginningWasRead) {
+  for (auto const* agent : {"x", "x", "y", "y"}) slot(agent);
+  auto const ask = [&](std::uint64_t number, std::vector<block_hash> blocks) {
+    request_arrival made{{number}, {"r"}, "m", "/", 1};
+    made.prompt_bytes = blocks.size() * prompt_block_bytes;
+    made.blocks = std::move(blocks);
+    return text(it.arrived(std::move(made), now));
+  };
+  block_hash const first{1}, second{2}, third{3}, other{9};
+  EXPECT_EQ(ask(1, {first, second}), "run a on x;");
+  EXPECT_EQ(ask(2, {other}), "run b on y;");
+  EXPECT_EQ(ask(3, {first, second, third}), "run c on x;") << "though both are as busy";
+  EXPECT_EQ(it.routes_of({3})->at(0).reason, route_reason::prefix);
+  for (std::uint64_t number : {1U, 2U, 3U}) it.ended({number}, {1}, attempt_outcome::completed, now);
+  for (std::uint64_t slot : {1U, 2U}) it.slot_closed({slot}); // the engine of x ends
+  slot("x");
+  EXPECT_EQ(ask(4, {other, third}), "run d on y;");
+  EXPECT_EQ(ask(5, {first, second}), "run e on x;") << "by load: it knows nothing any more";
+  EXPECT_EQ(it.routes_of({5})->at(0).reason, route_reason::load);
+}
+
+TEST_F(DispatcherTest, ASessionStaysWhereItWasUnlessThatIsTooBusy) {
+  policy.routing.strategy = routing_strategy::session;
+  it = dispatcher(policy);
+  it.set_models({"m"}, now);
+  for (auto const* agent : {"x", "x", "x", "x", "y", "y", "y", "y"}) slot(agent);
+  auto const ask = [&](std::uint64_t number) {
+    request_arrival made{{number}, {"r"}, "m", "/", 1};
+    made.session = 77;
+    return text(it.arrived(std::move(made), now));
+  };
+  EXPECT_EQ(ask(1), "run a on x;");
+  EXPECT_EQ(ask(2), "run b on x;");
+  EXPECT_EQ(ask(3), "run c on y;") << "two slots of four are more than one and a quarter of them";
+}
+
 TEST_F(DispatcherTest, OfALongWayTheStartAndTheEndAreKept) {
   slot("x");
   request("a");

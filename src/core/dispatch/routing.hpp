@@ -13,6 +13,8 @@
 #include "base/time.hpp"
 #include "core/dispatch/prefix_index.hpp"
 
+#include <boost/describe/enum.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -82,7 +84,13 @@ struct route_score {
   friend bool operator==(route_score const&, route_score const&) = default;
 };
 
-enum class route_reason { nowhere, prefix, session, load, turn };
+enum class route_reason {
+  nowhere, // no engine can take it
+  prefix,  // it has read more of the prompt than the others, or is worth it all the same
+  session, // the session was there
+  load,    // it costs least
+  turn,    // it was its turn
+};
 
 struct route_choice {
   std::optional<engine_ordinal> engine;
@@ -95,5 +103,10 @@ route_choice choose_route(route_question const& question, routing_policy const& 
 
 // Whose turn comes after it.
 engine_ordinal next_turn(engine_ordinal chosen);
+
+BOOST_DESCRIBE_ENUM(routing_strategy, prefix, session, least_loaded, round_robin)
+BOOST_DESCRIBE_ENUM(route_filter, none, no_idle_slot, drained, breaker_open, stale_link, other_identity, suspect_aboard,
+                    small_context)
+BOOST_DESCRIBE_ENUM(route_reason, nowhere, prefix, session, load, turn)
 
 } // namespace paddler

@@ -14,7 +14,9 @@ std::optional<engine_ordinal> slot_table::open(slot_serial slot, engine_key cons
   auto const ordinal = ordinal_for(key);
   if (!ordinal || engines_[index_of(*ordinal)].load.total == max_slots_of_engine) return std::nullopt;
   slots_[slot] = {*ordinal, ++moves_};
-  ++by_model_[key.model];
+  auto& of = by_model_[key.model];
+  ++of.slots;
+  if (engines_[index_of(*ordinal)].load.total == 0) ++of.engines;
   change(*ordinal, [&](engine& it) {
     it.idle.emplace(moves_, slot);
     ++it.load.total;
@@ -53,7 +55,7 @@ std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
   slots_.erase(at);
   if (!idle_since) --busy_;
   auto const of = by_model_.find(engines_[index_of(ordinal)].key.model);
-  if (--of->second == 0) by_model_.erase(of);
+  --of->second.slots;
   change(ordinal, [&](engine& it) {
     if (idle_since)
       it.idle.erase({*idle_since, slot});
@@ -62,6 +64,7 @@ std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
     --it.load.total;
   });
   if (engine_at(ordinal) != nullptr) return std::nullopt;
+  if (--of->second.engines == 0) by_model_.erase(of);
   ordinals_.erase(std::exchange(engines_[index_of(ordinal)], {}).key);
   free_.insert(ordinal);
   return ordinal;
@@ -121,9 +124,9 @@ slot_table::engine const* slot_table::engine_at(engine_ordinal ordinal) const {
   return at < engines_.size() && engines_[at].load.total > 0 ? &engines_[at] : nullptr;
 }
 
-std::size_t slot_table::slots_of(std::string const& model) const {
+slot_table::model_totals slot_table::of_model(std::string const& model) const {
   auto const at = by_model_.find(model);
-  return at == by_model_.end() ? 0 : at->second;
+  return at == by_model_.end() ? model_totals{} : at->second;
 }
 
 std::optional<engine_ordinal> slot_table::ordinal_for(engine_key const& key) {

@@ -77,8 +77,10 @@ public:
 
   [[nodiscard]] totals count() const;
 
-  // Idle or busy, of all engines of the model.
-  [[nodiscard]] std::size_t slots_of(std::string const& model) const;
+  // Idle or busy, of all engines of the model; and how many these are.
+  [[nodiscard]] std::size_t slots_of(std::string const& model) const { return of_model(model).slots; }
+
+  [[nodiscard]] std::size_t engines_of(std::string const& model) const { return of_model(model).engines; }
 
 private:
   struct place {
@@ -108,6 +110,12 @@ private:
   };
 
   [[nodiscard]] engine const* engine_at(engine_ordinal ordinal) const;
+
+  struct model_totals {
+    std::size_t slots = 0, engines = 0;
+  };
+
+  [[nodiscard]] model_totals of_model(std::string const& model) const;
   [[nodiscard]] std::optional<engine_ordinal> ordinal_for(engine_key const& key);
   void list(engine_ordinal ordinal, engine const& it);
   void unlist(engine_ordinal ordinal, engine const& it);
@@ -117,8 +125,8 @@ private:
   std::vector<engine> engines_; // by ordinal
   std::set<engine_ordinal> free_;
   std::map<engine_key, engine_ordinal> ordinals_;
-  std::map<std::string, offers> offers_;        // by model
-  std::map<std::string, std::size_t> by_model_; // slots
+  std::map<std::string, offers> offers_; // by model
+  std::map<std::string, model_totals> by_model_;
   std::size_t busy_ = 0;
   std::uint64_t moves_ = 0;
 };
