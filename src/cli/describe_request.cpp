@@ -41,6 +41,11 @@ std::string ending_of(request_attempt_view const& each, request_view const& requ
   return is_terminal(request.status) ? "cut off" : "under way";
 }
 
+// Much happens within a millisecond.
+std::string length_of(duration time) {
+  return time > duration{} && time < std::chrono::milliseconds(1) ? "<1ms" : print_duration(time);
+}
+
 // A stream that is to go on stays `resuming` until the client has another byte.
 bool is_at_an_engine(request_page const& page) {
   if (page.attempts.empty() || page.steps.empty()) return false;
@@ -51,7 +56,7 @@ bool is_at_an_engine(request_page const& page) {
 std::string way_of(request_page const& page) {
   table out({{.title = "AFTER", .right = true}, {.title = "STATE"}, {.title = "ATTEMPT", .right = true}});
   for (auto const& step : page.steps)
-    out.add({print_duration(step.at - page.request.created_at), std::string(to_string(step.state)),
+    out.add({length_of(step.at - page.request.created_at), std::string(to_string(step.state)),
              step.attempt == 0 ? "" : std::to_string(step.attempt)});
   auto text = indented(out.print(0, false));
   if (page.steps.size() == max_request_steps)
@@ -73,7 +78,7 @@ std::string standing_of(request_page const& page, wall_time now) {
   auto const& request = page.request;
   auto const agent = request.agent ? request.agent->value : "an agent";
   auto const since = ", since " + print_age(now - (page.steps.empty() ? request.created_at : page.steps.back().at));
-  auto const took = print_duration(request.completed_at.value_or(now) - request.created_at);
+  auto const took = length_of(request.completed_at.value_or(now) - request.created_at);
   switch (request.status) {
   case request_state::queued: return "it waits for a slot" + since;
   case request_state::routed: return "it is being sent to " + agent + since;

@@ -30,7 +30,7 @@ request_page page() {
   out.request.completed_at = arrival + 40s;
   out.why_not_resumed = "no other engine would have made the same answer";
   out.steps = {{arrival, request_state::queued, 0},
-               {arrival + 500ms, request_state::routed, 1},
+               {arrival + 7us, request_state::routed, 1},
                {arrival + 510ms, request_state::queued, 1},
                {arrival + 1510ms, request_state::routed, 2},
                {arrival + 1511ms, request_state::processing, 2},
@@ -59,7 +59,7 @@ TEST(TextOfRequestPage, TellsItsWholeWay) {
       "Its way\n"
       "    AFTER  STATE       ATTEMPT\n"
       "       0s  queued            -\n"
-      "    500ms  routed            1\n"
+      "     <1ms  routed            1\n"
       "    510ms  queued            1\n"
       "  1s510ms  routed            2\n"
       "  1s511ms  processing        2\n"
