@@ -6,6 +6,7 @@
 #include "core/state/reference_claims.hpp"
 #include "model/words.hpp"
 #include "sim/notices.hpp"
+#include "sim/request_steps.hpp"
 #include "sim/stage.hpp"
 #include "wire/desired_codec.hpp"
 
@@ -67,6 +68,14 @@ std::string check_waiting(stage& on) {
   for (auto const& request : core_of(on).requests().requests())
     if (request.state == request_state::queued && on.sim.now() - request.queued_since > longest_wait)
       return "a request waits longer than it may";
+  return {};
+}
+
+// Where clocks step, times say nothing; the order does.
+std::string check_steps(stage& on) {
+  bool const clocks_step = on.what.faults.contains("step_clock");
+  for (auto const& request : core_of(on).requests().requests())
+    if (auto wrong = judge_steps(request, clocks_step); !wrong.empty()) return wrong;
   return {};
 }
 
@@ -216,6 +225,7 @@ constexpr auto table = std::to_array<checker>({
     {"P1", moment::each_second, check_ledger},
     {"P1", moment::each_second, check_queue},
     {"P1", moment::each_second, check_waiting},
+    {"P1", moment::each_second, check_steps},
     {"P5", moment::each_second, check_capacity},
     {"REC", moment::each_second, check_actions},
     {"REC-09", moment::each_second, check_order},

@@ -52,14 +52,29 @@ task<> answer_outcome(http_exchange& exchange, revision at, document_node outcom
   co_await exchange.respond(200, headers, body);
 }
 
-task<> answer_error(http_exchange& exchange, error why) {
-  unsigned status = http_status_of(why.code);
-  if (!why.fields.empty()) status = 422;              // understood, and wrong
-  if (why.code == error_code::conflict) status = 412; // If-Match did not hold
+namespace {
+
+task<> answer_problem(http_exchange& exchange, unsigned status, error why) {
   auto const body =
       problem_json(status, reason_phrase(status), why.message, exchange.request_id(), why.fields, why.hint);
   std::vector<header_view> const headers = {{"Content-Type", problem_content_type}};
   co_await exchange.respond(status, headers, body);
+}
+
+} // namespace
+
+task<> answer_error(http_exchange& exchange, error why) {
+  unsigned status = http_status_of(why.code);
+  if (!why.fields.empty()) status = 422;              // understood, and wrong
+  if (why.code == error_code::conflict) status = 412; // If-Match did not hold
+  co_await answer_problem(exchange, status, std::move(why));
+}
+
+task<> answer_wrong_query(http_exchange& exchange, std::vector<field_error> wrong) {
+  error why{error_code::invalid_input,
+            "the query is wrong in " + std::to_string(wrong.size()) + (wrong.size() == 1 ? " place" : " places"), "",
+            std::move(wrong)};
+  co_await answer_problem(exchange, 400, std::move(why));
 }
 
 task<result<desired_document>> read_desired(http_exchange& exchange, blocking_executor& parsers,

@@ -48,6 +48,9 @@ task<> answer_outcome(http_exchange& exchange, revision at, document_node outcom
 // RFC 9457, with every place that is wrong in a document.
 task<> answer_error(http_exchange& exchange, error why);
 
+// The same of a query: 400.
+task<> answer_wrong_query(http_exchange& exchange, std::vector<field_error> wrong);
+
 // The body as a desired document: YAML unless it says that it is JSON. Parsed on `parsers`: a hostile one takes
 // seconds.
 task<result<desired_document>> read_desired(http_exchange& exchange, blocking_executor& parsers, std::size_t max_bytes);

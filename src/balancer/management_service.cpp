@@ -2,6 +2,7 @@
 
 #include "balancer/management_answers.hpp"
 #include "balancer/readiness.hpp"
+#include "balancer/request_filter.hpp"
 #include "balancer/views.hpp"
 
 #include <boost/asio/post.hpp>
@@ -15,6 +16,21 @@ namespace {
 constexpr std::size_t agents_a_piece = 256; // of an answer that lists them
 
 agent_id agent_of(http_exchange const& exchange) { return agent_id{std::string(exchange.param("agent"))}; }
+
+// As a text of SQL.
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  for (char const c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
+  return out + "'";
+}
+
+error no_request(request_id const& id) {
+  return {error_code::not_found,
+          "There is no request '" + id.value + "' among those that are alive and the newest that ended.",
+          "Older ones are in the table REQUESTS of the state database: SELECT * FROM requests WHERE id = " +
+              quoted(id.value) + ";",
+          {}};
+}
 
 } // namespace
 
@@ -32,6 +48,7 @@ std::vector<route> management_service::routes() {
       {"GET", "/management/v1/models", "list_models", 0, at(&self::get_models)},
       {"GET", "/management/v1/slots", "list_slots", 0, at(&self::get_slots)},
       {"GET", "/management/v1/requests", "list_requests", 0, at(&self::get_requests)},
+      {"GET", "/management/v1/requests/{request}", "get_request", 0, at(&self::get_request)},
       {"GET", "/management/v1/reconciliations", "list_reconciliations", 0, at(&self::get_reconciliations)},
       {"GET", "/management/v1/version", "get_version", 0, at(&self::get_version)},
       {"GET", "/management/v1/agents/{agent}/link", "open_link", 0, at(&self::open_link)},
@@ -141,8 +158,18 @@ task<> management_service::get_slots(http_exchange& exchange) {
   co_await answer_json(exchange, list_json(view_slots(core_.core()), core_.core().desired().current()));
 }
 
+// ?state=, ?model=, ?agent=, ?limit=
 task<> management_service::get_requests(http_exchange& exchange) {
-  co_await answer_json(exchange, list_json(view_requests(core_.core()), core_.core().desired().current()));
+  auto const wanted = read_filter(exchange.head());
+  if (!wanted) co_return co_await answer_wrong_query(exchange, wanted.error());
+  co_await answer_json(exchange, list_json(view_requests(core_.core(), *wanted), core_.core().desired().current()));
+}
+
+task<> management_service::get_request(http_exchange& exchange) {
+  request_id const id{std::string(exchange.param("request"))};
+  auto const* const request = core_.core().requests().find(id);
+  if (request == nullptr) co_return co_await answer_error(exchange, no_request(id));
+  co_await answer_json(exchange, print_json(to_document(page_of(*request))));
 }
 
 task<> management_service::get_reconciliations(http_exchange& exchange) {

@@ -35,6 +35,7 @@ private:
   task<> get_models(http_exchange& exchange);
   task<> get_slots(http_exchange& exchange);
   task<> get_requests(http_exchange& exchange);
+  task<> get_request(http_exchange& exchange);
   task<> get_reconciliations(http_exchange& exchange);
   task<> get_version(http_exchange& exchange);
   task<> open_link(http_exchange& exchange);

@@ -3,6 +3,7 @@
 #include "balancer/views.hpp"
 #include "core/session/agent_trouble.hpp"
 #include "core/state/field_map.hpp"
+#include "model/words.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/mapper.hpp"
 
@@ -32,6 +33,17 @@ agent_row row_of(agent_id const& id, agent_record const* agent, balancer_core co
   return row;
 }
 
+std::string timeline_of(request_page const& page) {
+  auto out = object_node();
+  out.add("steps", to_document(page.steps)).add("attempts", to_document(page.attempts));
+  return print_json(out);
+}
+
+std::optional<wall_time> first_byte_of(request_record const& request) {
+  auto const at = std::ranges::find(request.steps, request_state::streaming, &request_step::state);
+  return at == request.steps.end() ? std::nullopt : std::optional(at->at);
+}
+
 request_row row_of(request_record const& request, std::string slot) {
   auto parameters = object_node();
   parameters.add("model", text_node(request.model));
@@ -48,6 +60,11 @@ request_row row_of(request_record const& request, std::string slot) {
   if (request.failure != request_failure::none) row.failure = boost::describe::enum_to_string(request.failure, "");
   row.attempts = request.tries.value;
   row.queue_milliseconds = request.queue_milliseconds;
+  row.priority = to_string(request.level);
+  row.resumes = request.resumes;
+  if (request.not_resumed) row.not_resumed = to_string(*request.not_resumed);
+  row.first_byte_at = first_byte_of(request);
+  row.timeline = timeline_of(page_of(request));
   return row;
 }
 

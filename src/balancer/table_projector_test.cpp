@@ -115,6 +115,30 @@ TEST_F(TableProjector, WhatHappensToOneRowBetweenTwoBatchesIsOneRow) {
   EXPECT_FALSE(rows.is_first);
 }
 
+TEST_F(TableProjector, ARequestsRowTellsItsWay) {
+  want(1);
+  greet();
+  offer(1);
+  ask(1);
+  EXPECT_FALSE(take().requests.at(0).first_byte_at);
+  apply(attempt_sent{{1}, {1}});
+  now.wall += std::chrono::seconds(1);
+  apply(attempt_first_byte{{1}, {1}});
+  now.wall += std::chrono::seconds(1);
+  apply(attempt_ended{{1}, {1}, attempt_outcome::lost_late, resume_refusal::echo});
+  auto const row = take().requests.at(0);
+  EXPECT_EQ(row.priority, "default");
+  EXPECT_EQ(row.resumes, 1U);
+  EXPECT_EQ(row.not_resumed, "echo");
+  EXPECT_EQ(row.first_byte_at, noon + std::chrono::seconds(1));
+  EXPECT_EQ(row.timeline, R"({"steps":[{"at":"2023-11-14T22:13:20Z","state":"queued","attempt":0},)"
+                          R"({"at":"2023-11-14T22:13:20Z","state":"routed","attempt":1},)"
+                          R"({"at":"2023-11-14T22:13:20Z","state":"processing","attempt":1},)"
+                          R"({"at":"2023-11-14T22:13:21Z","state":"streaming","attempt":1},)"
+                          R"({"at":"2023-11-14T22:13:22Z","state":"failed","attempt":1}],)"
+                          R"("attempts":[{"number":1,"agent":"a1","version":1,"outcome":"lost_late"}]})");
+}
+
 TEST_F(TableProjector, SlotsKeepTheirNumbers) {
   want(2);
   greet();

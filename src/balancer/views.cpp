@@ -1,6 +1,7 @@
 #include "balancer/views.hpp"
 
 #include "core/session/agent_trouble.hpp"
+#include "model/words.hpp"
 
 #include <limits>
 #include <map>
@@ -128,23 +129,45 @@ std::vector<slot_view> view_slots(balancer_core const& core) {
   return rows;
 }
 
-std::vector<request_view> view_requests(balancer_core const& core) {
+namespace {
+
+request_view view_request(request_record const& request) {
+  request_view row;
+  row.id = request.id;
+  row.model = request.model;
+  row.endpoint = request.endpoint;
+  row.status = request.state;
+  if (request.failure != request_failure::none) row.failure = request.failure;
+  row.not_resumed = request.not_resumed;
+  if (!request.agent.empty()) row.agent = request.agent;
+  row.priority = to_string(request.level);
+  row.attempts = request.tries.value;
+  row.resumes = request.resumes;
+  row.queue_milliseconds = request.queue_milliseconds;
+  row.created_at = request.created_at;
+  if (is_terminal(request.state)) row.completed_at = request.completed_at;
+  return row;
+}
+
+} // namespace
+
+std::vector<request_view> view_requests(balancer_core const& core, request_filter const& wanted) {
   std::vector<request_view> rows;
   for (auto const& request : core.requests().requests()) {
-    request_view row;
-    row.id = request.id;
-    row.model = request.model;
-    row.endpoint = request.endpoint;
-    row.status = request.state;
-    if (request.failure != request_failure::none) row.failure = request.failure;
-    if (!request.agent.empty()) row.agent = request.agent;
-    row.attempts = request.tries.value;
-    row.queue_milliseconds = request.queue_milliseconds;
-    row.created_at = request.created_at;
-    if (is_terminal(request.state)) row.completed_at = request.completed_at;
-    rows.push_back(std::move(row));
+    if (rows.size() == wanted.limit) break;
+    if (fits(request, wanted)) rows.push_back(view_request(request));
   }
   return rows;
+}
+
+request_page page_of(request_record const& request) {
+  request_page out;
+  out.request = view_request(request);
+  if (request.not_resumed) out.why_not_resumed = describe(*request.not_resumed);
+  for (auto const& step : request.steps) out.steps.push_back({step.at, step.state, step.number.value});
+  for (auto const& each : request.attempts)
+    out.attempts.push_back({each.number.value, each.agent, each.version, each.outcome});
+  return out;
 }
 
 std::vector<reconciliation_view> view_reconciliations(balancer_core const& core) {

@@ -1,5 +1,6 @@
 // The rows that people see, joined from the core's state. Pure.
 #pragma once
+#include "balancer/request_filter.hpp"
 #include "core/balancer_core.hpp"
 #include "model/views.hpp"
 
@@ -18,7 +19,11 @@ std::vector<agent_view> view_agents(balancer_core const& core);
 std::vector<agent_view> view_agents(balancer_core const& core, agent_id const& after, std::size_t limit);
 std::vector<model_view> view_models(balancer_core const& core);
 std::vector<slot_view> view_slots(balancer_core const& core);
-std::vector<request_view> view_requests(balancer_core const& core);
+
+// Those that are alive, in the order of their arrival, then the newest that ended.
+std::vector<request_view> view_requests(balancer_core const& core, request_filter const& wanted = {});
+
+request_page page_of(request_record const& request);
 
 // The newest ones that the log keeps, the oldest of them first.
 std::vector<reconciliation_view> view_reconciliations(balancer_core const& core);

@@ -1,5 +1,6 @@
 #include "balancer/views.hpp"
 #include "core/core_testing.hpp"
+#include "model/words.hpp"
 
 #include <gtest/gtest.h>
 
@@ -106,6 +107,58 @@ TEST(Views, ARequestShowsItsEndOnlyOnceItHasOne) {
   EXPECT_EQ(rows[0].status, request_state::failed);
   EXPECT_EQ(rows[0].failure, request_failure::client_gone);
   EXPECT_TRUE(rows[0].completed_at);
+}
+
+TEST(Views, RequestsAreThoseThatFit) {
+  auto core = core_with_agent();
+  apply_durably(core, slot_arrived{{{1}, {"a"}, {7}, {1}, "m"}}, now);
+  apply_durably(core, request_arrived{{{1}, {"gone"}, "m", "/v1/completions", 1}}, now);
+  apply_durably(core, request_left{{1}}, now);
+  apply_durably(core, request_arrived{{{2}, {"unknown"}, "x", "/v1/completions", 1}}, now);
+  apply_durably(core, request_arrived{{{3}, {"waits"}, "m", "/v1/completions", 1}}, now);
+  auto const names = [&](request_filter const& wanted) {
+    std::string out;
+    for (auto const& row : view_requests(core, wanted)) out += row.id.value + " ";
+    return out;
+  };
+  EXPECT_EQ(names({}), "waits unknown gone ");
+  EXPECT_EQ(names({.limit = 2}), "waits unknown ");
+  EXPECT_EQ(names({.state = request_state::failed}), "unknown gone ");
+  EXPECT_EQ(names({.state = request_state::failed, .limit = 1}), "unknown ");
+  EXPECT_EQ(names({.model = "m"}), "waits gone ");
+  EXPECT_EQ(names({.agent = agent_id{"a"}}), "gone ");
+  EXPECT_EQ(names({.agent = agent_id{"b"}}), "");
+}
+
+TEST(Views, ThePageOfARequestIsItsWholeWay) {
+  auto core = core_with_agent();
+  auto const at = [](int seconds) {
+    return instant{mono_time{std::chrono::seconds(seconds)}, wall_time{std::chrono::seconds(seconds)}};
+  };
+  request_arrival arrival{{1}, {"r"}, "m", "/v1/chat/completions", 1};
+  arrival.level = request_class::bulk;
+  apply_durably(core, request_arrived{arrival}, at(1));
+  apply_durably(core, slot_arrived{{{1}, {"a"}, {7}, {3}, "m"}}, at(3));
+  apply_durably(core, attempt_sent{{1}, {1}}, at(4));
+  apply_durably(core, attempt_first_byte{{1}, {1}}, at(5));
+  apply_durably(core, attempt_ended{{1}, {1}, attempt_outcome::lost_late, resume_refusal::grammar}, at(6));
+  auto const page = page_of(*core.requests().find(request_id{"r"}));
+  EXPECT_EQ(page.request.status, request_state::failed);
+  EXPECT_EQ(page.request.failure, request_failure::agent_lost);
+  EXPECT_EQ(page.request.not_resumed, resume_refusal::grammar);
+  EXPECT_EQ(page.request.priority, "bulk");
+  EXPECT_EQ(page.request.resumes, 1U);
+  EXPECT_EQ(page.why_not_resumed, describe(resume_refusal::grammar));
+  std::string steps;
+  for (auto const& step : page.steps)
+    steps += std::to_string(step.at.time_since_epoch() / std::chrono::seconds(1)) + " " +
+             std::string(to_string(step.state)) + " " + std::to_string(step.attempt) + ", ";
+  EXPECT_EQ(steps, "1 queued 0, 3 routed 1, 4 processing 1, 5 streaming 1, 6 failed 1, ");
+  ASSERT_EQ(page.attempts.size(), 1U);
+  EXPECT_EQ(page.attempts[0].number, 1U);
+  EXPECT_EQ(page.attempts[0].agent, agent_id{"a"});
+  EXPECT_EQ(page.attempts[0].version, generation{3});
+  EXPECT_EQ(page.attempts[0].outcome, attempt_outcome::lost_late);
 }
 
 } // namespace

@@ -61,6 +61,15 @@ enum class view_kind {
 };
 enum class output_format { table, wide, json, yaml, name };
 
+// Which requests.
+struct request_choice {
+  bool failed = false;
+  std::string model;       // empty: all
+  std::string agent;       // of the newest attempt
+  std::uint64_t limit = 0; // 0: none
+  friend bool operator==(request_choice const&, request_choice const&) = default;
+};
+
 struct get_command {
   host_and_port management{"127.0.0.1", default_management_port};
   view_kind kind = view_kind::agents;
@@ -69,12 +78,13 @@ struct get_command {
   std::string source; // of desired state: api, file or discovery; empty: what they say together
   std::string at;     // an instant (cli/instants.hpp), of desired and applicable state; empty: now
   bool watch = false; // goes on with the rows that change
+  request_choice requests;
 };
 
 // One page about one object.
 struct describe_command {
   host_and_port management{"127.0.0.1", default_management_port};
-  view_kind kind = view_kind::agents; // or models, revisions
+  view_kind kind = view_kind::agents; // or models, revisions, requests
   std::string name;
 };
 

@@ -109,6 +109,15 @@ TEST(command_line, watch_is_get_that_goes_on) {
   EXPECT_FALSE(parsed<get_command>("get rq").watch);
 }
 
+TEST(command_line, requests_are_chosen_by_flags) {
+  EXPECT_EQ(parsed<get_command>("get rq --failed --model m --agent a1 --limit 20").requests,
+            (request_choice{.failed = true, .model = "m", .agent = "a1", .limit = 20}));
+  EXPECT_EQ(parsed<get_command>("watch rq --failed").requests, (request_choice{.failed = true}));
+  EXPECT_EQ(parsed<get_command>("get rq").requests, request_choice{});
+  EXPECT_EQ(parsed<describe_command>("describe rq r1").kind, view_kind::requests);
+  EXPECT_EQ(parsed<describe_command>("describe request/r1").name, "r1");
+}
+
 TEST(command_line, commands_of_state_take_their_flags) {
   EXPECT_EQ(parsed<get_command>("get desired --at 41 --source api").at, "desired@41");
   EXPECT_EQ(parsed<get_command>("get applicable --at 41").at, "applicable@41");
@@ -288,7 +297,13 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
            {"watch conflicts", {"conflicts cannot be watched"}},
            {"describe", {"describe what?"}},
            {"describe agent", {"describe which agent?", "paddler get agents"}},
-           {"describe slot x", {"\"slots\" is not agents, models or revisions"}},
+           {"describe slot x", {"\"slots\" is not agents, models, requests or revisions"}},
+           {"get agents --failed", {"--failed, --model, --agent and --limit belong to requests"}},
+           {"get slots --model m", {"belong to requests", "paddler get requests --failed"}},
+           {"get requests --limit 0", {"--limit: \"0\" is not a whole number of 1 or more"}},
+           {"get requests --agent /", {"--agent: \"/\" cannot be a name"}},
+           {"get requests -w --limit 3", {"--limit and --watch exclude each other"}},
+           {"watch requests --limit 3", {"has no flag \"--limit\""}},
            {"describe revision x", {"\"x\" is no revision", "paddler history"}},
            {"apply -f x --dry-run=servr", {"--dry-run: \"servr\" is not client or server", "\"server\""}},
            {"apply -f x --wait=1", {"--wait: \"1\" is not a duration"}},

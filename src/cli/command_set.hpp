@@ -19,6 +19,8 @@ enum class completed_by {
   choices, // what the flag lists; nothing where it lists nothing
   files,
   names,     // of objects of the kind that the word before it names, through the API
+  agents,    // through the API
+  models,    // through the API
   paths,     // of fields, through the API
   revisions, // through the API
 };

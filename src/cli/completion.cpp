@@ -142,10 +142,10 @@ private:
     switch (flag.words.completed) {
     case completed_by::files: out_.files = true; return;
     case completed_by::names: return offer_names(before);
+    case completed_by::agents: return offer_all({completed_by::names, view_kind::agents}, before);
+    case completed_by::models: return offer_all({completed_by::names, view_kind::models}, before);
     case completed_by::paths:
-    case completed_by::revisions:
-      for (auto& name : names_({flag.words.completed, view_kind::revisions})) offer(before + name);
-      return;
+    case completed_by::revisions: return offer_all({flag.words.completed, view_kind::revisions}, before);
     case completed_by::choices: break;
     }
     for (auto const choice : flag.words.choices) offer(before + std::string(choice));
@@ -154,14 +154,17 @@ private:
     bool const takes_kinds =
         std::ranges::any_of(flag.words.choices, [](auto word) { return kind_named(word).has_value(); });
     if (slash != std::string::npos && kind && takes_kinds)
-      for (auto const& name : names_({completed_by::names, *kind})) offer(last_.substr(0, slash + 1) + name);
+      offer_all({completed_by::names, *kind}, last_.substr(0, slash + 1));
+  }
+
+  void offer_all(name_source source, std::string const& before) {
+    for (auto const& name : names_(source)) offer(before + name);
   }
 
   // Of the kind that the word before names.
   void offer_names(std::string const& before) {
     auto const kind = positionals_.empty() ? std::nullopt : kind_named(positionals_.back());
-    if (!kind || *kind == view_kind::desired) return;
-    for (auto const& name : names_({completed_by::names, *kind})) offer(before + name);
+    if (kind && *kind != view_kind::desired) offer_all({completed_by::names, *kind}, before);
   }
 
   declared_command const& command_;

@@ -17,6 +17,7 @@ std::vector<std::string> names(name_source source) {
   if (source.what == completed_by::paths) return {"agents/a1", "agents/a1.slots", "models/m"};
   if (source.what == completed_by::revisions) return {"41", "40"};
   if (source.kind == view_kind::agents) return {"a1", "a2", "b1"};
+  if (source.kind == view_kind::requests) return {"r1", "r2"};
   return {"m"};
 }
 
@@ -51,6 +52,9 @@ TEST(Complete, KindsAndNames) {
   EXPECT_THAT(candidates({"get", "ag", "-o", "wide", "b"}), ElementsAre("b1"));
   EXPECT_THAT(candidates({"get", "agents/b"}), ElementsAre("agents/b1"));
   EXPECT_THAT(candidates({"describe", "model", ""}), ElementsAre("m"));
+  EXPECT_THAT(candidates({"describe", "rq", ""}), ElementsAre("r1", "r2"));
+  EXPECT_THAT(candidates({"get", "requests", "--agent", "b"}), ElementsAre("b1"));
+  EXPECT_THAT(candidates({"get", "requests", "--model="}), ElementsAre("--model=m"));
   EXPECT_THAT(candidates({"get", "desired", ""}), IsEmpty());
   EXPECT_THAT(candidates({"get", "agents", "a1", ""}), IsEmpty());
   EXPECT_THAT(candidates({"explain", "agents/a1."}), ElementsAre("agents/a1.slots"));

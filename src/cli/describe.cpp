@@ -3,9 +3,11 @@
 #include "cli/answers.hpp"
 #include "cli/api_client.hpp"
 #include "cli/change_text.hpp"
+#include "cli/describe_request.hpp"
 #include "cli/event_stream.hpp"
 #include "cli/events.hpp"
 #include "cli/help.hpp"
+#include "cli/page_text.hpp"
 #include "cli/units.hpp"
 #include "cli/view_tables.hpp"
 #include "core/state/field_map.hpp"
@@ -28,16 +30,6 @@ constexpr std::size_t shown_actions = 8;
 constexpr std::size_t shown_events = 10;
 constexpr std::uint64_t searched_events = 1'000; // the newest ones, for those about the agent
 constexpr duration events_limit = 3s;            // to read them; a page without them is a page
-constexpr std::size_t label_width = 12;
-
-std::string line(std::string label, std::string const& text) {
-  label.resize(std::max(label_width, label.size() + 1), ' ');
-  return "  " + label + text + "\n";
-}
-
-std::string heading(std::string const& text, console const& terminal) {
-  return "\n" + terminal.on_out(text_style::bold, text) + "\n";
-}
 
 // What an agent is to run, under the names of the desired document: "slots", "desired_model.path",
 // "parameters.temperature".
@@ -99,22 +91,23 @@ table fields_table(agent_page const& page) {
 std::string what_it_is(agent_view const& agent, wall_time now) {
   auto const& machine = agent.capabilities;
   auto const seen = agent.last_seen == wall_time{} ? "never seen" : "seen " + print_age(now - agent.last_seen) + " ago";
-  auto out = line("status", agent.connected ? std::string(to_string(agent.status)) : "gone");
-  if (!agent.reason.empty()) out += line("because", agent.reason);
-  out += line("model", agent.model.value_or("none"));
-  out += line("slots", std::to_string(agent.slots_busy) + " of " + std::to_string(agent.slots) + " busy");
-  out += line("versions", "wanted " + std::to_string(agent.wanted.value) + ", held " +
-                              std::to_string(agent.applied.value) + ", served " +
-                              (agent.serving ? std::to_string(agent.serving->value) : "none"));
-  out += line("link", (agent.connected ? "connected, " : "not connected, ") + seen);
+  auto out = page_line("status", agent.connected ? std::string(to_string(agent.status)) : "gone");
+  if (!agent.reason.empty()) out += page_line("because", agent.reason);
+  out += page_line("model", agent.model.value_or("none"));
+  out += page_line("slots", std::to_string(agent.slots_busy) + " of " + std::to_string(agent.slots) + " busy");
+  out += page_line("versions", "wanted " + std::to_string(agent.wanted.value) + ", held " +
+                                   std::to_string(agent.applied.value) + ", served " +
+                                   (agent.serving ? std::to_string(agent.serving->value) : "none"));
+  out += page_line("link", (agent.connected ? "connected, " : "not connected, ") + seen);
   if (agent.engine_pid != 0)
-    out += line("engine", "process " + std::to_string(agent.engine_pid) + ", started anew " +
-                              std::to_string(agent.engine_restarts) + " times");
+    out += page_line("engine", "process " + std::to_string(agent.engine_pid) + ", started anew " +
+                                   std::to_string(agent.engine_restarts) + " times");
   if (machine.hostname.empty()) return out;
   auto gpus = machine.gpus.empty() ? std::string("no GPU") : "";
   for (auto const& gpu : machine.gpus) gpus += (gpus.empty() ? "" : ", ") + gpu;
-  return out + line("machine", machine.hostname + ": " + std::to_string(machine.cpu_cores) + " cores, " +
-                                   print_bytes(machine.memory_bytes) + ", " + gpus + "; paddler " + machine.version);
+  return out +
+         page_line("machine", machine.hostname + ": " + std::to_string(machine.cpu_cores) + " cores, " +
+                                  print_bytes(machine.memory_bytes) + ", " + gpus + "; paddler " + machine.version);
 }
 
 std::string about_action(reconciliation_view const& action, wall_time now) {
@@ -215,15 +208,16 @@ exit_code describe_model(describe_command const& wanted, console& terminal) {
   auto agents = blocking_rows<agent_view>(wanted.management, management_target("agents"));
   if (!agents) return terminal.fail_with(agents.error());
   std::erase_if(*agents, [&](agent_view const& each) { return each.model != wanted.name; });
-  auto out = terminal.on_out(text_style::bold, "model " + wanted.name) + "\n";
-  out += line("agents", std::to_string(at->agents_ready) + " of " + std::to_string(at->agents_wanted) + " ready");
-  out += line("slots", std::to_string(at->slots_busy) + " of " + std::to_string(at->slots) + " busy");
+  auto out = page_title("model " + wanted.name, terminal);
+  out += page_line("agents", std::to_string(at->agents_ready) + " of " + std::to_string(at->agents_wanted) + " ready");
+  out += page_line("slots", std::to_string(at->slots_busy) + " of " + std::to_string(at->slots) + " busy");
   auto const fields = blocking_fields(wanted, entry_path(model_id{wanted.name}));
   if (!fields.empty())
-    out += heading("What is said of it", terminal) + indented(table_of_fields(fields).print(terminal.columns, false));
+    out +=
+        page_heading("What is said of it", terminal) + indented(table_of_fields(fields).print(terminal.columns, false));
   auto const rows = table_of(*agents, wall_now());
   if (!agents->empty())
-    out += heading("Agents that serve it", terminal) + indented(rows.print(terminal.columns, false));
+    out += page_heading("Agents that serve it", terminal) + indented(rows.print(terminal.columns, false));
   terminal.out << out << std::flush;
   terminal.err << notes_on(*agents) << std::flush;
   return exit_code::success;
@@ -261,13 +255,13 @@ course course_of(agent_page const& page, wall_time now) {
 }
 
 std::string text_of(agent_page const& page, wall_time now, console const& terminal) {
-  auto out = terminal.on_out(text_style::bold, "agent " + page.agent.id.value) + "\n" + what_it_is(page.agent, now);
+  auto out = page_title("agent " + page.agent.id.value, terminal) + what_it_is(page.agent, now);
   auto const happening = course_of(page, now);
-  out += line("now", happening.now) + line("next", happening.next);
+  out += page_line("now", happening.now) + page_line("next", happening.next);
   if (auto const fields = fields_table(page); fields.size() > 0)
-    out += heading("What it is to run, and runs", terminal) + indented(fields.print(terminal.columns, false));
+    out += page_heading("What it is to run, and runs", terminal) + indented(fields.print(terminal.columns, false));
   if (!page.actions.empty()) {
-    out += heading("What was done last", terminal);
+    out += page_heading("What was done last", terminal);
     for (auto const& action : page.actions) {
       auto const took = action.ended_at ? ", took " + print_duration(std::chrono::round<std::chrono::milliseconds>(
                                                           *action.ended_at - action.started_at))
@@ -278,34 +272,35 @@ std::string text_of(agent_page const& page, wall_time now, console const& termin
              (action.observation.empty() ? "" : "; " + action.observation) + "\n";
     }
   }
-  if (!page.events.empty()) out += heading("Its last events", terminal);
+  if (!page.events.empty()) out += page_heading("Its last events", terminal);
   for (auto const& event : page.events) out += "  " + event + "\n";
   return out;
 }
 
 std::string text_of(revision_view const& made, std::string const& document, wall_time now, console const& terminal) {
-  auto out = terminal.on_out(text_style::bold, "revision " + std::to_string(made.number.value)) + "\n";
-  out += line("made", print_rfc3339(made.at) + ", " + print_age(now - made.at) + " ago");
-  out += line("source", describe(made.source));
-  out += line("by", made.origin.actor + (made.origin.from.empty() ? "" : " from " + made.origin.from));
-  out += heading("What changed in effect", terminal);
+  auto out = page_title("revision " + std::to_string(made.number.value), terminal);
+  out += page_line("made", print_rfc3339(made.at) + ", " + print_age(now - made.at) + " ago");
+  out += page_line("source", describe(made.source));
+  out += page_line("by", made.origin.actor + (made.origin.from.empty() ? "" : " from " + made.origin.from));
+  out += page_heading("What changed in effect", terminal);
   out += made.changes.empty() ? "  nothing\n" : indented(text_of_changes(made.changes, made.more_changes, terminal));
   if (made.said != made.changes && !made.said.empty())
-    out += heading("What the source said otherwise", terminal) + indented(text_of_changes(made.said, 0, terminal));
-  if (!made.losses.empty()) out += heading("What it did not bring about", terminal);
+    out += page_heading("What the source said otherwise", terminal) + indented(text_of_changes(made.said, 0, terminal));
+  if (!made.losses.empty()) out += page_heading("What it did not bring about", terminal);
   for (auto const& loss : made.losses) out += "  " + text_of_loss(loss) + "\n";
   if (!made.agents.empty()) {
-    out += heading("Agents whose applicable state changed", terminal) + " ";
+    out += page_heading("Agents whose applicable state changed", terminal) + " ";
     for (auto const& agent : made.agents) out += " " + agent.value;
     out += (made.more_agents > 0 ? " and " + std::to_string(made.more_agents) + " more" : "") + "\n";
   }
-  if (!document.empty()) out += heading("What the source said with it", terminal) + indented(document);
+  if (!document.empty()) out += page_heading("What the source said with it", terminal) + indented(document);
   return out;
 }
 
 exit_code run_describe(describe_command const& wanted, console& terminal) {
   if (wanted.kind == view_kind::models) return describe_model(wanted, terminal);
   if (wanted.kind == view_kind::revisions) return describe_revision(wanted, terminal);
+  if (wanted.kind == view_kind::requests) return describe_request(wanted, terminal);
   return describe_agent(wanted, terminal);
 }
 

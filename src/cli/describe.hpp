@@ -1,4 +1,4 @@
-// paddler describe: one page about one agent, model or revision.
+// paddler describe: one page about one agent, model or revision; of a request: cli/describe_request.hpp.
 #pragma once
 #include "cli/command.hpp"
 #include "cli/console.hpp"

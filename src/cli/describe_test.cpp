@@ -125,7 +125,7 @@ TEST(TextOfRevisionPage, TellsAllAboutAChange) {
 
 TEST(RunDescribe, SaysWhatIsNotThere) {
   canned_api api({{"GET /agents", {{200, R"({"items":[]})"}}}, {"GET /models", {{200, R"({"items":[]})"}}}});
-  for (auto const kind : {view_kind::agents, view_kind::models, view_kind::revisions}) {
+  for (auto const kind : {view_kind::agents, view_kind::models, view_kind::revisions, view_kind::requests}) {
     test_console console;
     EXPECT_EQ(run_describe({.management = api.address(), .kind = kind, .name = "9"}, console.terminal),
               exit_code::not_found);

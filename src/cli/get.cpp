@@ -150,6 +150,11 @@ exit_code get_desired(get_command const& wanted, console& terminal) {
 
 std::string list_target(get_command const& wanted) {
   auto const path = std::string(words_of(wanted.kind).plural);
+  if (auto const& which = wanted.requests; wanted.kind == view_kind::requests)
+    return management_target(path, {{"state", which.failed ? "failed" : ""},
+                                    {"model", which.model},
+                                    {"agent", which.agent},
+                                    {"limit", which.limit == 0 ? "" : std::to_string(which.limit)}});
   if (wanted.kind != view_kind::revisions) return management_target(path, {{"at", wanted.at}});
   constexpr auto most = std::numeric_limits<std::uint64_t>::max() - 1;
   auto const number = parse_whole_number(wanted.name, 1, most);

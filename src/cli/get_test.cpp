@@ -66,15 +66,22 @@ TEST(render_list, of_slots) {
 
 constexpr auto requests =
     R"({"items":[{"id":"req_01957d2e-6f2c-7c4e-9b1a-0123456789ab","model":"demo","endpoint":"/v1/chat/completions",
-  "status":"failed","failure":"agent_lost","agent":"local","attempts":2,"queue_milliseconds":1500,"created_at":"2026-03-01T11:58:00Z",
+  "status":"failed","failure":"agent_lost","agent":"local","priority":"bulk","attempts":2,"resumes":1,"queue_milliseconds":1500,"created_at":"2026-03-01T11:58:00Z",
   "completed_at":"2026-03-01T11:58:10Z"}],"revision":1})";
 
 TEST(render_list, of_requests_fits_a_terminal) {
   EXPECT_EQ(rendered(requests, {.kind = view_kind::requests}).data,
-            "NAME                                      STATUS  MODEL  AGE\n"
-            "req_01957d2e-6f2c-7c4e-9b1a-0123456789ab  failed  demo    2m\n");
+            "NAME                                      STATUS  MODEL  REASON      AGE\n"
+            "req_01957d2e-6f2c-7c4e-9b1a-0123456789ab  failed  demo   agent_lost   2m\n");
   EXPECT_THAT(rendered(requests, {.kind = view_kind::requests, .output = output_format::wide}).data,
-              HasSubstr("local  /v1/chat/completions         2  1s500ms   10s  agent_lost   2m\n"));
+              HasSubstr("local  /v1/chat/completions  bulk             2        1  1s500ms   10s  agent_lost   2m\n"));
+}
+
+TEST(list_target, asks_for_the_requests_that_are_wanted) {
+  EXPECT_EQ(list_target({.kind = view_kind::requests}), "/management/v1/requests");
+  EXPECT_EQ(list_target({.kind = view_kind::requests,
+                         .requests = {.failed = true, .model = "a/b", .agent = "a1", .limit = 20}}),
+            "/management/v1/requests?state=failed&model=a%2Fb&agent=a1&limit=20");
 }
 
 constexpr auto reconciliations =

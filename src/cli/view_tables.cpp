@@ -86,15 +86,18 @@ table table_of(std::span<request_view const> requests, wall_time now) {
              {.title = "MODEL", .shortens = true},
              {.title = "AGENT", .shortens = true, .only_wide = true},
              {.title = "ENDPOINT", .only_wide = true},
+             {.title = "PRIORITY", .only_wide = true},
              {.title = "ATTEMPTS", .right = true, .only_wide = true},
+             {.title = "RESUMES", .right = true, .only_wide = true},
              {.title = "QUEUED", .right = true, .only_wide = true},
              {.title = "TOOK", .right = true, .only_wide = true},
-             {.title = "REASON", .only_wide = true},
+             {.title = "REASON"},
              {.title = "AGE", .right = true}});
   for (auto const& request : requests) {
     bool const failed = request.failure && *request.failure != request_failure::none;
     out.add({request.id.value, std::string(to_string(request.status)), request.model,
-             request.agent ? request.agent->value : "", request.endpoint, std::to_string(request.attempts),
+             request.agent ? request.agent->value : "", request.endpoint, request.priority,
+             std::to_string(request.attempts), std::to_string(request.resumes),
              print_duration(std::chrono::milliseconds(request.queue_milliseconds)),
              request.completed_at ? print_age(*request.completed_at - request.created_at) : "",
              failed ? std::string(to_string(*request.failure)) : "", age(request.created_at, now)});

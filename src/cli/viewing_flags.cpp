@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> sources{"api", "file", "discovery"};
 constexpr std::array<std::string_view, 5> watchable{"agents", "models", "slots", "requests", "reconciliations"};
-constexpr std::array<std::string_view, 3> describable{"agents", "models", "revisions"};
+constexpr std::array<std::string_view, 4> describable{"agents", "models", "requests", "revisions"};
 
 std::vector<std::string_view> plurals() {
   std::vector<std::string_view> out;
@@ -58,6 +58,17 @@ result<void> check_document_flags(get_command const& wanted) {
   return {};
 }
 
+result<void> check_request_flags(get_command const& wanted) {
+  if (wanted.requests == request_choice{}) return {};
+  if (wanted.kind != view_kind::requests)
+    return fail(error_code::invalid_input, "--failed, --model, --agent and --limit belong to requests",
+                "As in: paddler get requests --failed");
+  if (wanted.watch && wanted.requests.limit > 0)
+    return fail(error_code::invalid_input, "--limit and --watch exclude each other",
+                "Watching shows each row that changes; leave --limit out.");
+  return {};
+}
+
 // "agents", "agents NAME" and "agents/NAME".
 result<command> finish_get(get_values given) {
   auto& wanted = given.command;
@@ -74,7 +85,8 @@ result<command> finish_get(get_values given) {
   if (wanted.watch && std::ranges::find(watchable, words_of(*kind).plural) == watchable.end())
     return fail(error_code::invalid_input, std::string(words_of(*kind).plural) + " cannot be watched row by row",
                 "Watch " + one_of(watchable) + "; or what happens: paddler events");
-  if (auto const fits = check_document_flags(wanted); !fits) return std::unexpected(fits.error());
+  for (auto const& fits : {check_document_flags(wanted), check_request_flags(wanted)})
+    if (!fits) return std::unexpected(fits.error());
   if (!wanted.at.empty()) {
     bool const applicable = *kind == view_kind::applicable;
     auto at = parse_instant(wanted.at, wall_now(), applicable ? state_layer::applicable : state_layer::desired);
@@ -89,6 +101,15 @@ void add_get_flags(flag_set& flags, get_values& given, std::vector<std::string_v
   flags.add({.name = "NAME", .help = "Only this one; also KIND/NAME", .completed = completed_by::names},
             set_text(given.command.name));
   add_list_output(flags, given.command.output);
+  auto& which = given.command.requests;
+  flags.add_switch({.name = "--failed", .help = "Requests that failed"}, which.failed);
+  flags.add({.name = "--model", .value = "NAME", .help = "Requests for this model", .completed = completed_by::models},
+            set_text(which.model));
+  flags.add({.name = "--agent",
+             .value = "NAME",
+             .help = "Requests whose newest attempt is on this agent",
+             .completed = completed_by::agents},
+            set_name(which.agent));
 }
 
 void add_get(std::vector<declared_command>& commands) {
@@ -97,6 +118,8 @@ void add_get(std::vector<declared_command>& commands) {
   add_get_flags(flags, *given, plurals(),
                 "agents (ag), models (mo), slots (sl), requests (rq), reconciliations (rec), desired, applicable, "
                 "conflicts, or revisions (rev)");
+  flags.add({.name = "--limit", .value = "N", .help = "At most so many requests: those alive first, then the newest"},
+            set_number(given->command.requests.limit, 1, std::numeric_limits<std::uint64_t>::max()));
   flags.add_switch({.name = "-w,--watch", .help = "Go on with each row that changes; -o json: a line for each"},
                    given->command.watch);
   flags.add({.name = "--at",
@@ -122,7 +145,7 @@ void add_get(std::vector<declared_command>& commands) {
                 "is wanted; -o wide says what difference caused each action and what observation closed it.",
         .examples = "paddler get agents\n"
                     "paddler get agents/local -o json\n"
-                    "paddler get requests -w\n"
+                    "paddler get requests --failed --limit 20\n"
                     "paddler get desired > cluster.yaml\n"
                     "paddler get desired --at 10m    # as it was ten minutes ago"},
        std::move(flags),
@@ -174,7 +197,9 @@ void add_describe(std::vector<declared_command>& commands) {
 
   auto const given = std::make_shared<describe_values>();
   flag_set flags;
-  flags.add({.name = "KIND", .help = "agent, model or revision", .choices = {"agent", "model", "revision"}},
+  flags.add({.name = "KIND",
+             .help = "agent, model, request or revision",
+             .choices = {"agent", "model", "request", "revision"}},
             set_text(given->kind));
   flags.add({.name = "NAME", .help = "Which one; also KIND/NAME", .completed = completed_by::names},
             set_text(given->command.name));
@@ -182,12 +207,16 @@ void add_describe(std::vector<declared_command>& commands) {
   commands.push_back(
       {{.name = "describe",
         .group = "Look",
-        .summary = "One page about one agent, model or revision",
+        .summary = "One page about one agent, model, request or revision",
         .usage = "KIND NAME [flags]",
         .text =
             "Of an agent: desired, applicable and current state side by side with who decides each field, why it "
-            "is not ready, what is being done now and what comes next, what was done last and why, its last events.",
+            "is not ready, what is being done now and what comes next, what was done last and why, its last events.\n\n"
+            "Of a request, by the id that its client got as X-Request-Id: how it stands or ended, each step with the "
+            "time since its arrival, which agents had it and how each attempt ended, and why a stream that lost its "
+            "engine did not go on elsewhere.",
         .examples = "paddler describe agent gpu-1\n"
+                    "paddler describe request req_01957d2e-6f2c-7c4e-9b1a-0123456789ab\n"
                     "paddler describe models/default-chat\n"
                     "paddler describe revision 41"},
        std::move(flags),

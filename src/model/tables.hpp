@@ -42,6 +42,10 @@ struct slot_row {
   friend bool operator==(slot_row const&, slot_row const&) = default;
 };
 
+// Clients choose ids, and may choose one again: before this process began, or so much later that the first one is not
+// remembered. So a request is its id and its arrival, and each has a row of its own: that of another one is never
+// overwritten. News of the same request always are written, also over an end: what stands there when a balancer starts,
+// or says everything again, is settled as ended first, and those that are alive take that back.
 struct request_row {
   request_id id;
   std::string slot; // empty: it never had one
@@ -53,6 +57,11 @@ struct request_row {
   std::string failure;    // empty: none
   std::uint64_t attempts = 0;
   std::uint64_t queue_milliseconds = 0;
+  std::string priority;      // interactive, default, bulk
+  std::uint64_t resumes = 0; // how often its stream lost its engine and was to go on
+  std::string not_resumed;   // why it did not; empty: it did, or did not have to
+  std::optional<wall_time> first_byte_at;
+  std::string timeline; // JSON: the steps and attempts of its page (model/views.hpp)
   friend bool operator==(request_row const&, request_row const&) = default;
 };
 

@@ -78,11 +78,37 @@ struct request_view {
   std::string endpoint;
   request_state status = request_state::queued;
   std::optional<request_failure> failure;
-  std::optional<agent_id> agent;
+  std::optional<resume_refusal> not_resumed; // why its stream did not go on elsewhere
+  std::optional<agent_id> agent;             // of the newest attempt
+  std::string priority;                      // interactive, default, bulk
   std::uint64_t attempts = 0;
+  std::uint64_t resumes = 0; // how often its stream lost its engine and was to go on
   std::uint64_t queue_milliseconds = 0;
   wall_time created_at;
   std::optional<wall_time> completed_at;
+};
+
+// One step on a request's way.
+struct request_step_view {
+  wall_time at;
+  request_state state = request_state::queued;
+  std::uint64_t attempt = 0; // 0: before the first
+};
+
+// One try on one slot.
+struct request_attempt_view {
+  std::uint64_t number = 0;
+  agent_id agent;
+  generation version;                     // of the applicable state that its engine ran
+  std::optional<attempt_outcome> outcome; // none while it runs, and where the client left
+};
+
+// One request's whole way, as far as it is kept (max_request_steps, max_request_attempts).
+struct request_page {
+  request_view request;
+  std::optional<std::string> why_not_resumed; // `not_resumed` as a sentence
+  std::vector<request_step_view> steps;
+  std::vector<request_attempt_view> attempts;
 };
 
 // One line of the reconciliation log.
@@ -116,8 +142,11 @@ BOOST_DESCRIBE_STRUCT(agent_view, (),
 BOOST_DESCRIBE_STRUCT(model_view, (), (name, agents_wanted, agents_ready, slots, slots_busy, agents))
 BOOST_DESCRIBE_STRUCT(slot_view, (), (id, agent, model, status, request))
 BOOST_DESCRIBE_STRUCT(request_view, (),
-                      (id, model, endpoint, status, failure, agent, attempts, queue_milliseconds, created_at,
-                       completed_at))
+                      (id, model, endpoint, status, failure, not_resumed, agent, priority, attempts, resumes,
+                       queue_milliseconds, created_at, completed_at))
+BOOST_DESCRIBE_STRUCT(request_step_view, (), (at, state, attempt))
+BOOST_DESCRIBE_STRUCT(request_attempt_view, (), (number, agent, version, outcome))
+BOOST_DESCRIBE_STRUCT(request_page, (), (request, why_not_resumed, steps, attempts))
 BOOST_DESCRIBE_STRUCT(reconciliation_view, (),
                       (id, agent, by_balancer, number, action, model, goal, difference, outcome, observation,
                        started_at, ended_at))

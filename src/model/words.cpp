@@ -14,6 +14,15 @@ std::string_view to_string(request_state value) { return boost::describe::enum_t
 
 std::string_view to_string(request_failure value) { return boost::describe::enum_to_string(value, "unknown"); }
 
+std::string_view to_string(request_class value) {
+  switch (value) {
+  case request_class::interactive: return "interactive";
+  case request_class::normal: return "default";
+  case request_class::bulk: return "bulk";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(resume_refusal value) { return boost::describe::enum_to_string(value, "unknown"); }
 
 std::string_view to_string(attempt_outcome value) { return boost::describe::enum_to_string(value, "unknown"); }

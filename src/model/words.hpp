@@ -14,6 +14,7 @@ std::string_view to_string(source_kind value);
 std::string_view to_string(engine_status value);
 std::string_view to_string(request_state value);
 std::string_view to_string(request_failure value);
+std::string_view to_string(request_class value); // as people say it: "default"
 std::string_view to_string(resume_refusal value);
 std::string_view to_string(attempt_outcome value);
 std::string_view to_string(reconcile_action value);

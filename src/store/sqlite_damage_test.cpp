@@ -175,7 +175,7 @@ TEST(SqliteDamage, DUR_08_TheWordsSayWhatIsWrong) {
            row{cut_to(50), "is not a database"},
            row{flip(68), "is another program's database"},
            row{[](std::string& bytes) { bytes[63] = 9; },
-               "was written by a newer paddler (schema 9, this one knows 2)\nrun the newer paddler"},
+               "was written by a newer paddler (schema 9, this one knows 3)\nrun the newer paddler"},
            row{cut_to(2 * page), "damaged"},
            row{change_word("agent-2"), "the event log is damaged: revision 2 was changed after it was written"},
        }) {
@@ -205,7 +205,7 @@ TEST(SqliteDamage, DUR_08_TheLogTellsWhatWasDoneToIt) {
            row{"UPDATE event_log SET actor = 'x' WHERE revision = 3", "revision 3 was changed"},
            row{"UPDATE identity SET id = x'00'", "revision 1 was changed"},
            row{"UPDATE event_log SET revision = -1 WHERE revision = 1", "it has a gap"},
-           row{"PRAGMA user_version = 3", "written by a newer paddler"},
+           row{"PRAGMA user_version = 4", "written by a newer paddler"},
            row{"DROP TABLE event_log", "no such table"},
            row{"DELETE FROM leadership", "its epoch is missing"},
            row{"UPDATE leadership SET epoch = 7", "its epoch was changed"},

@@ -26,6 +26,47 @@ constexpr char const* first_schema = R"(
   PRAGMA user_version = 1;
   COMMIT;)";
 
+// What it added to that before requests of one id had rows of their own.
+constexpr char const* second_schema = R"(
+  BEGIN;
+  CREATE TABLE snapshot (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), revision INTEGER NOT NULL,
+    taken TEXT NOT NULL, content TEXT NOT NULL, log_digest BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+  CREATE TABLE agents (id TEXT PRIMARY KEY NOT NULL, status TEXT NOT NULL, last_seen TEXT,
+    configuration TEXT NOT NULL, capabilities TEXT NOT NULL, connected INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+  CREATE TABLE models (id TEXT PRIMARY KEY NOT NULL, source_type TEXT, source_location TEXT, metadata TEXT NOT NULL,
+    loaded_at TEXT) STRICT;
+  CREATE TABLE slots (id TEXT PRIMARY KEY NOT NULL, agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
+    status TEXT NOT NULL, model_id TEXT REFERENCES models (id) ON DELETE SET NULL, context_length INTEGER NOT NULL,
+    last_request TEXT) STRICT;
+  CREATE INDEX slots_by_agent ON slots (agent_id);
+  CREATE INDEX slots_by_model ON slots (model_id);
+  CREATE TABLE requests (id TEXT PRIMARY KEY NOT NULL, slot_id TEXT REFERENCES slots (id) ON DELETE SET NULL,
+    status TEXT NOT NULL, created_at TEXT NOT NULL, completed_at TEXT, parameters TEXT NOT NULL, agent_id TEXT,
+    failure TEXT, attempts INTEGER NOT NULL, queue_milliseconds INTEGER NOT NULL) STRICT;
+  CREATE INDEX requests_by_slot ON requests (slot_id);
+  CREATE TABLE conflicts (path TEXT NOT NULL, owner TEXT, value TEXT, owner_since INTEGER, loser TEXT NOT NULL,
+    lost_value TEXT NOT NULL, loser_since INTEGER NOT NULL, PRIMARY KEY (path, loser)) STRICT;
+  INSERT INTO agents VALUES ('a1', 'ready', NULL, '{}', '{}', 1, '');
+  INSERT INTO slots VALUES ('a1/0', 'a1', 'idle', NULL, 2048, NULL);
+  INSERT INTO requests VALUES
+    ('r2', 'a1/0', 'completed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:01Z', '{}', 'a1', NULL, 1, 7),
+    ('r1', 'a9/9', 'failed', '2026-01-01T00:00:02Z', '2026-01-01T00:00:03Z', '{}', 'a9', 'agent_lost', 3, 0);
+  CREATE VIEW lost AS SELECT id FROM requests WHERE failure = 'agent_lost';
+  PRAGMA user_version = 2;
+  COMMIT;)";
+
+struct older_database {
+  std::uint32_t version;
+  char const* schema;   // in the words of `schema_of`
+  char const* requests; // that it brings along
+};
+
+constexpr older_database olders[] = {
+    {1, "1 with 0 of the tables, requests of 0 columns", ""},
+    {2, "2 with 6 of the tables, requests of 10 columns", "r2 completed a1/0 7, r1 failed nowhere 0"}};
+constexpr older_database const& oldest = olders[0];
+constexpr char const* is_new = "3 with 6 of the tables, requests of 15 columns";
+
 constexpr std::array<unsigned char, 8> first_identity{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef};
 constexpr std::uint64_t old_records = 9;
 
@@ -55,13 +96,14 @@ void fill_old(sqlite_database& db) {
   ASSERT_TRUE(end->finish());
 }
 
-std::shared_ptr<crash_disk> old_disk() {
+std::shared_ptr<crash_disk> disk_of(older_database const& old) {
   auto const disk = std::make_shared<crash_disk>(1);
   EXPECT_TRUE(disk->blocking_create(crash_state_path));
   {
     auto db = sqlite_database::blocking_open(crash_state_path, disk->sqlite_layer());
     EXPECT_TRUE(db);
     fill_old(*db);
+    if (old.version > 1) EXPECT_TRUE(db->execute(second_schema));
   }
   return disk->after_power_cut(power_cut_damage::kept, 1);
 }
@@ -72,18 +114,26 @@ std::string schema_of(std::shared_ptr<crash_disk> const& disk, std::string const
   if (!db) return describe(db.error());
   auto const version = db->ask_integer("PRAGMA user_version");
   auto const tables =
-      db->ask_integer("SELECT count(*) FROM sqlite_schema WHERE name IN ('snapshot', 'agents', 'models', 'slots', "
-                      "'requests', 'conflicts')");
-  if (!version || !tables) return "unreadable";
-  return std::to_string(*version) + " with " + std::to_string(*tables) + " of the new tables";
+      db->ask_integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND (name LIKE 'paddler%' OR name IN "
+                      "('snapshot', 'agents', 'models', 'slots', 'requests', 'conflicts'))");
+  auto const columns = db->ask_integer("SELECT count(*) FROM pragma_table_info('requests')");
+  if (!version || !tables || !columns) return "unreadable";
+  return std::to_string(*version) + " with " + std::to_string(*tables) + " of the tables, requests of " +
+         std::to_string(*columns) + " columns";
 }
 
-std::string const is_old = "1 with 0 of the new tables";
-std::string const is_new = "2 with 6 of the new tables";
+// In the order in which they are kept.
+std::string requests_on(std::shared_ptr<crash_disk> const& disk) {
+  auto db = sqlite_database::blocking_open(crash_state_path, disk->sqlite_layer());
+  return db
+      ->ask_text("SELECT group_concat(line, ', ') FROM (SELECT id || ' ' || status || ' ' || coalesce(slot_id, "
+                 "'nowhere') || ' ' || queue_milliseconds AS line FROM requests ORDER BY rowid)")
+      .value_or("unreadable");
+}
 
-TEST(SqliteMigration, AnOlderDatabaseIsBroughtUpToDateAndKeptBesideIt) {
-  auto const disk = old_disk();
-  EXPECT_EQ(schema_of(disk, crash_state_path), is_old);
+void expect_brought_up_to_date(older_database const& old) {
+  auto const disk = disk_of(old);
+  EXPECT_EQ(schema_of(disk, crash_state_path), old.schema);
   auto const store = make_crash_store(disk);
   auto const state = store->blocking_open();
   ASSERT_TRUE(state) << describe(state.error());
@@ -92,8 +142,9 @@ TEST(SqliteMigration, AnOlderDatabaseIsBroughtUpToDateAndKeptBesideIt) {
   ASSERT_TRUE(store->blocking_append(sample_records(2, old_records + 1)));
   store->blocking_close();
   EXPECT_EQ(schema_of(disk, crash_state_path), is_new);
-  std::string const copy = std::string(crash_state_path) + ".schema-1";
-  EXPECT_EQ(schema_of(disk, copy), is_old);
+  EXPECT_EQ(requests_on(disk), old.requests);
+  std::string const copy = crash_state_path + (".schema-" + std::to_string(old.version));
+  EXPECT_EQ(schema_of(disk, copy), old.schema);
   auto from_copy = make_sqlite_store(copy, {.files = disk})->blocking_open();
   ASSERT_TRUE(from_copy) << describe(from_copy.error());
   EXPECT_EQ(from_copy->log, sample_records(old_records));
@@ -103,8 +154,36 @@ TEST(SqliteMigration, AnOlderDatabaseIsBroughtUpToDateAndKeptBesideIt) {
   EXPECT_EQ(last_revision(*again), old_records + 2);
 }
 
+TEST(SqliteMigration, AnOlderDatabaseIsBroughtUpToDateAndKeptBesideIt) {
+  for (auto const& old : olders) {
+    SCOPED_TRACE(old.version);
+    expect_brought_up_to_date(old);
+  }
+}
+
+TEST(SqliteMigration, WhatSomebodyMadeOfTheTablesHoldsNoUpgradeUp) {
+  for (auto const* sql : {"DROP TABLE requests", "DROP TABLE slots", "ALTER TABLE requests ADD COLUMN mine TEXT",
+                          "DROP TABLE slots; CREATE VIEW slots AS SELECT 1 AS id",
+                          "DROP TABLE requests; CREATE VIEW requests AS SELECT 1 AS id"}) {
+    auto const disk = disk_of(olders[1]);
+    ASSERT_TRUE(sqlite_database::blocking_open(crash_state_path, disk->sqlite_layer())->execute(sql)) << sql;
+    auto const store = make_crash_store(disk);
+    auto const state = store->blocking_open();
+    ASSERT_TRUE(state) << sql << ": " << describe(state.error());
+    store->blocking_close();
+    EXPECT_EQ(schema_of(disk, crash_state_path), is_new) << sql;
+  }
+}
+
+TEST(SqliteMigration, AViewOfSomebodyOnRequestsStays) {
+  auto const disk = disk_of(olders[1]);
+  ASSERT_TRUE(make_crash_store(disk)->blocking_open());
+  auto db = sqlite_database::blocking_open(crash_state_path, disk->sqlite_layer());
+  EXPECT_EQ(db->ask_text("SELECT id FROM lost").value_or("gone"), "r1");
+}
+
 TEST(SqliteMigration, ADamagedOlderDatabaseIsLeftAsItIs) {
-  auto const disk = old_disk();
+  auto const disk = disk_of(oldest);
   ASSERT_TRUE(sqlite_database::blocking_open(crash_state_path, disk->sqlite_layer())
                   ->execute("UPDATE event_log SET actor = 'x' WHERE revision = 5"));
   auto const before = disk->content(crash_state_path);
@@ -116,48 +195,53 @@ TEST(SqliteMigration, ADamagedOlderDatabaseIsLeftAsItIs) {
 }
 
 TEST(SqliteMigration, ANewerDatabaseIsRefusedAndItsCopyNamed) {
-  auto const disk = old_disk();
-  for (auto const& path : {std::string(crash_state_path), crash_state_path + std::string(".schema-2")})
+  auto const disk = disk_of(oldest);
+  for (auto const& path : {std::string(crash_state_path), crash_state_path + std::string(".schema-3")})
     disk->set_content(path, disk->content(crash_state_path));
   ASSERT_TRUE(
-      sqlite_database::blocking_open(crash_state_path, disk->sqlite_layer())->execute("PRAGMA user_version = 3"));
+      sqlite_database::blocking_open(crash_state_path, disk->sqlite_layer())->execute("PRAGMA user_version = 4"));
   auto const opened = make_crash_store(disk)->blocking_open();
   ASSERT_FALSE(opened);
   EXPECT_EQ(describe(opened.error()),
-            "the state database /disk/state.db was written by a newer paddler (schema 3, this one knows 2)\n"
+            "the state database /disk/state.db was written by a newer paddler (schema 4, this one knows 3)\n"
             "run the newer paddler, or restore a backup from before the upgrade: it left one at "
-            "/disk/state.db.schema-2");
+            "/disk/state.db.schema-3");
 }
 
 // What a store finds after a power cut or a failed upgrade: all of it.
-void expect_whole(std::shared_ptr<crash_disk> const& disk, std::string const& where) {
+void expect_whole(older_database const& old, std::shared_ptr<crash_disk> const& disk, std::string const& where) {
   auto const schema = schema_of(disk, crash_state_path);
-  EXPECT_TRUE(schema == is_old || schema == is_new) << where << ": " << schema;
+  EXPECT_TRUE(schema == old.schema || schema == is_new) << where << ": " << schema;
   auto const state = make_crash_store(disk)->blocking_open();
   ASSERT_TRUE(state) << where << ": " << describe(state.error());
   EXPECT_EQ(state->log, sample_records(old_records)) << where;
   EXPECT_EQ(schema_of(disk, crash_state_path), is_new) << where;
-  EXPECT_EQ(schema_of(disk, std::string(crash_state_path) + ".schema-1"), is_old) << where;
+  EXPECT_EQ(requests_on(disk), old.requests) << where;
+  EXPECT_EQ(schema_of(disk, crash_state_path + (".schema-" + std::to_string(old.version))), old.schema) << where;
 }
 
 TEST(SqliteMigration, DUR_13_a_power_cut_leaves_the_old_or_the_new) {
-  auto const disk = old_disk();
-  std::uint64_t cuts = 0;
-  disk->during_operation = [&] {
-    for (auto const damage : all_damages)
-      expect_whole(disk->after_power_cut(damage, ++cuts),
-                   "operation " + std::to_string(disk->operations()) + ", " + std::string(to_string(damage)));
-  };
-  ASSERT_TRUE(make_crash_store(disk)->blocking_open());
-  disk->during_operation = nullptr;
-  EXPECT_GT(cuts, 200U);
+  for (auto const& old : olders) {
+    auto const disk = disk_of(old);
+    std::uint64_t cuts = 0;
+    disk->during_operation = [&] {
+      for (auto const damage : all_damages)
+        expect_whole(old, disk->after_power_cut(damage, ++cuts),
+                     "schema " + std::to_string(old.version) + ", operation " + std::to_string(disk->operations()) +
+                         ", " + std::string(to_string(damage)));
+    };
+    ASSERT_TRUE(make_crash_store(disk)->blocking_open());
+    disk->during_operation = nullptr;
+    EXPECT_GT(cuts, 200U);
+  }
 }
 
-TEST(SqliteMigration, DUR_13_an_error_leaves_the_old_or_the_new) {
+// Every operation fails, once or from then on.
+void fail_at_every_operation(older_database const& old) {
   bool reached_end = false;
-  for (std::uint64_t n = 1; !reached_end && !HasFailure(); ++n) {
+  for (std::uint64_t n = 1; !reached_end && !testing::Test::HasFailure(); ++n) {
     for (std::uint64_t const count : {std::uint64_t{1}, std::uint64_t{1'000'000}}) {
-      auto const disk = old_disk();
+      auto const disk = disk_of(old);
       auto const store = make_crash_store(disk);
       disk->fault = {.first = n, .count = count};
       auto const opened = store->blocking_open();
@@ -165,9 +249,13 @@ TEST(SqliteMigration, DUR_13_an_error_leaves_the_old_or_the_new) {
       if (opened) EXPECT_EQ(opened->log, sample_records(old_records));
       disk->fault = {};
       store->blocking_close();
-      expect_whole(disk, "operation " + std::to_string(n));
+      expect_whole(old, disk, "schema " + std::to_string(old.version) + ", operation " + std::to_string(n));
     }
   }
+}
+
+TEST(SqliteMigration, DUR_13_an_error_leaves_the_old_or_the_new) {
+  for (auto const& old : olders) fail_at_every_operation(old);
 }
 
 } // namespace

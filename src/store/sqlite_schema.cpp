@@ -51,15 +51,20 @@ constexpr char const* snapshot = R"(
     digest     BLOB NOT NULL
   ) STRICT;)";
 
+// Only has other tables.
+constexpr char const* requests_of_their_own = "";
+
 // What each version adds to the one before, beside the tables.
-constexpr std::array<char const*, state_schema_version> migrations{event_log, snapshot};
+constexpr std::array<char const*, state_schema_version> migrations{event_log, snapshot, requests_of_their_own};
 
 } // namespace
 
 result<void> blocking_migrate(sqlite_database& db, std::uint32_t from) {
+  auto const tables = sqlite_tables::upgrade(db);
+  if (!tables) return std::unexpected(tables.error());
   std::string sql = "BEGIN IMMEDIATE;";
   for (std::uint32_t version = from; version < state_schema_version; ++version) sql += migrations.at(version);
-  sql += sqlite_tables::schema;
+  sql += *tables;
   sql += "PRAGMA user_version = " + std::to_string(state_schema_version) + ";COMMIT;";
   return db.execute(sql);
 }

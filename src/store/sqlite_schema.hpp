@@ -7,7 +7,7 @@
 
 namespace paddler {
 
-inline constexpr std::uint32_t state_schema_version = 2;
+inline constexpr std::uint32_t state_schema_version = 3;
 
 // From one version (0: an empty file) to the newest, in one transaction: after a crash at any moment it is the old one
 // or the new one (DUR-13).

@@ -5,10 +5,11 @@
 #include <span>
 
 namespace paddler {
+namespace {
 
-// Times are RFC 3339, `configuration`, `capabilities`, `metadata` and `parameters` JSON. A request outlives the agent
-// that answered it.
-char const* const sqlite_tables::schema = R"(
+// Makes those that are not there. Times are RFC 3339, `configuration`, `capabilities`, `metadata`, `parameters` and
+// `timeline` JSON. A request outlives the agent that answered it.
+constexpr char const* schema = R"(
   CREATE TABLE IF NOT EXISTS agents (
     id            TEXT PRIMARY KEY NOT NULL,
     status        TEXT NOT NULL,
@@ -36,7 +37,7 @@ char const* const sqlite_tables::schema = R"(
   CREATE INDEX IF NOT EXISTS slots_by_agent ON slots (agent_id);
   CREATE INDEX IF NOT EXISTS slots_by_model ON slots (model_id);
   CREATE TABLE IF NOT EXISTS requests (
-    id                 TEXT PRIMARY KEY NOT NULL,
+    id                 TEXT NOT NULL,
     slot_id            TEXT REFERENCES slots (id) ON DELETE SET NULL,
     status             TEXT NOT NULL,
     created_at         TEXT NOT NULL,
@@ -45,7 +46,13 @@ char const* const sqlite_tables::schema = R"(
     agent_id           TEXT,
     failure            TEXT,
     attempts           INTEGER NOT NULL,
-    queue_milliseconds INTEGER NOT NULL
+    queue_milliseconds INTEGER NOT NULL,
+    priority           TEXT,
+    resumes            INTEGER NOT NULL,
+    not_resumed        TEXT,
+    first_byte_at      TEXT,
+    timeline           TEXT,
+    PRIMARY KEY (id, created_at)
   ) STRICT;
   CREATE INDEX IF NOT EXISTS requests_by_slot ON requests (slot_id);
   CREATE TABLE IF NOT EXISTS conflicts (
@@ -58,8 +65,6 @@ char const* const sqlite_tables::schema = R"(
     loser_since    INTEGER NOT NULL,
     PRIMARY KEY (path, loser)
   ) STRICT;)";
-
-namespace {
 
 // What an earlier process knew is not known any more; what it was asked is over.
 constexpr char const* settle = R"(
@@ -83,9 +88,11 @@ constexpr std::string_view write_slot =
     "agents WHERE id = ?2) ON CONFLICT (id) DO UPDATE SET status = ?3, model_id = (SELECT id FROM models WHERE id = "
     "?4), context_length = ?5, last_request = coalesce(?6, last_request)";
 constexpr std::string_view write_request =
-    "INSERT INTO requests VALUES (?1, (SELECT id FROM slots WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON "
-    "CONFLICT (id) DO UPDATE SET slot_id = (SELECT id FROM slots WHERE id = ?2), status = ?3, created_at = ?4, "
-    "completed_at = ?5, parameters = ?6, agent_id = ?7, failure = ?8, attempts = ?9, queue_milliseconds = ?10";
+    "INSERT INTO requests VALUES (?1, (SELECT id FROM slots WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+    "?13, ?14, ?15) ON CONFLICT (id, created_at) DO UPDATE SET slot_id = (SELECT id FROM slots WHERE id = ?2), status "
+    "= "
+    "?3, completed_at = ?5, parameters = ?6, agent_id = ?7, failure = ?8, attempts = ?9, queue_milliseconds = ?10, "
+    "priority = ?11, resumes = ?12, not_resumed = ?13, first_byte_at = ?14, timeline = ?15";
 constexpr std::string_view write_conflict = "REPLACE INTO conflicts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 constexpr std::string_view remove_agent = "DELETE FROM agents WHERE id = ?1";
 constexpr std::string_view remove_model = "DELETE FROM models WHERE id = ?1";
@@ -144,6 +151,11 @@ void bind_row(sqlite_run& run, request_row const& row) {
   bind_text(run, 8, row.failure);
   bind_number(run, 9, row.attempts);
   bind_number(run, 10, row.queue_milliseconds);
+  bind_text(run, 11, row.priority);
+  bind_number(run, 12, row.resumes);
+  bind_text(run, 13, row.not_resumed);
+  bind_time(run, 14, row.first_byte_at);
+  bind_text(run, 15, row.timeline);
 }
 
 void bind_row(sqlite_run& run, conflict_row const& row) {
@@ -217,10 +229,24 @@ result<table_shape> shape_of(sqlite_database& db) {
   return table_shape{*std::move(requests), *std::move(others)};
 }
 
+// What REQUESTS was until schema 2, and how its rows come into that of today. Not by ALTER TABLE: the key is another
+// one. Not by a new name: that would change what somebody's views refer to.
+constexpr std::string_view older_requests =
+    "id TEXT11; slot_id TEXT00; status TEXT10; created_at TEXT10; completed_at TEXT00; parameters TEXT10; agent_id "
+    "TEXT00; failure TEXT00; attempts INTEGER10; queue_milliseconds INTEGER10";
+constexpr char const* set_requests_aside = R"(
+  CREATE TABLE paddler_requests_aside AS SELECT * FROM requests ORDER BY rowid;
+  DROP TABLE requests;)";
+constexpr char const* take_requests_back = R"(
+  INSERT INTO requests SELECT id, (SELECT id FROM slots WHERE slots.id = slot_id), status, created_at, completed_at,
+    parameters, agent_id, failure, attempts, queue_milliseconds, NULL, 0, NULL, NULL, NULL
+    FROM paddler_requests_aside ORDER BY rowid;
+  DROP TABLE paddler_requests_aside;)";
+
 result<table_shape> wanted_shape() {
   auto fresh = sqlite_database::blocking_open(":memory:");
   if (!fresh) return std::unexpected(std::move(fresh).error());
-  if (auto made = fresh->execute(sqlite_tables::schema); !made) return std::unexpected(std::move(made).error());
+  if (auto made = fresh->execute(schema); !made) return std::unexpected(std::move(made).error());
   return shape_of(*fresh);
 }
 
@@ -251,6 +277,16 @@ result<void> drop_tables(sqlite_database& db, bool keeps_requests) {
 }
 
 } // namespace
+
+result<std::string> sqlite_tables::upgrade(sqlite_database& db) {
+  auto const wanted = wanted_shape();
+  if (!wanted) return std::unexpected(wanted.error());
+  auto const found = shape_of(db);
+  if (!found) return std::unexpected(found.error());
+  if (*found == table_shape{}) return schema;
+  if (*found != table_shape{std::string(older_requests), wanted->others}) return "";
+  return std::string(set_requests_aside) + schema + take_requests_back;
+}
 
 result<void> sqlite_tables::blocking_mend() {
   if (auto begun = db_.execute("BEGIN IMMEDIATE"); !begun) return begun;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace paddler {
 
@@ -17,8 +18,9 @@ public:
   // Of requests the newest `requests_kept` stay.
   sqlite_tables(sqlite_database& db, std::size_t requests_kept) : db_(db), requests_kept_(requests_kept) {}
 
-  // Makes the tables that are not there. For a transaction of the caller.
-  static char const* const schema;
+  // What makes today's tables of none, or of those of an older schema with their requests; nothing where somebody has
+  // changed them, which is for `blocking_mend`. For a transaction of the caller.
+  static result<std::string> upgrade(sqlite_database& db);
 
   // To be called once, before anything is written. In a transaction of its own, if there is something to mend.
   result<void> blocking_mend();

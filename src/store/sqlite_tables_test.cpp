@@ -83,8 +83,10 @@ TEST_F(SqliteTables, HaveTheColumnsOfTheSchema) {
               testing::StartsWith("id source_type source_location metadata loaded_at"));
   EXPECT_THAT(ask("SELECT group_concat(name, ' ') FROM pragma_table_info('slots')"),
               testing::StartsWith("id agent_id status model_id context_length last_request"));
-  EXPECT_THAT(ask("SELECT group_concat(name, ' ') FROM pragma_table_info('requests')"),
-              testing::StartsWith("id slot_id status created_at completed_at parameters"));
+  EXPECT_EQ(
+      ask("SELECT group_concat(name, ' ') FROM pragma_table_info('requests')"),
+      "id slot_id status created_at completed_at parameters agent_id failure attempts queue_milliseconds priority "
+      "resumes not_resumed first_byte_at timeline");
 }
 
 TEST_F(SqliteTables, AreThereForQueries) {
@@ -109,6 +111,55 @@ TEST_F(SqliteTables, RowsChangeAndGo) {
   EXPECT_EQ(ask("SELECT group_concat(id, ' ') FROM slots WHERE model_id IS NULL"), "a1/0 a1/1");
   EXPECT_EQ(ask("SELECT count(*) FROM conflicts"), "0");
   EXPECT_EQ(ask("SELECT group_concat(id, ' ') FROM agents"), "a1");
+}
+
+TEST_F(SqliteTables, ARequestsWayIsThereForQueries) {
+  auto row = request(1, "failed");
+  row.failure = "agent_lost";
+  row.priority = "bulk";
+  row.resumes = 2;
+  row.not_resumed = "grammar";
+  row.first_byte_at = noon;
+  row.timeline = R"({"steps":[{"state":"queued"},{"state":"failed"}],"attempts":[]})";
+  table_changes changes;
+  changes.requests = {row, request(2, "queued")};
+  write(changes);
+  EXPECT_EQ(ask("SELECT priority || ' ' || resumes || ' ' || not_resumed || ' ' || first_byte_at || ' ' || (timeline "
+                "->> '$.steps[1].state') FROM requests WHERE id = 'req_1'"),
+            "bulk 2 grammar 2023-11-14T22:13:20Z failed");
+  EXPECT_EQ(ask("SELECT not_resumed IS NULL AND first_byte_at IS NULL FROM requests WHERE id = 'req_2'"), "1");
+}
+
+// Clients choose ids, and choose them again.
+TEST_F(SqliteTables, REQ_18_requests_of_one_id_are_rows_of_their_own) {
+  table_changes changes;
+  auto first = request(1, "completed");
+  auto later = request(1, "queued");
+  later.created_at += std::chrono::hours(1);
+  changes.requests = {first};
+  write(changes);
+  changes.requests = {later};
+  write(changes);
+  EXPECT_EQ(ask("SELECT group_concat(status) FROM requests WHERE id = 'req_1' ORDER BY created_at"),
+            "completed,queued");
+  store_->blocking_close();
+  ASSERT_TRUE(store_->blocking_open()) << "another process, which knows nothing of them";
+  auto latest = later;
+  latest.created_at += std::chrono::hours(1);
+  changes.requests = {latest};
+  changes.is_first = true;
+  write(changes);
+  EXPECT_EQ(ask("SELECT group_concat(status || coalesce(' ' || failure, '')) FROM requests WHERE id = 'req_1' ORDER BY "
+                "created_at"),
+            "completed,failed balancer_stopped,queued");
+}
+
+// Where everything is said again what is under way was settled as ended a moment before.
+TEST_F(SqliteTables, ARequestThatIsAliveTakesItsEndBack) {
+  write(cluster());
+  write(cluster());
+  EXPECT_EQ(ask("SELECT group_concat(id || ' ' || status || coalesce(' ' || failure, ''), ', ') FROM requests"),
+            "req_1 completed, req_2 streaming");
 }
 
 TEST_F(SqliteTables, WhatRefersToNothingBreaksNothing) {

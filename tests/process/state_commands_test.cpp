@@ -84,6 +84,24 @@ SYSTEM_TEST(state_commands, look_ahead_change_and_look_back, process_cluster) {
   EXPECT_EQ(co_await said_by(cluster, "diff 1 3"), "");
 }
 
+SYSTEM_TEST(state_commands, a_requests_whole_way_is_told, process_cluster) {
+  co_await cluster.start_balancer();
+  cluster.start_agent("a1");
+  co_await said_by(cluster, "apply -f - --wait=60s", 0, want_agents(1, 1));
+  co_await cluster.api().expect_serving();
+  auto const refused = co_await ask(cluster.api().inference(), "POST", "/v1/chat/completions", {},
+                                    R"({"model":"nobody","messages":[]})");
+  EXPECT_EQ(refused.status, 404);
+  EXPECT_THAT(co_await said_by(cluster, "get requests"), AllOf(HasSubstr("completed"), HasSubstr("no_model")));
+  EXPECT_THAT(co_await said_by(cluster, "get rq --failed --limit 1"), Not(HasSubstr("completed")));
+  auto name = co_await said_by(cluster, "get requests --model sim -o name");
+  EXPECT_THAT(co_await said_by(cluster, "describe " + name),
+              AllOf(HasSubstr("completed: it was answered whole, within "), HasSubstr("processing        1\n"),
+                    HasSubstr("1 on a1, version 1: its answer was delivered whole\n")));
+  name = co_await said_by(cluster, "get requests --failed -o name");
+  EXPECT_THAT(co_await said_by(cluster, "describe " + name), HasSubstr("there was no model `nobody`"));
+}
+
 SYSTEM_TEST(state_commands, apply_says_whom_it_waited_for_in_vain, process_cluster) {
   co_await cluster.start_balancer();
   auto const late = co_await paddler(cluster, "apply -f - --wait=2s", want_agents(1, 1));
