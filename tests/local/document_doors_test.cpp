@@ -162,6 +162,13 @@ SYSTEM_TEST(doors, bad_conditions_and_queries, local_cluster) {
     EXPECT_EQ(ready.status, 400) << target;
     expect_words(ready.body, {"slots", "whole number"});
   }
+  auto const requests =
+      co_await ask(cluster.api().management(), "GET", "/management/v1/requests?state=faild&agent=&limit=0");
+  EXPECT_EQ(requests.status, 400);
+  expect_words(requests.body, {"3 places", "faild", "did you mean", "cannot be an agent's name", "limit=20"});
+  auto const request = co_await ask(cluster.api().management(), "GET", "/management/v1/requests/it's");
+  EXPECT_EQ(request.status, 404);
+  expect_words(request.body, {"no request 'it's'", "REQUESTS", "WHERE id = 'it''s';"});
   co_await expect_unharmed(cluster.api(), before, 0);
 }
 

@@ -51,6 +51,10 @@ SYSTEM_TEST(tables, say_what_the_cluster_does, local_cluster) {
                                "SELECT count(*) || ' ' || min(status) || ' ' || max(status) FROM requests WHERE "
                                "slot_id IS NOT NULL AND completed_at >= created_at",
                                "2 completed completed");
+  co_await until_database_says(cluster,
+                               "SELECT group_concat(timeline ->> '$.steps[#-1].state' || ' ' || (timeline ->> "
+                               "'$.attempts[0].agent') || ' ' || priority) FROM requests",
+                               "completed a1 default,completed a1 default");
   auto stream = co_await chat_stream::open(cluster.api().inference(), endless_question("on and on"));
   require(co_await stream.read_pieces(2), "it streams");
   co_await until_database_says(
