@@ -169,7 +169,8 @@ task<> management_service::get_request(http_exchange& exchange) {
   request_id const id{std::string(exchange.param("request"))};
   auto const* const request = core_.core().requests().find(id);
   if (request == nullptr) co_return co_await answer_error(exchange, no_request(id));
-  co_await answer_json(exchange, print_json(to_document(page_of(*request))));
+  auto const page = page_of(*request, *core_.core().requests().routes_of(request->serial));
+  co_await answer_json(exchange, print_json(to_document(page)));
 }
 
 task<> management_service::get_reconciliations(http_exchange& exchange) {

@@ -3,6 +3,8 @@
 #include "core/session/agent_trouble.hpp"
 #include "model/words.hpp"
 
+#include <boost/describe/enum_to_string.hpp>
+
 #include <limits>
 #include <map>
 #include <set>
@@ -160,13 +162,63 @@ std::vector<request_view> view_requests(balancer_core const& core, request_filte
   return rows;
 }
 
-request_page page_of(request_record const& request) {
+namespace {
+
+std::uint64_t microseconds(duration time) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
+
+std::optional<std::string> why_left_out(route_score const& score) {
+  if (score.avoided) return "the request was lost there, and there are others";
+  switch (score.filter) {
+  case route_filter::none: return std::nullopt;
+  case route_filter::no_idle_slot: return "every slot is busy";
+  case route_filter::drained: return "it is to get nothing new";
+  case route_filter::breaker_open: return "it failed too often";
+  case route_filter::stale_link: return "nothing was heard of its agent";
+  case route_filter::other_identity: return "it would not go on with the answer as the first engine began it";
+  case route_filter::suspect_aboard: return "it tries another request that lost its engine";
+  case route_filter::small_context: return "the prompt does not fit";
+  }
+  return std::nullopt;
+}
+
+route_view view_route(route_note const& note) {
+  route_view out;
+  out.attempt = note.number.value;
+  out.agent = note.chosen;
+  out.strategy = boost::describe::enum_to_string(note.strategy, "");
+  out.reason = boost::describe::enum_to_string(note.reason, "");
+  out.prompt_blocks = note.prompt_blocks;
+  out.others = note.others;
+  for (auto const& [agent, busy, total, score] : note.rows) {
+    route_candidate_view row;
+    row.agent = agent;
+    row.chosen = score.engine == note.engine;
+    row.slots = total;
+    row.slots_busy = busy;
+    row.left_out = why_left_out(score);
+    row.saturated = score.saturated;
+    row.cached_blocks = score.cached_blocks;
+    row.prefill_microseconds = microseconds(score.prefill);
+    row.load_microseconds = microseconds(score.load);
+    row.token_microseconds = microseconds(score.token);
+    row.away_microseconds = microseconds(score.away);
+    out.candidates.push_back(std::move(row));
+  }
+  return out;
+}
+
+} // namespace
+
+request_page page_of(request_record const& request, std::span<route_note const> routes) {
   request_page out;
   out.request = view_request(request);
   if (request.not_resumed) out.why_not_resumed = describe(*request.not_resumed);
   for (auto const& step : request.steps) out.steps.push_back({step.at, step.state, step.number.value});
   for (auto const& each : request.attempts)
     out.attempts.push_back({each.number.value, each.agent, each.version, each.outcome});
+  for (auto const& note : routes) out.routes.push_back(view_route(note));
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include "core/balancer_core.hpp"
 #include "model/views.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ std::vector<slot_view> view_slots(balancer_core const& core);
 // Those that are alive, in the order of their arrival, then the newest that ended.
 std::vector<request_view> view_requests(balancer_core const& core, request_filter const& wanted = {});
 
-request_page page_of(request_record const& request);
+// Its way; with `routes`, why it went it.
+request_page page_of(request_record const& request, std::span<route_note const> routes = {});
 
 // The newest ones that the log keeps, the oldest of them first.
 std::vector<reconciliation_view> view_reconciliations(balancer_core const& core);

@@ -17,6 +17,7 @@
 #include "cli/rollback.hpp"
 #include "cli/serve.hpp"
 #include "cli/validate.hpp"
+#include "cli/why.hpp"
 #include "wire/json_codec.hpp"
 
 #include <ostream>
@@ -62,6 +63,8 @@ struct runner {
   exit_code operator()(events_command const& wanted) const { return run_events(wanted, terminal); }
 
   exit_code operator()(describe_command const& wanted) const { return run_describe(wanted, terminal); }
+
+  exit_code operator()(why_command const& wanted) const { return run_why(wanted, terminal); }
 
   exit_code operator()(diff_command const& wanted) const { return run_diff(wanted, terminal); }
 

@@ -88,6 +88,12 @@ struct describe_command {
   std::string name;
 };
 
+// Why the attempts of a request went where they went.
+struct why_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::string request;
+};
+
 struct events_command {
   host_and_port management{"127.0.0.1", default_management_port};
   std::optional<std::uint64_t> from;  // a revision: what came since
@@ -185,7 +191,7 @@ struct chat_command {
 };
 
 using command = std::variant<help_command, version_command, up_command, balancer_command, agent_command, get_command,
-                             describe_command, apply_command, diff_command, plan_command, validate_command,
+                             describe_command, why_command, apply_command, diff_command, plan_command, validate_command,
                              explain_command, history_command, rollback_command, dump_command, replay_command,
                              events_command, chat_command, completion_command, complete_command>;
 

@@ -116,6 +116,7 @@ TEST(command_line, requests_are_chosen_by_flags) {
   EXPECT_EQ(parsed<get_command>("get rq").requests, request_choice{});
   EXPECT_EQ(parsed<describe_command>("describe rq r1").kind, view_kind::requests);
   EXPECT_EQ(parsed<describe_command>("describe request/r1").name, "r1");
+  EXPECT_EQ(parsed<why_command>("why r1").request, "r1");
 }
 
 TEST(command_line, commands_of_state_take_their_flags) {
@@ -263,6 +264,7 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
             {"--inference-addr 0.0.0.0:80", "reachable from other machines", "--insecure"}},
            {"balancer --management-addr [::]:80", {"--management-addr [::]:80", "neither TLS nor keys"}},
            {"balancer --max-queue x", {"--max-queue: \"x\" is not a whole number from 0 to 1000000"}},
+           {"why", {"why which request?", "paddler get requests"}},
            {"balancer --routing best", {"--routing", "best", "prefix", "round-robin"}},
            {"balancer --queue-timeout 10", {"--queue-timeout: \"10\" is not a duration", "30s"}},
            {"balancer --keep-alive 1ms", {"--keep-alive: \"1ms\" is too short; at least 100ms"}},

@@ -21,6 +21,7 @@ enum class completed_by {
   names,     // of objects of the kind that the word before it names, through the API
   agents,    // through the API
   models,    // through the API
+  requests,  // through the API
   paths,     // of fields, through the API
   revisions, // through the API
 };

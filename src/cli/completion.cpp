@@ -143,6 +143,7 @@ private:
     case completed_by::files: out_.files = true; return;
     case completed_by::names: return offer_names(before);
     case completed_by::agents: return offer_all({completed_by::names, view_kind::agents}, before);
+    case completed_by::requests: return offer_all({completed_by::names, view_kind::requests}, before);
     case completed_by::models: return offer_all({completed_by::names, view_kind::models}, before);
     case completed_by::paths:
     case completed_by::revisions: return offer_all({flag.words.completed, view_kind::revisions}, before);

@@ -223,6 +223,31 @@ void add_describe(std::vector<declared_command>& commands) {
        [given](environment const&) { return finish_describe(given->command, given->kind); }});
 }
 
+void add_why(std::vector<declared_command>& commands) {
+  auto const given = std::make_shared<why_command>();
+  flag_set flags;
+  flags.add(
+      {.name = "REQUEST", .help = "Its id, as its client got it in X-Request-Id", .completed = completed_by::requests},
+      set_text(given->request));
+  add_management(flags, given->management);
+  auto const finish = [given](environment const&) -> result<command> {
+    if (given->request.empty())
+      return fail(error_code::invalid_input, "why which request?",
+                  "As in: paddler why ID. There are: paddler get requests");
+    return *given;
+  };
+  commands.push_back({{.name = "why",
+                       .group = "Look",
+                       .summary = "Why a request went to the agents that it went to",
+                       .usage = "REQUEST [flags]",
+                       .text = "For each attempt: the engines that were looked at, what each was worth as a time "
+                               "(reading what it has not read of the prompt, how busy it is, one token, being away "
+                               "from the session), what left others out, and which won. The least wins.",
+                       .examples = "paddler why req_01957d2e-6f2c-7c4e-9b1a-0123456789ab"},
+                      std::move(flags),
+                      finish});
+}
+
 void add_events(std::vector<declared_command>& commands) {
   constexpr auto most = std::numeric_limits<std::uint64_t>::max();
 
@@ -273,6 +298,7 @@ void add_events(std::vector<declared_command>& commands) {
 void add_viewing_commands(std::vector<declared_command>& commands) {
   add_get(commands);
   add_describe(commands);
+  add_why(commands);
   add_watch(commands);
   add_events(commands);
 }

@@ -103,12 +103,39 @@ struct request_attempt_view {
   std::optional<attempt_outcome> outcome; // none while it runs, and where the client left
 };
 
+// An engine that was looked at for an attempt, and what it would have cost to go there: the least won.
+struct route_candidate_view {
+  agent_id agent;
+  bool chosen = false;
+  int slots = 0;
+  int slots_busy = 0;
+  std::optional<std::string> left_out; // why it could not take it
+  bool saturated = false;              // so busy that what it has read did not count
+  std::uint64_t cached_blocks = 0;     // of the prompt, that counted
+  std::uint64_t prefill_microseconds = 0;
+  std::uint64_t load_microseconds = 0;
+  std::uint64_t token_microseconds = 0;
+  std::uint64_t away_microseconds = 0; // from its session
+};
+
+// Why an attempt went where it went.
+struct route_view {
+  std::uint64_t attempt = 0;
+  agent_id agent;
+  std::string strategy;
+  std::string reason;
+  std::uint64_t prompt_blocks = 0;
+  std::vector<route_candidate_view> candidates;
+  std::uint64_t others = 0; // engines that had neither an idle slot nor a part of the prompt, or were busier
+};
+
 // One request's whole way, as far as it is kept (max_request_steps, max_request_attempts).
 struct request_page {
   request_view request;
   std::optional<std::string> why_not_resumed; // `not_resumed` as a sentence
   std::vector<request_step_view> steps;
   std::vector<request_attempt_view> attempts;
+  std::vector<route_view> routes; // of the attempts
 };
 
 // One line of the reconciliation log.
@@ -146,7 +173,11 @@ BOOST_DESCRIBE_STRUCT(request_view, (),
                        queue_milliseconds, created_at, completed_at))
 BOOST_DESCRIBE_STRUCT(request_step_view, (), (at, state, attempt))
 BOOST_DESCRIBE_STRUCT(request_attempt_view, (), (number, agent, version, outcome))
-BOOST_DESCRIBE_STRUCT(request_page, (), (request, why_not_resumed, steps, attempts))
+BOOST_DESCRIBE_STRUCT(route_candidate_view, (),
+                      (agent, chosen, slots, slots_busy, left_out, saturated, cached_blocks, prefill_microseconds,
+                       load_microseconds, token_microseconds, away_microseconds))
+BOOST_DESCRIBE_STRUCT(route_view, (), (attempt, agent, strategy, reason, prompt_blocks, candidates, others))
+BOOST_DESCRIBE_STRUCT(request_page, (), (request, why_not_resumed, steps, attempts, routes))
 BOOST_DESCRIBE_STRUCT(reconciliation_view, (),
                       (id, agent, by_balancer, number, action, model, goal, difference, outcome, observation,
                        started_at, ended_at))

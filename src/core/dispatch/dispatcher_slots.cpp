@@ -144,6 +144,7 @@ void dispatcher::note_route(live_request& request, route_search_result const& fo
                   .strategy = policy_.routing.strategy,
                   .reason = found.choice.reason,
                   .chosen = slots_.key_of(*found.choice.engine)->agent,
+                  .engine = *found.choice.engine,
                   .prompt_blocks = request.prompt_blocks,
                   .rows = {},
                   .others = slots_.engines_of(request.record.model) - found.candidates.size()};

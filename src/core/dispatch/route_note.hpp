@@ -20,6 +20,7 @@ struct route_note {
   routing_strategy strategy = routing_strategy::prefix;
   route_reason reason = route_reason::nowhere;
   agent_id chosen;
+  engine_ordinal engine{}; // of it; to be compared with those of the rows only
   std::size_t prompt_blocks = 0;
   std::vector<route_row> rows; // in the order in which they were looked at
   std::size_t others = 0;      // engines that no table brought up: busier, and without any of the prompt
