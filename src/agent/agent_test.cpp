@@ -6,6 +6,9 @@
 #include <map>
 
 namespace paddler {
+
+std::string test_engine_program() { return PADDLER_TEST_ENGINE; }
+
 namespace {
 
 using namespace std::chrono_literals;

@@ -19,6 +19,9 @@
 
 namespace paddler {
 
+// Where the build put it (agent_test.cpp).
+std::string test_engine_program();
+
 class AgentTest : public ::testing::Test {
 public:
   AgentTest() {
@@ -29,7 +32,7 @@ public:
     config.id = {"agent-1"};
     config.version = "1.2.3";
     config.program.kind = engine_kind::simulated;
-    config.program.path = PADDLER_TEST_ENGINE;
+    config.program.path = test_engine_program();
     config.runtime_directory = folder + "/run";
     config.drain = std::chrono::seconds(10);
     config.link.backoff_first = config.slots.backoff_first = std::chrono::milliseconds(1);
