@@ -117,6 +117,7 @@ describe('one slot for many', onlyPaddler, () => {
   });
 });
 
+// Its streams go on with the next engine, which dies of them too.
 describe('an engine that dies', onlyPaddler, () => {
   let paddler;
 
@@ -133,12 +134,12 @@ describe('an engine that dies', onlyPaddler, () => {
       let words = 0;
       await assert.rejects(stream({ url: paddler.inference, model: 'fragile', fetch, piece: (text) => (words += text ? 1 : 0) }), (error) => {
         assert.doesNotMatch(error.message, /terminated|fetch failed/, 'the connection was not cut');
-        assert.match(error.message, /lost/);
+        assert.match(error.message, /engines end when they are given this request/);
         return true;
       });
       assert.ok(words >= 1, 'what came before stays');
       const frames = fetch.seen.text.trim().split('\n\n');
-      assert.equal(JSON.parse(frames.at(-1).replace(/^data: /, '')).error.code, 'agent_lost');
+      assert.equal(JSON.parse(frames.at(-1).replace(/^data: /, '')).error.code, 'request_kills_engines');
       assert.doesNotMatch(fetch.seen.text, /\[DONE\]/);
     });
   }
@@ -148,15 +149,16 @@ describe('an engine that dies', onlyPaddler, () => {
     await paddler.ready();
   });
 
-  test('what dies before its first byte on every attempt is a 502', async () => {
+  test('what engines die of before its first byte is a 422, and is not run again', async () => {
     const client = new OpenAI({ baseURL: `${paddler.inference}/v1`, apiKey: 'unused' });
-    await assert.rejects(client.chat.completions.create({ model: 'fragile', messages }), (error) => {
-      assert.ok(error instanceof APIError);
-      assert.equal(error.status, 502);
-      assert.equal(error.code, 'attempts_exhausted');
-      assert.equal(error.headers.get('x-should-retry'), 'false');
-      return true;
-    });
+    for (const code of ['request_kills_engines', 'request_quarantined'])
+      await assert.rejects(client.chat.completions.create({ model: 'fragile', messages }), (error) => {
+        assert.ok(error instanceof APIError);
+        assert.equal(error.status, 422);
+        assert.equal(error.code, code);
+        assert.equal(error.headers.get('x-should-retry'), 'false');
+        return true;
+      });
   });
 });
 
