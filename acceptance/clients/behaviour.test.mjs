@@ -15,19 +15,19 @@ const comment = /^:/m;
 
 /// The clients as functions: stream an answer's text through `fetch` and hand each piece to `piece`.
 const clients = {
-  'openai': async ({ url, model, fetch, signal, piece }) => {
+  'openai': async ({ url, model, fetch, signal, piece, text = 'Go on.' }) => {
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'unused', maxRetries: 0, fetch });
-    for await (const chunk of await client.chat.completions.create({ model, messages, stream: true }, { signal })) {
+    for await (const chunk of await client.chat.completions.create({ model, messages: [{ role: 'user', content: text }], stream: true }, { signal })) {
       piece(chunk.choices[0]?.delta?.content ?? '');
     }
   },
-  '@langchain/openai': async ({ url, model, fetch, signal, piece }) => {
+  '@langchain/openai': async ({ url, model, fetch, signal, piece, text = 'Go on.' }) => {
     const client = new ChatOpenAI({ model, apiKey: 'unused', maxRetries: 0, configuration: { baseURL: `${url}/v1`, fetch } });
-    for await (const chunk of await client.stream('Go on.', { signal })) piece(chunk.content);
+    for await (const chunk of await client.stream(text, { signal })) piece(chunk.content);
   },
-  'ai': async ({ url, model, fetch, signal, piece }) => {
+  'ai': async ({ url, model, fetch, signal, piece, text = 'Go on.' }) => {
     const provider = createOpenAICompatible({ name: 'paddler', baseURL: `${url}/v1`, fetch });
-    const answer = streamText({ model: provider(model), prompt: 'Go on.', maxRetries: 0, abortSignal: signal, onError: () => {} });
+    const answer = streamText({ model: provider(model), prompt: text, maxRetries: 0, abortSignal: signal, onError: () => {} });
     for await (const part of answer.fullStream) {
       if (part.type === 'text-delta') piece(part.text);
       if (part.type === 'error') throw part.error;
@@ -132,7 +132,8 @@ describe('an engine that dies', onlyPaddler, () => {
       await paddler.ready();
       const fetch = watchingFetch();
       let words = 0;
-      await assert.rejects(stream({ url: paddler.inference, model: 'fragile', fetch, piece: (text) => (words += text ? 1 : 0) }), (error) => {
+      const text = `${name}, go on.`; // the same body would be refused at once
+      await assert.rejects(stream({ url: paddler.inference, model: 'fragile', fetch, text, piece: (word) => (words += word ? 1 : 0) }), (error) => {
         assert.doesNotMatch(error.message, /terminated|fetch failed/, 'the connection was not cut');
         assert.match(error.message, /engines end when they are given this request/);
         return true;
