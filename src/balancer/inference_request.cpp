@@ -205,6 +205,8 @@ task<inference_request::outcome> inference_request::relay_whole(http_connection&
     kept.append(piece->data(), piece->size());
     if (kept.size() <= max_kept_answer) continue;
     prepare_stream(status, content_type, &decision);
+    delivered_ = true;
+    core_.apply(attempt_first_byte{serial_, decision.number});
     if (!co_await write_to_client(kept, {}, position::middle)) co_return std::nullopt;
     co_return co_await relay_rest(engine);
   }

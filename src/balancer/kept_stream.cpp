@@ -7,7 +7,9 @@ kept_stream::kept_stream(stream_memory& memory, std::string_view endpoint, std::
     : memory_(memory), endpoint_(endpoint), body_(body) {
   bool const known = endpoint == "/v1/chat/completions" || endpoint == "/v1/completions";
   if (!known) return;
-  if (asked.n.value_or(1) != 1)
+  if (!asked.stream.value_or(false))
+    why_ = resume_refusal::too_long; // what is no stream leaves in pieces only where it is too long to be kept
+  else if (asked.n.value_or(1) != 1)
     why_ = resume_refusal::choices;
   else
     text_.emplace();

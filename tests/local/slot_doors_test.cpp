@@ -116,5 +116,25 @@ SYSTEM_TEST(doors, REQ_14_agents_that_answer_wrongly, local_cluster) {
   }
 }
 
+// One that is too long to be kept leaves as it comes: what is lost then is not begun again behind it.
+SYSTEM_TEST(doors, REQ_14_a_long_answer_that_breaks_off_is_not_begun_again, local_cluster) {
+  cluster.config.policy.link.heartbeat = test_limit;
+  co_await cluster.start(want_agents(1, 1));
+  auto link = co_await fake_link::open(cluster.api().management(), "a1", hello_of("a1", 5));
+  auto const welcome = co_await link.listen();
+  require(welcome.has_value(), "the link is welcome");
+  std::string const part(std::size_t{2} << 20, 'x');
+  std::string const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9000000\r\n\r\n";
+  task_group agent(co_await asio::this_coro::executor, "agent that answers badly");
+  agent.spawn("slots", answer_badly(cluster.api().management(), head + part, 3));
+  auto const answer = co_await post_chat(cluster.api().inference(), unstreamed(question("anybody?")));
+  EXPECT_EQ(answer.body.substr(0, part.size()), part);
+  EXPECT_EQ(answer.body.find("xxxx", part.size()), std::string::npos) << "its beginning came twice";
+  expect_words(answer.body.substr(part.size()), {"agent_lost"});
+  agent.cancel();
+  co_await agent.join();
+  co_await cluster.api().until_idle(0);
+}
+
 } // namespace
 } // namespace paddler_test

@@ -265,9 +265,9 @@ dispatch_decisions dispatcher::resume(live_request& request, std::optional<resum
   if (record.state == request_state::streaming) ++record.resumes;
   if (blame_.deaths(record.serial) >= policy_.max_deaths) return condemn(request, now);
   if (!refusal) refusal = refusal_of(request);
-  if (!refusal && blame_.is_suspect(record.serial) && !budget_.take())
-    return fail(record.serial, request_failure::retry_budget, now);
   if (refusal) return fail(record.serial, request_failure::agent_lost, now, refusal);
+  if (blame_.is_suspect(record.serial) && !budget_.take())
+    return fail(record.serial, request_failure::retry_budget, now);
   move_to(record, request_state::resuming, now);
   record.queued_since = now.mono;
   request.place.deadline = now.mono + policy_.resume_timeout;
