@@ -28,6 +28,12 @@ constexpr std::array failure_rows{
     failure_row{request_failure::queue_timeout, 504, "queue_timeout", true,
                 "no slot became free in time; try again later, or add slots or agents"},
     failure_row{request_failure::no_model, 404, "model_not_found", false, ""},
+    failure_row{request_failure::rate_limited, 429, "rate_limit_exceeded", true,
+                "this key (or address, where there is none) sent more requests than `requests_per_minute` of the "
+                "policies allows; wait, or ask the operator for more"},
+    failure_row{request_failure::concurrency_limited, 429, "concurrency_limit_exceeded", true,
+                "this key (or address, where there is none) has as many requests at once as `concurrent_requests` of "
+                "the policies allows; wait for one of them, or ask the operator for more"},
     failure_row{request_failure::shutdown, 503, "shutting_down", true,
                 "the balancer is shutting down; try again in a moment"},
     failure_row{request_failure::client_gone, 499, "client_gone", false, "the client closed its connection"},

@@ -9,6 +9,7 @@
 // (blame.hpp). Pure: no I/O, no clock; the caller carries the returned decisions out in their order.
 #pragma once
 #include "core/dispatch/blame.hpp"
+#include "core/dispatch/client_limits.hpp"
 #include "core/dispatch/request_queue.hpp"
 #include "core/dispatch/route_note.hpp"
 #include "model/request.hpp"
@@ -29,6 +30,7 @@ namespace paddler {
 struct dispatch_policy {
   std::size_t max_queued = 1024;
   std::size_t max_queued_bytes = std::size_t{256} << 20;
+  client_limit_policy clients = {};
   duration queue_timeout = std::chrono::seconds(60);
   duration resume_timeout = std::chrono::seconds(30); // that a stream waits for another engine
   std::uint64_t max_attempts = 3;                     // in a row, of which none brought a byte
@@ -89,7 +91,7 @@ struct fail_request {
   request_serial serial;
   request_failure reason = request_failure::none;
   std::optional<resume_refusal> not_resumed; // of agent_lost
-  std::optional<duration> retry_after;       // when a slot may be free, where that can be told
+  std::optional<duration> retry_after;       // when it may be served, where that can be told
 };
 
 using dispatch_decision = std::variant<run_request, fail_request>;
@@ -100,6 +102,7 @@ public:
   explicit dispatcher(dispatch_policy policy)
       : policy_(policy),
         queue_({.max_requests = policy.max_queued, .max_bytes = policy.max_queued_bytes}),
+        limits_(policy.clients),
         blame_(policy.word_within),
         budget_(policy.retry_share, policy.retry_burst),
         index_(policy.prefix_blocks) {}
@@ -160,6 +163,7 @@ private:
     request_record record;
     std::vector<route_note> routes;
     queued_request place;              // where it waits
+    std::optional<client_key> counted; // as whose, against the limits of clients
     std::optional<mono_time> gives_up; // its client
     slot_handle slot;
     std::uint64_t identity = 0; // of the engine that began its stream
@@ -209,7 +213,7 @@ private:
   dispatch_decisions rejudge(std::vector<request_serial> const& which, instant now);
   dispatch_decisions condemn(live_request const& request, instant now);
   dispatch_decisions fail(request_serial serial, request_failure reason, instant now,
-                          std::optional<resume_refusal> not_resumed = {});
+                          std::optional<resume_refusal> not_resumed = {}, std::optional<duration> retry_after = {});
   dispatch_decisions fail_all(std::vector<request_serial> const& which, request_failure reason, instant now);
   void finish(request_serial serial, request_state state, request_failure reason, instant now);
   [[nodiscard]] std::optional<duration> wait_expected(live_request const& request) const;
@@ -225,6 +229,7 @@ private:
   std::map<slot_serial, slot_handle> idle_;
   std::map<std::string, slot_time> times_; // by model
   request_queue queue_;
+  client_limits limits_;
   blame blame_;
   attempt_budget budget_;
   prefix_index index_;

@@ -37,7 +37,11 @@ bool is_way(request_state from, request_state to) {
 class random_history {
 public:
   explicit random_history(std::uint64_t seed)
-      : random_(seed), it_({.max_queued = 5, .max_queued_bytes = 100, .queue_timeout = seconds(5)}) {
+      : random_(seed),
+        it_({.max_queued = 5,
+             .max_queued_bytes = 100,
+             .clients = {.requests_per_minute = 300, .concurrent_requests = 4},
+             .queue_timeout = seconds(5)}) {
     it_.set_models({"m"}, now_);
   }
 
