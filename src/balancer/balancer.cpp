@@ -158,7 +158,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   slots.emplace(*core, config.engine_silence);
   links.emplace(*core);
   door.emplace(executor, *core, *links, config.admission);
-  inference.emplace(*core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
+  inference.emplace(executor, *core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
   management.emplace(*core, *door, *links, *slots, files, config.max_document_bytes);
   history.emplace(*core, *door, files, config.max_document_bytes);
   dump.emplace(*core, files);

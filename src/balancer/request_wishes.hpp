@@ -17,6 +17,7 @@ struct request_wishes {
   request_class level = request_class::normal; // X-Paddler-Priority: interactive, default, bulk
   std::optional<duration> patience;            // X-Paddler-Deadline-Ms; the official clients' X-Stainless-Timeout
   std::uint64_t session = 0;                   // of X-Session-Id; 0: none
+  std::string_view idempotency_key;            // Idempotency-Key, as long as the head lives; empty: none
 };
 
 // `peer` is the client's address, "host:port". Errors: invalid_input, for a header of ours that cannot be understood.

@@ -75,5 +75,16 @@ TEST_F(RequestWishes, HowLongItsClientWaits) {
   }
 }
 
+TEST_F(RequestWishes, AnIdempotencyKeyIsOfAnyKindButBounded) {
+  EXPECT_EQ(read()->idempotency_key, "");
+  headers = {{"Idempotency-Key", "\"8e03978e\""}};
+  EXPECT_EQ(read()->idempotency_key, "\"8e03978e\"");
+  std::string const longest(255, 'k'), longer(256, 'k');
+  headers = {{"Idempotency-Key", longest}};
+  EXPECT_TRUE(read());
+  headers = {{"Idempotency-Key", longer}};
+  EXPECT_FALSE(read());
+}
+
 } // namespace
 } // namespace paddler

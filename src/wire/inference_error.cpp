@@ -172,6 +172,19 @@ inference_error error_of_input(error const& wrong) {
   return out;
 }
 
+inference_error error_of_engine(int status, std::string_view body) {
+  inference_error out;
+  out.status = status;
+  out.code = status < 500 ? "invalid_request_error" : "server_error";
+  out.message = "The engine refused the request with status " + std::to_string(status) + ".";
+  auto const document = parse_json(body);
+  if (!document) return out;
+  auto const* inside = document->find("error");
+  auto const* message = inside ? inside->find("message") : nullptr;
+  if (message && message->kind == node_kind::text) out.message = message->text;
+  return out;
+}
+
 inference_error error_of_path(std::string_view method, std::string_view path, bool path_is_known) {
   std::string const target = clipped(path);
   if (path_is_known) {
