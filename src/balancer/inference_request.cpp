@@ -124,8 +124,8 @@ task<> inference_request::drive() {
       core_.apply(attempt_ended{serial_, decision.number, attempt_outcome::slow_client});
     if (client_lost_) co_return;
     std::optional<resume_refusal> refusal;
-    if (*ended == attempt_outcome::lost_late) refusal = why_not_resumable();
-    core_.apply(attempt_ended{serial_, decision.number, *ended, refusal});
+    if (*ended == attempt_outcome::lost_late || *ended == attempt_outcome::not_continued) refusal = why_not_resumable();
+    core_.apply(attempt_ended{serial_, decision.number, *ended, refusal, status_});
     if (*ended == attempt_outcome::completed || *ended == attempt_outcome::completed_last) co_return;
   }
 }
@@ -184,6 +184,7 @@ task<std::expected<http_response_head const*, attempt_outcome>> inference_reques
   core_.apply(attempt_sent{serial_, decision.number});
   auto const head = co_await engine.read_head();
   if (!head) co_return std::unexpected(lost(head.error()));
+  status_ = static_cast<unsigned>((*head)->status);
   auto const refused = (*head)->header("x-paddler-refused");
   if (refused.empty()) co_return *head;
   bool const for_its_version = refused == "version";
@@ -282,7 +283,7 @@ model_limits inference_request::limits_of(run_request const& decision) const {
 task<inference_request::outcome> inference_request::continue_stream(http_connection& engine,
                                                                     run_request const& decision) {
   auto const kept = kept_.read();
-  if (!kept) co_return attempt_outcome::lost_late; // as it was asked before, and said so then
+  if (!kept) co_return attempt_outcome::not_continued; // as it was asked before, and said so then
   auto const& so_far = kept->so_far;
   std::uint64_t made = 0;
   if (!so_far.text.empty() || !so_far.reasoning.empty()) {
@@ -293,7 +294,7 @@ task<inference_request::outcome> inference_request::continue_stream(http_connect
   auto const body = resumed_body(kept->request, so_far, made, limits_of(decision));
   if (!body) {
     refused_ = body.error();
-    co_return attempt_outcome::lost_late;
+    co_return attempt_outcome::not_continued;
   }
   if (!*body) co_return co_await close_stream(engine, decision, *kept, made);
   auto const head = co_await ask(engine, decision, exchange_.head().path, **body);
@@ -303,7 +304,7 @@ task<inference_request::outcome> inference_request::continue_stream(http_connect
   log_warn("request.not_continued", answer ? engine_said((*head)->status, *answer).message : answer.error().message,
            {{"request_id", id_}, {"agent", decision.slot->agent.value}});
   refused_ = resume_refusal::not_capable;
-  co_return attempt_outcome::lost_late;
+  co_return attempt_outcome::not_continued;
 }
 
 task<inference_request::outcome> inference_request::relay_continued(http_connection& engine,
@@ -350,7 +351,7 @@ inference_request::count_tokens(http_connection& engine, run_request const& deci
   if (!answer) co_return std::unexpected(lost(answer.error()));
   if (auto const counted = counted_tokens(*answer)) co_return *counted;
   refused_ = resume_refusal::not_capable;
-  co_return std::unexpected(attempt_outcome::lost_late);
+  co_return std::unexpected(attempt_outcome::not_continued);
 }
 
 // --- the end ---

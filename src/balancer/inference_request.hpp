@@ -101,6 +101,7 @@ private:
   bool committed_ = false; // the head of the answer has left: errors go into the stream
   bool delivered_ = false; // bytes of the answer have left: no other attempt
   bool client_lost_ = false;
+  unsigned status_ = 200; // of what the engine of this attempt answered last
   bool writing_ = false;
   std::string queue_milliseconds_; // a header's text while it is sent
   mono_time last_write_;
