@@ -1,6 +1,7 @@
 #include "balancer/core_service.hpp"
 
 #include "base/canary.hpp"
+#include "model/words.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
 #include "runtime/timer.hpp"
@@ -24,6 +25,12 @@ constexpr int last_table_commits = 8;                 // when it stops
 constexpr auto table_retry = std::chrono::seconds(1); // while the disk is full, or somebody holds the database
 
 instant now() { return {mono_now(), wall_now()}; }
+
+void log_breaker(breaker_changed const& what) {
+  auto const& [agent, model, breaker] = what;
+  log_info("breaker." + std::string(to_string(breaker.state)), describe(breaker),
+           {{"agent", agent.value}, {"model", model}, {"failures", breaker.failures}});
+}
 
 } // namespace
 
@@ -65,6 +72,7 @@ void core_service::carry_out(balancer_effect effect) {
   if (std::holds_alternative<send_to_agent>(effect) || std::holds_alternative<close_link>(effect))
     return to_link(std::move(effect));
   if (auto* tell = std::get_if<tell_loser>(&effect)) return handlers.tell_loser(tell->loss);
+  if (auto const* tell = std::get_if<tell_breaker>(&effect)) return log_breaker(tell->what);
   if (auto* settled = std::get_if<answer_command>(&effect)) return answer(*settled);
   if (auto const* compact = std::get_if<compact_log>(&effect))
     compaction_ = compact->last;

@@ -86,9 +86,9 @@ task<> inference_request::drive() {
       core_.apply(attempt_ended{serial_, decision.number, attempt_outcome::slow_client});
     if (client_lost_) co_return;
     std::optional<resume_refusal> refusal;
-    if (*ended == attempt_outcome::lost_late) refusal = why_not_resumable();
-    core_.apply(attempt_ended{serial_, decision.number, *ended, refusal});
-    answered_ = !engine_failed_ && (*ended == attempt_outcome::completed || *ended == attempt_outcome::completed_last);
+    if (*ended == attempt_outcome::lost_late || *ended == attempt_outcome::not_continued) refusal = why_not_resumable();
+    core_.apply(attempt_ended{serial_, decision.number, *ended, refusal, status_});
+    answered_ = status_ < 500 && (*ended == attempt_outcome::completed || *ended == attempt_outcome::completed_last);
     if (*ended == attempt_outcome::completed || *ended == attempt_outcome::completed_last) co_return;
   }
 }
@@ -122,7 +122,6 @@ task<inference_request::outcome> inference_request::relay(http_connection& engin
 task<inference_request::outcome> inference_request::relay_answer(http_connection& engine, run_request const& decision) {
   auto const head = co_await ask(engine, decision, exchange_.head().path, body_);
   if (!head) co_return head.error();
-  engine_failed_ = (*head)->status >= 500;
   if (is_event_stream((*head)->header("content-type"))) co_return co_await relay_stream(engine, **head, decision);
   if (writer_.committed()) co_return co_await relay_error_into_stream(engine, **head);
   co_return co_await relay_whole(engine, **head, decision);
@@ -148,6 +147,7 @@ task<std::expected<http_response_head const*, attempt_outcome>> inference_reques
   core_.apply(attempt_sent{serial_, decision.number});
   auto const head = co_await engine.read_head();
   if (!head) co_return std::unexpected(lost(head.error()));
+  status_ = static_cast<unsigned>((*head)->status);
   auto const refused = (*head)->header("x-paddler-refused");
   if (refused.empty()) co_return *head;
   bool const for_its_version = refused == "version";
@@ -246,7 +246,7 @@ model_limits inference_request::limits_of(run_request const& decision) const {
 task<inference_request::outcome> inference_request::continue_stream(http_connection& engine,
                                                                     run_request const& decision) {
   auto const kept = kept_.read();
-  if (!kept) co_return attempt_outcome::lost_late; // as it was asked before, and said so then
+  if (!kept) co_return attempt_outcome::not_continued; // as it was asked before, and said so then
   auto const& so_far = kept->so_far;
   std::uint64_t made = 0;
   if (!so_far.text.empty() || !so_far.reasoning.empty()) {
@@ -257,7 +257,7 @@ task<inference_request::outcome> inference_request::continue_stream(http_connect
   auto const body = resumed_body(kept->request, so_far, made, limits_of(decision));
   if (!body) {
     refused_ = body.error();
-    co_return attempt_outcome::lost_late;
+    co_return attempt_outcome::not_continued;
   }
   if (!*body) co_return co_await close_stream(engine, decision, *kept, made);
   auto const head = co_await ask(engine, decision, exchange_.head().path, **body);
@@ -268,7 +268,7 @@ task<inference_request::outcome> inference_request::continue_stream(http_connect
   log_warn("request.not_continued", answer ? error_of_engine((*head)->status, *answer).message : answer.error().message,
            {{"request_id", id_}, {"agent", decision.slot->agent.value}});
   refused_ = resume_refusal::not_capable;
-  co_return attempt_outcome::lost_late;
+  co_return attempt_outcome::not_continued;
 }
 
 task<inference_request::outcome> inference_request::relay_continued(http_connection& engine,
@@ -315,7 +315,7 @@ inference_request::count_tokens(http_connection& engine, run_request const& deci
   if (!answer) co_return std::unexpected(lost(answer.error()));
   if (auto const counted = counted_tokens(*answer)) co_return *counted;
   refused_ = resume_refusal::not_capable;
-  co_return std::unexpected(attempt_outcome::lost_late);
+  co_return std::unexpected(attempt_outcome::not_continued);
 }
 
 // --- the end ---

@@ -85,7 +85,7 @@ private:
   bool shutting_down_ = false;
   bool delivered_ = false; // bytes of the answer have left: no other attempt
   bool client_lost_ = false;
-  bool engine_failed_ = false; // it said so itself
+  unsigned status_ = 200; // of what the engine of this attempt answered last
   bool answered_ = false;
   std::string queue_milliseconds_; // a header's text while it is sent
 };

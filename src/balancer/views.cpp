@@ -24,6 +24,14 @@ std::string reason_of(agent_record const& agent, applicable_state const& wanted)
   return trouble_of(agent.report);
 }
 
+namespace {
+
+std::uint64_t milliseconds(duration time) {
+  return static_cast<std::uint64_t>(std::chrono::round<std::chrono::milliseconds>(time).count());
+}
+
+} // namespace
+
 agent_view view_agent(agent_record const& agent, balancer_core const& core) {
   auto const& wanted = core.desired().applicable(agent.id);
   auto const& engine = agent.report.engine;
@@ -37,6 +45,9 @@ agent_view view_agent(agent_record const& agent, balancer_core const& core) {
     out.model = engine.model;
   out.slots_busy = static_cast<int>(core.requests().slots_of(agent.id, true));
   out.slots = static_cast<int>(core.requests().slots_of(agent.id, false)) + out.slots_busy;
+  agent_model const place{agent.id, out.model.value_or("")};
+  out.breaker = core.requests().breaker_of(place);
+  if (auto const time = core.requests().time_of(place)) out.request_milliseconds = milliseconds(*time);
   out.wanted = wanted.version;
   out.applied = agent.delivery.held();
   if (out.status == engine_status::ready) out.serving = engine.version;
@@ -174,7 +185,7 @@ std::optional<std::string> why_left_out(route_score const& score) {
   case route_filter::none: return std::nullopt;
   case route_filter::no_idle_slot: return "every slot is busy";
   case route_filter::drained: return "it is to get nothing new";
-  case route_filter::breaker_open: return "it failed too often";
+  case route_filter::breaker_open: return "its breaker is open: too much failed there";
   case route_filter::stale_link: return "nothing was heard of its agent";
   case route_filter::other_identity: return "it would not go on with the answer as the first engine began it";
   case route_filter::suspect_aboard: return "it tries another request that lost its engine";
@@ -191,6 +202,7 @@ route_view view_route(route_note const& note) {
   out.reason = boost::describe::enum_to_string(note.reason, "");
   out.prompt_blocks = note.prompt_blocks;
   out.others = note.others;
+  out.others_open = note.others_open;
   for (auto const& [agent, busy, total, score] : note.rows) {
     route_candidate_view row;
     row.agent = agent;
@@ -204,6 +216,7 @@ route_view view_route(route_note const& note) {
     row.load_microseconds = microseconds(score.load);
     row.token_microseconds = microseconds(score.token);
     row.away_microseconds = microseconds(score.away);
+    row.pace_microseconds = microseconds(score.pace);
     out.candidates.push_back(std::move(row));
   }
   return out;

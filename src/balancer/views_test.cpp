@@ -130,6 +130,30 @@ TEST(Views, RequestsAreThoseThatFit) {
   EXPECT_EQ(names({.agent = agent_id{"b"}}), "");
 }
 
+TEST(Views, OVR_10_AnAgentsBreakerAndTheTimeOfARequestAreShown) {
+  auto core = core_with_agent();
+  instant const then{mono_time{std::chrono::seconds(5)}, wall_time{std::chrono::seconds(5)}};
+  core.apply(slot_arrived{{{1}, {"a"}, {7}, {3}, "m"}}, then);
+  auto const answered = [&](std::uint64_t number, unsigned status) {
+    core.apply(request_arrived{{.serial = {number}, .id = {"r"}, .model = "m", .endpoint = "/", .fingerprint = number}},
+               then);
+    auto const after = std::chrono::milliseconds(250);
+    core.apply(attempt_ended{{number}, {1}, attempt_outcome::completed, {}, status}, {then.mono + after, then.wall});
+  };
+  answered(1, 200);
+  EXPECT_EQ(view_agents(core)[0].request_milliseconds, 250U);
+  EXPECT_FALSE(view_agents(core)[0].breaker);
+  for (std::uint64_t number = 2; number <= 6; ++number) answered(number, 500);
+  auto const breaker = view_agents(core)[0].breaker;
+  ASSERT_TRUE(breaker);
+  EXPECT_EQ(breaker->state, breaker_state::open);
+  EXPECT_EQ(breaker->failures, 5U);
+  EXPECT_GE(*breaker->until, then.wall + std::chrono::seconds(30));
+  answered(7, 200);
+  auto const page = page_of(*core.requests().find(request_serial{7}), *core.requests().routes_of(request_serial{7}));
+  EXPECT_EQ(page.routes.at(0).reason, "kept");
+}
+
 TEST(Views, ThePageOfARequestIsItsWholeWay) {
   auto core = core_with_agent();
   auto const at = [](int seconds) {

@@ -9,6 +9,8 @@ enum class canary {
   none,
   acknowledged_before_durable,
   begun_answer_retried,
+  breaker_counts_4xx,
+  breaker_ejects_last,
   closed_slot_kept,
   condition_ignored,
   continued_text_forgotten,

@@ -88,6 +88,12 @@ table fields_table(agent_page const& page) {
   return out;
 }
 
+std::string breaker_text(breaker_standing const& breaker, wall_time now) {
+  auto out = std::string(to_string(breaker.state)) + ": " + describe(breaker);
+  if (breaker.until) out += "; tried again in " + print_age(std::max(*breaker.until - now, duration{}));
+  return out;
+}
+
 std::string what_it_is(agent_view const& agent, wall_time now) {
   auto const& machine = agent.capabilities;
   auto const seen = agent.last_seen == wall_time{} ? "never seen" : "seen " + print_age(now - agent.last_seen) + " ago";
@@ -95,6 +101,10 @@ std::string what_it_is(agent_view const& agent, wall_time now) {
   if (!agent.reason.empty()) out += page_line("because", agent.reason);
   out += page_line("model", agent.model.value_or("none"));
   out += page_line("slots", std::to_string(agent.slots_busy) + " of " + std::to_string(agent.slots) + " busy");
+  if (agent.request_milliseconds)
+    out += page_line("requests", "one takes " + print_duration(std::chrono::milliseconds(*agent.request_milliseconds)) +
+                                     ", on average");
+  if (agent.breaker) out += page_line("breaker", breaker_text(*agent.breaker, now));
   out += page_line("versions", "wanted " + std::to_string(agent.wanted.value) + ", held " +
                                    std::to_string(agent.applied.value) + ", served " +
                                    (agent.serving ? std::to_string(agent.serving->value) : "none"));

@@ -42,6 +42,21 @@ agent_page page() {
   return out;
 }
 
+TEST(TextOfAgentPage, SaysWhyNothingGoesThere) {
+  test_console console;
+  auto failing = page();
+  failing.agent.request_milliseconds = 2'500;
+  failing.agent.breaker = breaker_standing{breaker_state::open, 5, agent_fault::silent, now + std::chrono::seconds(20)};
+  EXPECT_THAT(text_of(failing, now, console.terminal),
+              HasSubstr("  requests    one takes 2s500ms, on average\n"
+                        "  breaker     open: it gets no requests while others can have them: 5 requests in a row went "
+                        "wrong, the last one because its engine sent nothing for too long; tried again in 20s\n"));
+  failing.agent.breaker = breaker_standing{breaker_state::closed, 1, agent_fault::garbled, {}};
+  EXPECT_THAT(text_of(failing, now, console.terminal),
+              HasSubstr("  breaker     closed: 1 request in a row went wrong, the last one because its answer was not "
+                        "HTTP\n"));
+}
+
 TEST(TextOfAgentPage, PutsTheThreeStatesSideBySide) {
   test_console console;
   EXPECT_EQ(text_of(page(), now, console.terminal),

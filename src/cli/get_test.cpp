@@ -16,6 +16,7 @@ constexpr auto agents = R"({"items":[
   {"id":"gpu-1","connected":true,"status":"ready","model":"qwen3-0.6b","slots":8,"slots_busy":3,"wanted":4,"applied":4,"reason":"",
    "last_seen":"2026-03-01T11:59:58Z","engine_pid":4242,"engine_restarts":1,
    "capabilities":{"version":"0.1.0","hostname":"gpu-1","cpu_cores":16,"memory_bytes":137438953472,"gpus":["NVIDIA H200"]},
+   "breaker":{"state":"closed","failures":2,"last":"silent"},"request_milliseconds":1250,
    "link":{"sent":{"bytes":6144,"whole_bytes":10240},"received":{"bytes":2048,"whole_bytes":8192}}},
   {"id":"local","connected":false,"status":"failed","slots":0,"slots_busy":0,"wanted":5,"applied":4,
    "reason":"the model file /m.gguf is gone","last_seen":"2026-03-01T11:55:00Z","engine_pid":0,"engine_restarts":0}],"revision":5})";
@@ -35,13 +36,29 @@ TEST(render_list, of_agents) {
 }
 
 TEST(render_list, of_agents_wide) {
-  EXPECT_EQ(rendered(agents, {.kind = view_kind::agents, .name = "gpu-1", .output = output_format::wide}).data,
-            "NAME   STATUS  MODEL       BUSY  RESTARTS   PID  APPLIED  HOST   CORES  MEMORY  GPUS         VERSION    "
-            "SENT/WHOLE  "
-            "RECEIVED/WHOLE  SEEN\n"
-            "gpu-1  ready   qwen3-0.6b   3/8         1  4242      4/4  gpu-1     16  128GiB  NVIDIA_H200  0.1.0    "
-            "6.0KiB/10KiB  "
-            " 2.0KiB/8.0KiB    2s\n");
+  EXPECT_EQ(
+      rendered(agents, {.kind = view_kind::agents, .name = "gpu-1", .output = output_format::wide}).data,
+      "NAME   STATUS  MODEL       BUSY  RESTARTS  REQUEST-TIME   PID  APPLIED  HOST   CORES  MEMORY  GPUS         "
+      "VERSION    SENT/WHOLE  RECEIVED/WHOLE  SEEN\n"
+      "gpu-1  ready   qwen3-0.6b   3/8         1       1s250ms  4242      4/4  gpu-1     16  128GiB  NVIDIA_H200  "
+      "0.1.0    6.0KiB/10KiB   2.0KiB/8.0KiB    2s\n");
+}
+
+TEST(render_list, of_agents_whose_breakers_are_not_closed) {
+  auto const out = rendered(R"({"items":[
+    {"id":"a","connected":true,"status":"ready","model":"m","slots":8,"last_seen":"2026-03-01T11:59:58Z",
+     "breaker":{"state":"open","failures":5,"last":"server_error","until":"2026-03-01T12:00:20Z"}},
+    {"id":"b","connected":true,"status":"ready","model":"m","slots":8,"last_seen":"2026-03-01T11:59:58Z",
+     "breaker":{"state":"half_open","failures":6,"last":"lost"}}],"revision":5})",
+                            {.kind = view_kind::agents});
+  EXPECT_EQ(out.data, "NAME  STATUS                   MODEL  BUSY  RESTARTS  SEEN\n"
+                      "a     ready,breaker-open       m       0/8         0    2s\n"
+                      "b     ready,breaker-half-open  m       0/8         0    2s\n");
+  EXPECT_EQ(out.notes,
+            "a: it gets no requests while others can have them: 5 requests in a row went wrong, the last one "
+            "because its engine answered with a server error\n"
+            "b: it gets one request at a time, to see whether it works again: 6 requests in a row went "
+            "wrong, the last one because its connection broke or its engine died\n");
 }
 
 TEST(render_list, of_models) {

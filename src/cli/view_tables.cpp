@@ -10,8 +10,14 @@ namespace {
 
 std::string fraction(int part, int whole) { return std::to_string(part) + "/" + std::to_string(whole); }
 
+// As "ready,SchedulingDisabled" is said of a node.
 std::string status_of(agent_view const& agent) {
-  return agent.connected ? std::string(to_string(agent.status)) : "gone";
+  if (!agent.connected) return "gone";
+  auto const state = agent.breaker ? agent.breaker->state : breaker_state::closed;
+  auto const breaker = state == breaker_state::open        ? ",breaker-open"
+                       : state == breaker_state::half_open ? ",breaker-half-open"
+                                                           : "";
+  return std::string(to_string(agent.status)) + breaker;
 }
 
 std::string age(wall_time since, wall_time now) { return since == wall_time{} ? "" : print_age(now - since); }
@@ -33,6 +39,7 @@ table table_of(std::span<agent_view const> agents, wall_time now) {
              {.title = "MODEL", .shortens = true},
              {.title = "BUSY", .right = true},
              {.title = "RESTARTS", .right = true},
+             {.title = "REQUEST-TIME", .right = true, .only_wide = true},
              {.title = "PID", .right = true, .only_wide = true},
              {.title = "APPLIED", .right = true, .only_wide = true},
              {.title = "HOST", .only_wide = true},
@@ -46,7 +53,9 @@ table table_of(std::span<agent_view const> agents, wall_time now) {
   for (auto const& agent : agents) {
     auto const& machine = agent.capabilities;
     out.add({agent.id.value, status_of(agent), agent.model.value_or(""), fraction(agent.slots_busy, agent.slots),
-             std::to_string(agent.engine_restarts), agent.engine_pid == 0 ? "" : std::to_string(agent.engine_pid),
+             std::to_string(agent.engine_restarts),
+             agent.request_milliseconds ? print_duration(std::chrono::milliseconds(*agent.request_milliseconds)) : "",
+             agent.engine_pid == 0 ? "" : std::to_string(agent.engine_pid),
              std::to_string(agent.applied.value) + "/" + std::to_string(agent.wanted.value), machine.hostname,
              std::to_string(machine.cpu_cores), print_bytes(machine.memory_bytes),
              joined(machine.gpus, [](std::string const& name) { return name; }), machine.version,
@@ -222,6 +231,8 @@ std::string notes_on(std::span<agent_view const> agents) {
   std::string out;
   for (auto const& agent : agents) {
     if (!agent.reason.empty()) out += agent.id.value + ": " + agent.reason + "\n";
+    if (agent.breaker && agent.breaker->state != breaker_state::closed)
+      out += agent.id.value + ": " + describe(*agent.breaker) + "\n";
   }
   return out;
 }

@@ -16,6 +16,7 @@ std::string because(route_view const& route) {
   if (route.reason == "prefix") return "it has read most of the prompt that counts";
   if (route.reason == "session") return "the session was there";
   if (route.reason == "turn") return "it was its turn";
+  if (route.reason == "kept") return "every engine fails too often, and it is the first that is to be tried again";
   return "it was the least busy that could take it";
 }
 
@@ -24,7 +25,8 @@ std::string cost(std::uint64_t microseconds) {
 }
 
 std::uint64_t total(route_candidate_view const& each) {
-  return each.prefill_microseconds + each.load_microseconds + each.token_microseconds + each.away_microseconds;
+  return each.prefill_microseconds + each.load_microseconds + each.token_microseconds + each.away_microseconds +
+         each.pace_microseconds;
 }
 
 std::string note_on(route_candidate_view const& each) {
@@ -52,13 +54,15 @@ std::string candidates_of(route_view const& route, console const& terminal) {
              {.title = "LOAD", .right = true},
              {.title = "TOKEN", .right = true},
              {.title = "AWAY", .right = true},
+             {.title = "PACE", .right = true},
              {.title = "COST", .right = true},
              {.title = "NOTE"}});
   for (auto const& each : route.candidates)
     out.add({each.agent.value, std::to_string(each.slots_busy) + "/" + std::to_string(each.slots),
              std::to_string(each.cached_blocks) + "/" + std::to_string(route.prompt_blocks),
              cost(each.prefill_microseconds), cost(each.load_microseconds), cost(each.token_microseconds),
-             cost(each.away_microseconds), each.left_out ? "" : cost(total(each)), note_on(each)});
+             cost(each.away_microseconds), cost(each.pace_microseconds), each.left_out ? "" : cost(total(each)),
+             note_on(each)});
   return indented(out.print(terminal.columns, false));
 }
 
@@ -72,6 +76,8 @@ std::string text_of_routes(request_page const& page, console const& terminal) {
                             because(route) + " (" + route.strategy + ")",
                         terminal);
     out += candidates_of(route, terminal) + remarks_on(route);
+    if (route.others_open > 0)
+      out += "  " + count_of(route.others_open, "engine") + " left out, breaker open: too much failed there\n";
     if (route.others > 0) out += "  " + count_of(route.others, "engine") + " more: busier, or without an idle slot\n";
   }
   return out;

@@ -81,14 +81,14 @@ struct balancer_core::handler {
       add(core.dispatch_.slot_opened(e.slot, now));
   }
 
-  void operator()(slot_left const& e) { core.dispatch_.slot_closed(e.serial); }
+  void operator()(slot_left const& e) { add(core.dispatch_.slot_closed(e.serial, now)); }
 
   void operator()(attempt_sent const& e) { core.dispatch_.sent(e.serial, e.number, now); }
 
   void operator()(attempt_first_byte const& e) { add(core.dispatch_.first_byte(e.serial, e.number, now)); }
 
   void operator()(attempt_ended const& e) {
-    add(core.dispatch_.ended(e.serial, e.number, e.outcome, now, e.not_resumable));
+    add(core.dispatch_.ended(e.serial, e.number, e.outcome, now, e.not_resumable, e.status));
   }
 
   void operator()(time_passed const&) {
@@ -221,6 +221,11 @@ struct balancer_core::handler {
       look_at_engine(core.agents_.agents().at(agent));
     }
     for (auto const& action : news.actions) core.events_.acted(action, at, now.wall);
+    for (auto const& [where, standing] : core.dispatch_.take_breaker_news()) {
+      breaker_changed const what{where.agent, where.model, standing};
+      core.events_.judged(what, at, now.wall);
+      out.emplace_back(tell_breaker{what});
+    }
   }
 
   // Requests that lost an engine are judged by what became of it. One that is exchanged or stopped does not die.

@@ -80,7 +80,8 @@ struct attempt_ended {
   request_serial serial;
   attempt number;
   attempt_outcome outcome = attempt_outcome::completed;
-  std::optional<resume_refusal> not_resumable = {}; // of lost_late: why no other engine can be asked to go on
+  std::optional<resume_refusal> not_resumable = {}; // of a stream that was lost: why it cannot go on
+  unsigned status = 200;                            // of the engine's answer, where that was completed
 };
 
 // The records up to this one are durable.
@@ -138,13 +139,18 @@ struct tell_loser {
   lost_field loss;
 };
 
+// An agent gets requests again, or not any more.
+struct tell_breaker {
+  breaker_changed what;
+};
+
 // The records up to `last` are to be folded into the snapshot before them, which takes their place in the log.
 struct compact_log {
   revision last;
 };
 
 using balancer_effect = std::variant<persist_record, send_to_agent, close_link, answer_command, tell_loser, run_request,
-                                     fail_request, drop_slots, drop_slot, compact_log>;
+                                     fail_request, drop_slots, drop_slot, tell_breaker, compact_log>;
 using balancer_effects = std::vector<balancer_effect>;
 
 struct balancer_policy {

@@ -32,8 +32,8 @@ desired_submitted submission(std::uint64_t command, desired_document document) {
 
 // One word per effect, in order.
 std::string text(balancer_effects const& effects) {
-  static constexpr std::string_view names[] = {"persist", "send", "close",      "answer",    "tell",
-                                               "run",     "fail", "drop_slots", "drop_slot", "compact"};
+  static constexpr std::string_view names[] = {"persist", "send",       "close",     "answer",  "tell",   "run",
+                                               "fail",    "drop_slots", "drop_slot", "breaker", "compact"};
   std::string out;
   for (auto const& effect : effects) out += std::string(names[effect.index()]) + " ";
   return out;
@@ -311,6 +311,33 @@ TEST(BalancerCore, ARequestWaitsForAnAgentAndRunsOnItsSlot) {
   EXPECT_EQ(text(apply_durably(core, slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(4))), "run ");
   EXPECT_EQ(text(apply_durably(core, attempt_ended{{1}, {1}, attempt_outcome::completed}, at(5))), "");
   EXPECT_EQ(core.requests().count().completed, 1U);
+}
+
+// What requests say of an agent is told to the log and to those who watch.
+TEST(BalancerCore, OVR_10_ABreakerThatOpensIsTold) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  apply_durably(core, greeting(1, "a"), at(1));
+  core.apply(slot_arrived{{{1}, {"a"}, {1}, {1}, "m"}}, at(1));
+  balancer_effects last;
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    core.apply(request_arrived{{.serial = {i}, .id = {"r"}, .model = "m", .endpoint = "/", .fingerprint = i}}, at(2));
+    last = core.apply(attempt_ended{{i}, {1}, attempt_outcome::completed, {}, i == 5 ? 502U : 500U}, at(2));
+    if (i < 5) EXPECT_EQ(text(last), "");
+  }
+  ASSERT_EQ(text(last), "breaker ");
+  auto const& told = std::get<tell_breaker>(last[0]).what;
+  EXPECT_EQ(told.agent, agent_id{"a"});
+  EXPECT_EQ(told.model, "m");
+  EXPECT_EQ(told.breaker.state, breaker_state::open);
+  auto const newest = core.events().after(core.events().newest() - 1, 1);
+  EXPECT_EQ(type_of(newest->front()), "health.breaker");
+  EXPECT_EQ(core.requests().breaker_of({{"a"}, "m"}), told.breaker);
+  auto const due = *core.next_deadline();
+  EXPECT_GE(due, at(2).mono);
+  core.apply(link_spoke{{1}, link_heartbeat{}}, {due, at(33).wall});
+  EXPECT_EQ(text(core.apply(time_passed{}, {at(2).mono + std::chrono::seconds(33), at(35).wall})).ends_with("breaker "),
+            true);
 }
 
 // A request through all its states, as the shell tells them.

@@ -4,6 +4,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "model/breaker.hpp"
 #include "model/current.hpp"
 #include "model/fields.hpp"
 #include "model/reconciliation.hpp"
@@ -71,6 +72,14 @@ struct health_changed {
   std::string reason; // empty where all is well
 };
 
+// Requests for the model go there again, or not any more, by how those before them ended.
+struct breaker_changed {
+  static constexpr std::string_view type = "health.breaker";
+  agent_id agent;
+  std::string model;
+  breaker_standing breaker;
+};
+
 // An action was begun, or closed.
 struct reconcile_changed {
   static constexpr std::string_view type = "reconcile.changed";
@@ -78,7 +87,7 @@ struct reconcile_changed {
 };
 
 using event_content = std::variant<agent_joined, agent_left, config_changed, config_lost, config_accepted,
-                                   config_refused, health_changed, reconcile_changed>;
+                                   config_refused, health_changed, breaker_changed, reconcile_changed>;
 
 struct cluster_event {
   std::uint64_t number = 0; // counted from 1 in one epoch of the balancer
@@ -98,6 +107,7 @@ BOOST_DESCRIBE_STRUCT(config_lost, (), (loss))
 BOOST_DESCRIBE_STRUCT(config_accepted, (), (agent, version))
 BOOST_DESCRIBE_STRUCT(config_refused, (), (agent, version, errors))
 BOOST_DESCRIBE_STRUCT(health_changed, (), (agent, status, model, reason))
+BOOST_DESCRIBE_STRUCT(breaker_changed, (), (agent, model, breaker))
 BOOST_DESCRIBE_STRUCT(reconcile_changed, (), (entry))
 
 } // namespace paddler

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "model/breaker.hpp"
 #include "model/current.hpp"
 #include "model/reconciliation.hpp"
 #include "model/request.hpp"
@@ -39,11 +40,13 @@ struct agent_view {
   std::optional<std::string> model;           // what it serves or is to serve
   int slots = 0;
   int slots_busy = 0;
-  generation wanted;                 // version of its applicable state
-  generation applied;                // version that it accepted
-  std::optional<generation> serving; // version that its engine runs, where that is ready
-  bool refused = false;              // it refuses the version that is wanted, and will until the content changes
-  std::string reason;                // why it is not ready, for people; empty where it is
+  std::optional<breaker_standing> breaker;           // how its requests went; nothing where nothing speaks against it
+  std::optional<std::uint64_t> request_milliseconds; // that one takes its slot, on average
+  generation wanted;                                 // version of its applicable state
+  generation applied;                                // version that it accepted
+  std::optional<generation> serving;                 // version that its engine runs, where that is ready
+  bool refused = false; // it refuses the version that is wanted, and will until the content changes
+  std::string reason;   // why it is not ready, for people; empty where it is
   wall_time last_seen;
   std::int64_t engine_pid = 0;
   std::uint64_t engine_restarts = 0;
@@ -116,6 +119,7 @@ struct route_candidate_view {
   std::uint64_t load_microseconds = 0;
   std::uint64_t token_microseconds = 0;
   std::uint64_t away_microseconds = 0; // from its session
+  std::uint64_t pace_microseconds = 0; // it had more than its turn, by how fast it is
 };
 
 // Why an attempt went where it went.
@@ -126,7 +130,8 @@ struct route_view {
   std::string reason;
   std::uint64_t prompt_blocks = 0;
   std::vector<route_candidate_view> candidates;
-  std::uint64_t others = 0; // engines that had neither an idle slot nor a part of the prompt, or were busier
+  std::uint64_t others = 0;      // engines that had neither an idle slot nor a part of the prompt, or were busier
+  std::uint64_t others_open = 0; // beside these: that failed too often
 };
 
 // One request's whole way, as far as it is kept (max_request_steps, max_request_attempts).
@@ -164,8 +169,9 @@ BOOST_DESCRIBE_ENUM(slot_status, idle, busy)
 BOOST_DESCRIBE_STRUCT(link_traffic, (), (messages, deltas, bytes, whole_bytes))
 BOOST_DESCRIBE_STRUCT(link_view, (), (sent, received))
 BOOST_DESCRIBE_STRUCT(agent_view, (),
-                      (id, connected, status, model, slots, slots_busy, wanted, applied, serving, refused, reason,
-                       last_seen, engine_pid, engine_restarts, capabilities, file, issues, link))
+                      (id, connected, status, model, slots, slots_busy, breaker, request_milliseconds, wanted, applied,
+                       serving, refused, reason, last_seen, engine_pid, engine_restarts, capabilities, file, issues,
+                       link))
 BOOST_DESCRIBE_STRUCT(model_view, (), (name, agents_wanted, agents_ready, slots, slots_busy, agents))
 BOOST_DESCRIBE_STRUCT(slot_view, (), (id, agent, model, status, request))
 BOOST_DESCRIBE_STRUCT(request_view, (),
@@ -175,8 +181,9 @@ BOOST_DESCRIBE_STRUCT(request_step_view, (), (at, state, attempt))
 BOOST_DESCRIBE_STRUCT(request_attempt_view, (), (number, agent, version, outcome))
 BOOST_DESCRIBE_STRUCT(route_candidate_view, (),
                       (agent, chosen, slots, slots_busy, left_out, saturated, cached_blocks, prefill_microseconds,
-                       load_microseconds, token_microseconds, away_microseconds))
-BOOST_DESCRIBE_STRUCT(route_view, (), (attempt, agent, strategy, reason, prompt_blocks, candidates, others))
+                       load_microseconds, token_microseconds, away_microseconds, pace_microseconds))
+BOOST_DESCRIBE_STRUCT(route_view, (),
+                      (attempt, agent, strategy, reason, prompt_blocks, candidates, others, others_open))
 BOOST_DESCRIBE_STRUCT(request_page, (), (request, why_not_resumed, steps, attempts, routes))
 BOOST_DESCRIBE_STRUCT(reconciliation_view, (),
                       (id, agent, by_balancer, number, action, model, goal, difference, outcome, observation,

@@ -27,6 +27,10 @@ std::string_view to_string(resume_refusal value) { return boost::describe::enum_
 
 std::string_view to_string(attempt_outcome value) { return boost::describe::enum_to_string(value, "unknown"); }
 
+std::string_view to_string(breaker_state value) { return boost::describe::enum_to_string(value, "unknown"); }
+
+std::string_view to_string(agent_fault value) { return boost::describe::enum_to_string(value, "unknown"); }
+
 std::string_view to_string(reconcile_action value) { return boost::describe::enum_to_string(value, "unknown"); }
 
 std::string_view to_string(reconcile_outcome value) { return boost::describe::enum_to_string(value, "unknown"); }

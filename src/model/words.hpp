@@ -1,5 +1,6 @@
 // The names of the model's enumerations, as they stand in documents, messages and tables.
 #pragma once
+#include "model/breaker.hpp"
 #include "model/current.hpp"
 #include "model/desired.hpp"
 #include "model/reconciliation.hpp"
@@ -17,6 +18,8 @@ std::string_view to_string(request_failure value);
 std::string_view to_string(request_class value); // as people say it: "default"
 std::string_view to_string(resume_refusal value);
 std::string_view to_string(attempt_outcome value);
+std::string_view to_string(breaker_state value);
+std::string_view to_string(agent_fault value);
 std::string_view to_string(reconcile_action value);
 std::string_view to_string(reconcile_outcome value);
 

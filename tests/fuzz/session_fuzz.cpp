@@ -173,7 +173,7 @@ private:
     switch (from_.below(4)) {
     case 0: return take(attempt_sent{serial, number});
     case 1: return take(attempt_first_byte{serial, number});
-    default: return end_attempt(serial, number, static_cast<attempt_outcome>(from_.below(8)));
+    default: return end_attempt(serial, number, static_cast<attempt_outcome>(from_.below(9)));
     }
   }
 

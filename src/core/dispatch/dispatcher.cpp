@@ -41,6 +41,7 @@ dispatch_decisions dispatcher::set_models(std::set<std::string> names, instant n
     if (!models_.contains(live_.at(serial).record.model)) append(out, fail(serial, request_failure::no_model, now));
   for (auto const& name : models_) append(out, match(name, now));
   std::erase_if(times_, [this](auto const& each) { return !models_.contains(each.first); });
+  std::erase_if(clocks_, [this](auto const& each) { return !models_.contains(each.first); });
   return out;
 }
 
@@ -99,10 +100,13 @@ dispatch_decisions dispatcher::arrived(request_arrival request, instant now) {
 dispatch_decisions dispatcher::client_gone(request_serial serial, instant now) {
   auto const at = live_.find(serial);
   if (at == live_.end()) return {};
+  auto const model = at->second.record.model;
+  bool const ran = at->second.slot != nullptr;
+  if (ran) judge_agent(at->second, std::nullopt, 0, now);
   release(at->second, false);
   if (is_loose(canary::place_in_queue_kept)) ++queued_too_many_;
   finish(serial, request_state::failed, request_failure::client_gone, now);
-  return {};
+  return ran ? match(model, now) : dispatch_decisions{};
 }
 
 void dispatcher::sent(request_serial serial, attempt number, instant now) {
@@ -113,6 +117,7 @@ dispatch_decisions dispatcher::first_byte(request_serial serial, attempt number,
   auto* request = current(serial, number);
   if (!request || !move_to(request->record, request_state::streaming, now)) return {};
   request->fruitless = 0;
+  request->counted_at.reset();
   request->identity = can_resume(*request->slot, request->record.endpoint) ? request->slot->identity : 0;
   blame_.acquit(serial);
   if (!std::exchange(request->apart, false)) return {};
@@ -121,15 +126,14 @@ dispatch_decisions dispatcher::first_byte(request_serial serial, attempt number,
 }
 
 dispatch_decisions dispatcher::ended(request_serial serial, attempt number, attempt_outcome outcome, instant now,
-                                     std::optional<resume_refusal> refusal) {
+                                     std::optional<resume_refusal> refusal, unsigned status) {
   auto* request = current(serial, number);
   if (!request) return {};
   auto& record = request->record;
   std::string const model = record.model;
   agent_process const where{request->slot->agent, request->slot->process};
   record.attempts.back().outcome = outcome;
-  bool const completed = outcome == attempt_outcome::completed || outcome == attempt_outcome::completed_last;
-  if (completed && models_.contains(model)) times_[model].learn(now.mono - record.routed_at);
+  judge_agent(*request, outcome, status, now);
   release(*request, outcome == attempt_outcome::completed || outcome == attempt_outcome::refused);
   dispatch_decisions out;
   switch (outcome) {
@@ -138,6 +142,10 @@ dispatch_decisions dispatcher::ended(request_serial serial, attempt number, atte
   case attempt_outcome::refused:
     ++request->refusals;
     out = try_again(*request, false, refusal, now);
+    break;
+  case attempt_outcome::not_continued:
+    ++request->fruitless;
+    out = try_again(*request, true, refusal, now);
     break;
   case attempt_outcome::lost_early:
   case attempt_outcome::lost_late:
@@ -166,12 +174,18 @@ dispatch_decisions dispatcher::expire(instant now) {
       append(out, fail(serial, request_failure::queue_timeout, now));
   }
   append(out, rejudge(blame_.expire(now.mono), now));
+  for (auto const& where : health_.expire(now)) {
+    let_or_withhold(where);
+    append(out, match(where.model, now));
+  }
   return out;
 }
 
 std::optional<mono_time> dispatcher::next_deadline() const {
-  auto const waiting = queue_.next_deadline(), word = blame_.next_deadline();
-  return waiting && word ? std::min(*waiting, *word) : waiting ? waiting : word;
+  std::optional<mono_time> first;
+  for (auto const& each : {queue_.next_deadline(), blame_.next_deadline(), health_.next_deadline()})
+    if (each && (!first || *each < *first)) first = each;
+  return first;
 }
 
 dispatch_decisions dispatcher::engine_died(agent_process const& where, instant now) {
@@ -319,6 +333,10 @@ dispatch_decisions dispatcher::rejudge(std::vector<request_serial> const& which,
 }
 
 dispatch_decisions dispatcher::condemn(live_request const& request, instant now) {
+  if (request.counted_at) {
+    health_.forgive(*request.counted_at, now);
+    let_or_withhold(*request.counted_at);
+  }
   if (request.fingerprint != 0 && quarantined_.size() < policy_.max_quarantined)
     quarantined_.set(request.fingerprint, now.mono + policy_.quarantine);
   return fail(request.record.serial, request_failure::poison, now);

@@ -6,10 +6,14 @@
 // turn it is says the request_queue, and where it goes search_route (route_search.hpp). A stream that loses its engine
 // waits, before all others, for an engine that would have made the same answer, and goes on there. What lost an engine
 // runs apart from others of that kind until it brings something, and not at all once engines are known to die of it
-// (blame.hpp). Pure: no I/O, no clock; the caller carries the returned decisions out in their order.
+// (blame.hpp). An agent where too much goes wrong gets nothing for a while (agent_health.hpp), unless there is nobody
+// else: then the one that is due first serves. Pure: no I/O, no clock; the caller carries the returned decisions out in
+// their order.
 #pragma once
+#include "core/dispatch/agent_health.hpp"
 #include "core/dispatch/blame.hpp"
 #include "core/dispatch/client_limits.hpp"
+#include "core/dispatch/engine_pace.hpp"
 #include "core/dispatch/request_queue.hpp"
 #include "core/dispatch/route_note.hpp"
 #include "model/request.hpp"
@@ -42,6 +46,7 @@ struct dispatch_policy {
   std::size_t max_quarantined = 1024;                 // bodies; more are not remembered
   double retry_share = 0.2;                           // of requests, that may be tried again
   double retry_burst = 100;                           // attempts that may be saved up
+  breaker_policy breaker = {};
   routing_policy routing = {};
   std::size_t prefix_blocks = std::size_t{1} << 18; // of prompts, that are remembered; 28 bytes each
   std::size_t max_sessions = 65'536;                // that are remembered
@@ -105,6 +110,7 @@ public:
         limits_(policy.clients),
         blame_(policy.word_within),
         budget_(policy.retry_share, policy.retry_burst),
+        health_(policy.breaker),
         index_(policy.prefix_blocks) {}
 
   // The names under which models are wanted. Requests that wait for a name that is no longer there fail.
@@ -116,15 +122,16 @@ public:
 
   dispatch_decisions slot_opened(slot_offer const& slot, instant now);
   // Of an idle connection. That of a running request is reported by `ended`.
-  void slot_closed(slot_serial serial);
+  dispatch_decisions slot_closed(slot_serial serial, instant now);
 
   // Progress of an attempt. Words about an attempt that is not the current one are ignored (the fence). The first byte
   // is the first of this attempt that the client gets.
   void sent(request_serial serial, attempt number, instant now);
   dispatch_decisions first_byte(request_serial serial, attempt number, instant now);
-  // `refusal`: why the caller cannot have a stream go on that was lost late; nothing where it can.
+  // `refusal`: why the caller cannot have a stream go on that was lost late; nothing where it can. `status`: that of
+  // the engine's answer, where it was completed.
   dispatch_decisions ended(request_serial serial, attempt number, attempt_outcome outcome, instant now,
-                           std::optional<resume_refusal> refusal = {});
+                           std::optional<resume_refusal> refusal = {}, unsigned status = 200);
 
   // What became of an engine, before or after its slot connections ended: it died while its agent lives, or its agent
   // is gone too.
@@ -158,6 +165,17 @@ public:
 
   [[nodiscard]] std::map<slot_serial, slot_handle> const& idle_slots() const { return idle_; }
 
+  // Whether the agent gets requests for the model; nothing where nothing speaks against it.
+  [[nodiscard]] std::optional<breaker_standing> breaker_of(agent_model const& where) const {
+    return health_.standing(where);
+  }
+
+  // How that changed since it was asked last.
+  [[nodiscard]] std::vector<agent_health::change> take_breaker_news() { return health_.take_news(); }
+
+  // How long a slot of the engine behind it is taken by one request, on average.
+  [[nodiscard]] std::optional<duration> time_of(agent_model const& where) const;
+
 private:
   struct live_request {
     request_record record;
@@ -173,13 +191,16 @@ private:
     std::vector<block_hash> blocks;
     engine_ordinal engine{}; // while it has a slot
     std::uint64_t fruitless = 0, refusals = 0;
-    bool apart = false; // it runs, is suspected, and has brought nothing yet
+    bool apart = false;                    // it runs, is suspected, and has brought nothing yet
+    begin_number begun{};                  // of the newest attempt
+    std::optional<agent_model> counted_at; // who was charged with its loss, until it brings something
   };
 
   // What the table of slots does not know of an engine.
   struct engine_facts {
     std::uint64_t identity = 0;
     std::size_t apart = 0; // suspects that run there and have brought nothing yet
+    engine_pace pace;
   };
 
   struct slot_count {
@@ -201,6 +222,13 @@ private:
 
   [[nodiscard]] route_search_result search(std::string const& model, live_request const* request,
                                            engine_wish const& wish) const;
+  void know(route_candidate& each, live_request const* request, engine_wish const& wish) const;
+  void keep_last(std::string const& model, live_request const* request, engine_wish const& wish,
+                 route_search_result& found) const;
+  [[nodiscard]] bool is_any_sound(std::string const& model, std::uint64_t identity) const;
+  void begin_at(live_request& request);
+  void judge_agent(live_request& request, std::optional<attempt_outcome> outcome, unsigned status, instant now);
+  void let_or_withhold(agent_model const& where);
   run_request run_on(live_request& request, route_search_result const& found, instant now);
   void note_route(live_request& request, route_search_result const& found) const;
   void release(live_request& request, bool reusable);
@@ -228,10 +256,12 @@ private:
   std::map<agent_id, slot_count> by_agent_;
   std::map<slot_serial, slot_handle> idle_;
   std::map<std::string, slot_time> times_; // by model
+  std::map<std::string, duration> clocks_; // of engine_pace, by model
   request_queue queue_;
   client_limits limits_;
   blame blame_;
   attempt_budget budget_;
+  agent_health health_;
   prefix_index index_;
   std::map<std::uint64_t, engine_ordinal> sessions_; // where the newest request of each went
   std::deque<std::uint64_t> session_order_;          // the oldest first

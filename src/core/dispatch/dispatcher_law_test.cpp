@@ -73,7 +73,7 @@ private:
     case 0: return arrive();
     case 1: return offer();
     case 2:
-      if (slots_ > 0) it_.slot_closed({1 + random_.below(slots_)});
+      if (slots_ > 0) take(it_.slot_closed({1 + random_.below(slots_)}, now_));
       return;
     case 3: {
       agent_process const where{{"a" + std::to_string(random_.below(3))}, {1}};
@@ -118,7 +118,7 @@ private:
       begun_on_.try_emplace(serial, run.decision.slot->identity);
       return;
     }
-    auto outcome = static_cast<attempt_outcome>(random_.below(8));
+    auto outcome = static_cast<attempt_outcome>(random_.below(9));
     if (run.begun && random_.below(2) == 0) outcome = attempt_outcome::lost_late;
     std::optional<resume_refusal> refusal;
     if (random_.below(8) == 0) refusal = resume_refusal::too_long;
@@ -131,9 +131,10 @@ private:
     if (running_.empty() || random_.below(3) != 0) return;
     auto const at = any();
     held_.erase(at->second.decision.slot->serial);
-    it_.client_gone(at->first, now_);
+    auto const serial = at->first;
     running_.erase(at);
     ++gone_;
+    take(it_.client_gone(serial, now_));
   }
 
   void take(dispatch_decisions const& decisions) {
@@ -268,7 +269,7 @@ private:
     std::vector<slot_serial> idle;
     for (auto const& [slot, offer] : it_.idle_slots())
       if (offer->agent == agent) idle.push_back(slot);
-    for (auto const slot : idle) it_.slot_closed(slot);
+    for (auto const slot : idle) it_.slot_closed(slot, now_);
     auto const lost = running_;
     std::erase_if(running_, [&](auto const& each) { return each.second.decision.slot->agent == agent; });
     for (auto const& [serial, run] : lost) {

@@ -131,7 +131,7 @@ TEST_F(DispatcherTest, AStreamWhoseModelOrBalancerGoesFails) {
   it.set_models({"m"}, now);
   request("b");
   first_byte("b");
-  it.slot_closed({2});
+  it.slot_closed({2}, now);
   EXPECT_EQ(text(end("b", attempt_outcome::lost_late)), "");
   EXPECT_EQ(text(it.shut_down(now)), failed("b", request_failure::shutdown));
 }

@@ -26,16 +26,20 @@ dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) 
   if (idle_.contains(slot.serial)) return {};
   auto const engine = slots_.open(slot.serial, {slot.model, slot.agent, slot.process, slot.engine_number});
   if (!engine) return {};
-  auto const [facts, is_new] = engines_.try_emplace(*engine, engine_facts{slot.identity});
+  auto const [facts, is_new] = engines_.try_emplace(*engine, engine_facts{.identity = slot.identity});
   if (facts->second.identity != slot.identity) facts->second.identity = 0; // it contradicts itself
+  if (is_new) slots_.withhold(*engine, !health_.takes({slot.agent, slot.model}));
   idle_.emplace(slot.serial, std::make_shared<slot_offer const>(slot));
   ++by_agent_[slot.agent].idle;
   return match(slot.model, now);
 }
 
-void dispatcher::slot_closed(slot_serial serial) {
+// With it may go the last engine that others waited for instead of one that fails too often.
+dispatch_decisions dispatcher::slot_closed(slot_serial serial, instant now) {
   auto const slot = idle_.extract(serial);
-  if (slot) close(*slot.mapped(), &slot_count::idle);
+  if (!slot) return {};
+  close(*slot.mapped(), &slot_count::idle);
+  return match(slot.mapped()->model, now);
 }
 
 // It counted as idle, or as busy. An engine that has no slot any more is forgotten.
@@ -67,7 +71,7 @@ void dispatcher::release(live_request& request, bool reusable) {
 
 // Binds waiting requests to idle slots until one of the two is used up.
 dispatch_decisions dispatcher::match(std::string const& model, instant now) {
-  if (shutting_down_ || !is_any_idle(model)) return {};
+  if (shutting_down_ || !(is_any_idle(model) || slots_.withheld_of(model) > 0)) return {};
   auto out = expire(now);
   // Streams go on only where an engine makes the same answer, so each identity has a line of its own.
   std::set<std::uint64_t> identities;
@@ -84,8 +88,8 @@ dispatch_decisions dispatcher::match(std::string const& model, instant now) {
 
 void dispatcher::run_waiting(std::string const& line, engine_wish const& wish, std::string const& model, instant now,
                              dispatch_decisions& out) {
-  while (queue_.is_waited_for(line) && is_any_idle(model)) {
-    bool const any_will_do = wish.identity == 0 && !wish.apart;
+  while (queue_.is_waited_for(line)) {
+    bool const any_will_do = wish.identity == 0 && !wish.apart && is_any_idle(model);
     if (!any_will_do && !search(model, nullptr, wish).choice.engine) break;
     auto const next = queue_.pop(line, now.mono);
     if (!next) break;
@@ -103,12 +107,19 @@ route_search_result dispatcher::search(std::string const& model, live_request co
     asked.prompt_blocks = request->prompt_blocks;
     if (auto const at = sessions_.find(request->session); at != sessions_.end()) asked.session_engine = at->second;
   }
-  return search_route(slots_, index_, asked, policy_.routing, [&](route_candidate& each) {
-    auto const& facts = engines_.at(each.engine);
-    if (wish.identity != 0 && facts.identity != wish.identity) each.filter = route_filter::other_identity;
-    if (wish.apart && facts.apart > 0) each.filter = route_filter::suspect_aboard;
-    each.lost_it = request != nullptr && slots_.key_of(each.engine)->agent == request->record.agent;
-  });
+  auto found = search_route(slots_, index_, asked, policy_.routing, [&](auto& each) { know(each, request, wish); });
+  if (!found.choice.engine) keep_last(model, request, wish, found);
+  return found;
+}
+
+void dispatcher::know(route_candidate& each, live_request const* request, engine_wish const& wish) const {
+  auto const& facts = engines_.at(each.engine);
+  if (slots_.is_withheld(each.engine)) each.filter = route_filter::breaker_open;
+  if (wish.identity != 0 && facts.identity != wish.identity) each.filter = route_filter::other_identity;
+  if (wish.apart && facts.apart > 0) each.filter = route_filter::suspect_aboard;
+  auto const* const key = slots_.key_of(each.engine);
+  each.lost_it = request != nullptr && key->agent == request->record.agent;
+  if (auto const clock = clocks_.find(key->model); clock != clocks_.end()) each.ahead = facts.pace.ahead(clock->second);
 }
 
 // `found` says where.
@@ -127,6 +138,7 @@ run_request dispatcher::run_on(live_request& request, route_search_result const&
   if (request.apart) ++engines_.at(engine).apart;
   request.slot = slot;
   request.engine = engine;
+  begin_at(request);
   auto& record = request.record;
   record.agent = slot->agent;
   record.slot = slot->serial;
@@ -147,11 +159,14 @@ void dispatcher::note_route(live_request& request, route_search_result const& fo
                   .engine = *found.choice.engine,
                   .prompt_blocks = request.prompt_blocks,
                   .rows = {},
-                  .others = slots_.engines_of(request.record.model) - found.candidates.size()};
+                  .others = slots_.engines_of(request.record.model) - found.candidates.size(),
+                  .others_open = slots_.withheld_of(request.record.model)};
   for (std::size_t i = 0; i < found.candidates.size(); ++i) {
     auto const& each = found.candidates[i];
+    if (slots_.is_withheld(each.engine)) --note.others_open;
     note.rows.push_back({slots_.key_of(each.engine)->agent, each.busy, each.total, found.choice.scores[i]});
   }
+  note.others -= note.others_open;
   if (request.routes.size() == max_request_attempts) request.routes.erase(request.routes.begin());
   request.routes.push_back(std::move(note));
 }

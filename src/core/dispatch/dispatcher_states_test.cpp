@@ -107,6 +107,12 @@ std::vector<row> attempts() {
        },
        {as_before, "failed: agent_lost", "failed: agent_lost", "failed: agent_lost", "failed: agent_lost", as_before,
         as_before}},
+      {"its engine cannot go on with it",
+       [](dispatcher& it) {
+         return it.ended(serial, newest(it), attempt_outcome::not_continued, now, resume_refusal::not_capable);
+       },
+       {as_before, "failed: agent_lost", "failed: agent_lost", "failed: agent_lost", "failed: agent_lost", as_before,
+        as_before}},
       {"its engine runs another version",
        ends(attempt_outcome::refused),
        {as_before, "routed", "routed", "resuming", "resuming", as_before, as_before}},
@@ -144,10 +150,7 @@ std::vector<row> circumstances() {
        [](dispatcher& it) { return it.shut_down(now); },
        {"failed: shutdown", as_before, as_before, as_before, as_before, as_before, as_before}},
       {"an idle connection of that number ends",
-       [](dispatcher& it) {
-         it.slot_closed({9});
-         return dispatch_decisions{};
-       },
+       [](dispatcher& it) { return it.slot_closed({9}, now); },
        {as_before, as_before, as_before, as_before, as_before, as_before, as_before}},
   };
 }

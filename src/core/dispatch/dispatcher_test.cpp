@@ -69,7 +69,7 @@ TEST_F(DispatcherTest, NamesThatNobodyServesLeaveNothingBehind) {
   EXPECT_EQ(it.count().engines, 0U);
   slot("x", "old");
   EXPECT_EQ(it.count().engines, 1U);
-  it.slot_closed({serial});
+  it.slot_closed({serial}, now);
   EXPECT_EQ(it.count().engines, 0U) << "nothing is offered";
   it.set_models({"n"}, now);
   slot("x", "n");
@@ -219,7 +219,7 @@ TEST_F(DispatcherTest, APromptGoesToWhereItsBeginningWasRead) {
   EXPECT_EQ(ask(3, {first, second, third}), "run c on x;") << "though both are as busy";
   EXPECT_EQ(it.routes_of({3})->at(0).reason, route_reason::prefix);
   for (std::uint64_t number : {1U, 2U, 3U}) it.ended({number}, {1}, attempt_outcome::completed, now);
-  for (std::uint64_t slot : {1U, 2U}) it.slot_closed({slot}); // the engine of x ends
+  for (std::uint64_t slot : {1U, 2U}) it.slot_closed({slot}, now); // the engine of x ends
   slot("x");
   EXPECT_EQ(ask(4, {other, third}), "run d on y;");
   EXPECT_EQ(ask(5, {first, second}), "run e on x;") << "by load: it knows nothing any more";

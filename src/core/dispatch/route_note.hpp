@@ -24,6 +24,7 @@ struct route_note {
   std::size_t prompt_blocks = 0;
   std::vector<route_row> rows; // in the order in which they were looked at
   std::size_t others = 0;      // engines that no table brought up: busier, and without any of the prompt
+  std::size_t others_open = 0; // beside these, that failed too often
 };
 
 } // namespace paddler

@@ -32,7 +32,7 @@ struct route_search_result {
 };
 
 // What neither table knows of a candidate: its filter, whether it lost the request, its speeds. Called once for each.
-// An engine that the table of slots withholds may still come by its prompt or its session, and is to be filtered here.
+// An engine that the table of slots withholds still comes by its prompt or its session, and is to be filtered here.
 using candidate_knowledge = std::function<void(route_candidate&)>;
 
 route_search_result search_route(slot_table const& slots, prefix_index const& index, route_request const& request,

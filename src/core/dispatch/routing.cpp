@@ -57,6 +57,7 @@ private:
     route_candidate const* least = nullptr;
     for_each([&](route_candidate const& it, route_score&) {
       if (least == nullptr || is_less_busy(it, *least)) least = &it;
+      most_ahead_ = std::max(most_ahead_, it.ahead);
       prefill_speed_ = std::max(prefill_speed_, it.prefill_speed);
       decode_speed_ = std::max(decode_speed_, it.decode_speed);
     });
@@ -89,10 +90,20 @@ private:
     score.load = policy_.full_load * it.busy / it.total;
     if (policy_.strategy == routing_strategy::session && has_session_ && (!it.has_session || score.saturated))
       score.away = policy_.full_load;
+    if (!(policy_.strategy == routing_strategy::session && has_session_)) score.pace = pace_of(it);
     if (!is_cached_) return;
     auto const to_read = std::min(question_.prompt_blocks - score.cached_blocks, most_blocks);
     score.prefill = time_of(to_read * tokens_of_block, it.prefill_speed == 0 ? prefill_speed_ : it.prefill_speed);
     score.token = time_of(1, it.decode_speed == 0 ? decode_speed_ : it.decode_speed);
+  }
+
+  // The share of the one that is ahead most, so that it does not matter how long requests take. In doubles: a quotient
+  // of two that are given is the same on every machine.
+  [[nodiscard]] duration pace_of(route_candidate const& it) const {
+    if (it.ahead <= duration{}) return {};
+    auto const most = policy_.full_load * std::min(policy_.pace_percent, policy_.saturation_percent) / percent;
+    auto const share = static_cast<double>(it.ahead.count()) / static_cast<double>(most_ahead_.count());
+    return duration(static_cast<duration::rep>(static_cast<double>(most.count()) * share));
   }
 
   [[nodiscard]] route_score const* best_score() {
@@ -111,17 +122,24 @@ private:
   }
 
   [[nodiscard]] route_reason reason_for(route_score const& best) const {
+    if (is_kept(best.engine)) return route_reason::kept;
     if (policy_.strategy == routing_strategy::round_robin) return route_reason::turn;
     if (best.cached_blocks > 0) return route_reason::prefix;
     if (policy_.strategy == routing_strategy::session && has_session_) return route_reason::session;
     return route_reason::load;
   }
 
+  [[nodiscard]] bool is_kept(engine_ordinal engine) const {
+    return std::ranges::any_of(question_.candidates,
+                               [engine](auto const& it) { return it.kept && it.engine == engine; });
+  }
+
   route_question const& question_;
   routing_policy const& policy_;
   // Of those that are eligible.
   bool is_cached_ = false;
-  bool has_session_ = false;        // one that is not saturated
+  bool has_session_ = false; // one that is not saturated
+  duration most_ahead_{};
   std::uint32_t prefill_speed_ = 0; // the greatest: what was not measured yet shall be tried
   std::uint32_t decode_speed_ = 0;
   route_choice out_;

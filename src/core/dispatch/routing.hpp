@@ -6,6 +6,10 @@
 // nothing of the prompt is cached only load counts: a cold prompt that followed anything else would pile up on one
 // engine.
 //
+// Among engines that are equally busy, or nearly, those that take less time for a request come more often
+// (engine_pace.hpp says whose turn it is by that): who is ahead of the others costs up to `pace_percent` of `full_load`
+// more, so that load outweighs it.
+//
 // The valve: an engine that is busier than the least busy one by more than `saturation` of its slots, and by two slots
 // or more, counts as one that has nothing cached. So the requests of one beginning spread over as many engines as it
 // takes.
@@ -34,6 +38,7 @@ struct routing_policy {
   routing_strategy strategy = routing_strategy::prefix;
   std::uint32_t saturation_percent = 25;
   duration full_load = std::chrono::seconds(1); // what an engine with all slots busy would cost more than an idle one
+  std::uint32_t pace_percent = 10;              // of it; above saturation_percent it counts as that
 };
 
 // Why an engine cannot take a request.
@@ -54,10 +59,12 @@ struct route_candidate {
   std::uint16_t total = 0;
   route_filter filter = route_filter::none; // without an idle slot it is out in any case
   bool lost_it = false;                     // the request was lost there: only if there is no other
+  bool kept = false;                        // it failed too often, but there is nobody else
   bool has_session = false;                 // the session's newest request went there
   std::size_t cached_blocks = 0;            // of the prompt
   std::uint32_t prefill_speed = 0;          // tokens a second, as measured; 0: not yet
   std::uint32_t decode_speed = 0;           // the same, of one slot
+  duration ahead{};                         // of the others, of its model: slot time that it was given (engine_pace)
 };
 
 struct route_question {
@@ -76,10 +83,11 @@ struct route_score {
   duration load{};
   duration token{};
   duration away{}; // from its session
+  duration pace{}; // it had more than its turn
 
   [[nodiscard]] bool is_eligible() const { return filter == route_filter::none && !avoided; }
 
-  [[nodiscard]] duration total() const { return prefill + load + token + away; }
+  [[nodiscard]] duration total() const { return prefill + load + token + away + pace; }
 
   friend bool operator==(route_score const&, route_score const&) = default;
 };
@@ -90,6 +98,7 @@ enum class route_reason {
   session, // the session was there
   load,    // it costs least
   turn,    // it was its turn
+  kept,    // all fail too often, and it is the first that is to be tried again
 };
 
 struct route_choice {
@@ -107,6 +116,6 @@ engine_ordinal next_turn(engine_ordinal chosen);
 BOOST_DESCRIBE_ENUM(routing_strategy, prefix, session, least_loaded, round_robin)
 BOOST_DESCRIBE_ENUM(route_filter, none, no_idle_slot, drained, breaker_open, stale_link, other_identity, suspect_aboard,
                     small_context)
-BOOST_DESCRIBE_ENUM(route_reason, nowhere, prefix, session, load, turn)
+BOOST_DESCRIBE_ENUM(route_reason, nowhere, prefix, session, load, turn, kept)
 
 } // namespace paddler

@@ -149,6 +149,32 @@ TEST(Routing, SpeedsCountAsMeasured) {
   EXPECT_EQ(choice.reason, route_reason::load);
 }
 
+TEST(Routing, OfEqualLoadTheOneThatIsLeastAheadIsNext) {
+  auto const ahead = [](std::size_t number, std::uint16_t busy, duration by) {
+    auto out = with(number, busy, 4);
+    out.ahead = by;
+    return out;
+  };
+  auto const choice = ask({ahead(1, 0, seconds(8)), ahead(2, 0, seconds(2)), ahead(3, 0, seconds(4))}, least_loaded);
+  EXPECT_EQ(choice.engine, engine(2));
+  EXPECT_EQ(choice.scores[0].pace, milliseconds(100)) << "a tenth of the full load, whoever is ahead most";
+  EXPECT_EQ(choice.scores[1].pace, milliseconds(25));
+  EXPECT_EQ(choice.scores[2].pace, milliseconds(50));
+  EXPECT_EQ(ask({ahead(1, 0, seconds(8)), ahead(2, 1, {})}, prefix).engine, engine(1)) << "load outweighs it";
+  EXPECT_EQ(ask({ahead(1, 0, seconds(8)), ahead(2, 0, {})}, round_robin, 16, 1).engine, engine(1));
+}
+
+TEST(Routing, TheLastOfThoseThatFailTooOftenIsKept) {
+  auto kept = with(2, 1, 4);
+  kept.kept = true;
+  auto open = with(1, 0, 4);
+  open.filter = route_filter::breaker_open;
+  for (auto const strategy : strategies) {
+    EXPECT_EQ(ask({open, kept}, strategy).engine, engine(2));
+    EXPECT_EQ(ask({open, kept}, strategy).reason, route_reason::kept);
+  }
+}
+
 TEST(Routing, WhatIsCachedBeyondThePromptCountsNothing) {
   EXPECT_EQ(ask({with(1, 0, 4, 100)}, prefix, 10).scores[0].cached_blocks, 10U);
   EXPECT_EQ(ask({with(1, 0, 4, 100)}, prefix, 0).reason, route_reason::load);
@@ -180,6 +206,7 @@ candidates any_candidates(random_source& random) {
     it.cached_blocks = one_in(3) ? random.below(40) : 0;
     it.prefill_speed = speed(5'000);
     it.decode_speed = speed(100);
+    it.ahead = one_in(2) ? duration{} : milliseconds(random.below(10'000));
     out.push_back(it);
   }
   return out;
@@ -204,7 +231,8 @@ template <class Law> void for_any(Law law) {
               .turn = engine(random.below(40)),
               .policy = {.strategy = strategies.at(random.below(strategies.size())),
                          .saturation_percent = static_cast<std::uint32_t>(random.below(101)),
-                         .full_load = milliseconds(random.below(3'000))}};
+                         .full_load = milliseconds(random.below(3'000)),
+                         .pace_percent = static_cast<std::uint32_t>(random.below(101))}};
     law(one, one.answer(), random);
   }
 }
@@ -277,14 +305,21 @@ TEST(RoutingLaws, WhoIsSaturatedHasNothingCached) {
   EXPECT_GT(saturated, 1'000U);
 }
 
+// Or one that is a little busier, and further behind with its turns: never by more than pace outweighs, which is less
+// than what saturates.
 TEST(RoutingLaws, WhereNothingIsCachedLeastBusyIsChosen) {
   std::size_t misses = 0;
   for_any([&](asked const& one, route_choice const& choice, random_source&) {
     if (choice.reason != route_reason::load || one.policy.full_load == duration{}) return;
     if (std::ranges::any_of(choice.scores, [](route_score const& score) { return score.cached_blocks > 0; })) return;
     auto const& chosen = chosen_of(one, choice);
-    for (std::size_t i = 0; i < one.of.size(); ++i)
-      if (choice.scores[i].is_eligible()) EXPECT_GE(one.of[i].busy * chosen.total, chosen.busy * one.of[i].total);
+    auto const share = [](route_candidate const& it) { return static_cast<double>(it.busy) / it.total; };
+    auto const most = std::min(one.policy.pace_percent, one.policy.saturation_percent) / 100.0;
+    for (std::size_t i = 0; i < one.of.size(); ++i) {
+      if (!choice.scores[i].is_eligible()) continue;
+      bool const is_behind = one.of[i].ahead > chosen.ahead;
+      EXPECT_GE(share(one.of[i]) + (is_behind ? most : 0) + 1e-6, share(chosen));
+    }
     misses += one.policy.strategy == prefix ? 1 : 0;
   });
   EXPECT_GT(misses, 1'000U);

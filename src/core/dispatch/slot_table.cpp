@@ -64,6 +64,7 @@ std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
     --it.load.total;
   });
   if (engine_at(ordinal) != nullptr) return std::nullopt;
+  if (engines_[index_of(ordinal)].is_withheld) --of->second.withheld;
   if (--of->second.engines == 0) by_model_.erase(of);
   ordinals_.erase(std::exchange(engines_[index_of(ordinal)], {}).key);
   free_.insert(ordinal);
@@ -71,8 +72,15 @@ std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
 }
 
 void slot_table::withhold(engine_ordinal ordinal, bool is_withheld) {
-  if (engine_at(ordinal) == nullptr) return;
+  if (engine_at(ordinal) == nullptr || this->is_withheld(ordinal) == is_withheld) return;
   change(ordinal, [&](engine& it) { it.is_withheld = is_withheld; });
+  auto& withheld = by_model_.at(engines_[index_of(ordinal)].key.model).withheld;
+  is_withheld ? ++withheld : --withheld;
+}
+
+bool slot_table::is_withheld(engine_ordinal ordinal) const {
+  auto const* const it = engine_at(ordinal);
+  return it != nullptr && it->is_withheld;
 }
 
 std::vector<engine_ordinal> slot_table::least_busy(std::string const& model, std::size_t count,
@@ -113,6 +121,14 @@ engine_key const* slot_table::key_of(engine_ordinal ordinal) const {
 std::optional<engine_ordinal> slot_table::find(engine_key const& key) const {
   auto const at = ordinals_.find(key);
   return at == ordinals_.end() ? std::nullopt : std::optional(at->second);
+}
+
+std::vector<engine_ordinal> slot_table::engines_at(std::string const& model, agent_id const& agent) const {
+  std::vector<engine_ordinal> out;
+  for (auto at = ordinals_.lower_bound({model, agent, {}, 0});
+       at != ordinals_.end() && at->first.model == model && at->first.agent == agent; ++at)
+    out.push_back(at->second);
+  return out;
 }
 
 slot_table::totals slot_table::count() const {

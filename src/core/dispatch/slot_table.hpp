@@ -57,6 +57,8 @@ public:
   // Whether the engine is left out of `least_busy` and `in_turn`, for as long as it has slots.
   void withhold(engine_ordinal engine, bool is_withheld);
 
+  [[nodiscard]] bool is_withheld(engine_ordinal engine) const;
+
   // So many engines with an idle slot, those with the smallest share of busy ones first; of equals those first that
   // come next after `turn`, itself included.
   [[nodiscard]] std::vector<engine_ordinal> least_busy(std::string const& model, std::size_t count,
@@ -69,6 +71,9 @@ public:
   [[nodiscard]] engine_key const* key_of(engine_ordinal engine) const;
   [[nodiscard]] std::optional<engine_ordinal> find(engine_key const& engine) const;
 
+  // Of all processes of the agent, in order.
+  [[nodiscard]] std::vector<engine_ordinal> engines_at(std::string const& model, agent_id const& agent) const;
+
   struct totals {
     std::size_t slots = 0, busy = 0, engines = 0;
     std::size_t models = 0; // with an idle slot
@@ -77,10 +82,12 @@ public:
 
   [[nodiscard]] totals count() const;
 
-  // Idle or busy, of all engines of the model; and how many these are.
+  // Idle or busy, of all engines of the model; how many these are, and how many of them are withheld.
   [[nodiscard]] std::size_t slots_of(std::string const& model) const { return of_model(model).slots; }
 
   [[nodiscard]] std::size_t engines_of(std::string const& model) const { return of_model(model).engines; }
+
+  [[nodiscard]] std::size_t withheld_of(std::string const& model) const { return of_model(model).withheld; }
 
 private:
   struct place {
@@ -112,7 +119,7 @@ private:
   [[nodiscard]] engine const* engine_at(engine_ordinal ordinal) const;
 
   struct model_totals {
-    std::size_t slots = 0, engines = 0;
+    std::size_t slots = 0, engines = 0, withheld = 0;
   };
 
   [[nodiscard]] model_totals of_model(std::string const& model) const;

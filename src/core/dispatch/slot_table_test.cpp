@@ -229,10 +229,22 @@ private:
     EXPECT_EQ(table_.count().slots, plain_.slots.size());
     EXPECT_EQ(table_.count().busy, busy);
     EXPECT_EQ(table_.count().engines, plain_.withheld.size());
-    for (auto const& [engine, is_withheld] : plain_.withheld)
-      EXPECT_EQ(table_.load_of(*table_.find(engine)), plain_.load_of(engine));
+    for (auto const& [engine, is_withheld] : plain_.withheld) {
+      auto const ordinal = *table_.find(engine);
+      EXPECT_EQ(table_.load_of(ordinal), plain_.load_of(engine));
+      EXPECT_EQ(table_.is_withheld(ordinal), is_withheld);
+      EXPECT_EQ(std::ranges::count(table_.engines_at(engine.model, engine.agent), ordinal), 1);
+      for (auto const each : table_.engines_at(engine.model, engine.agent)) {
+        EXPECT_EQ(table_.key_of(each)->agent, engine.agent);
+        EXPECT_EQ(table_.key_of(each)->model, engine.model);
+      }
+    }
     auto const turn = nth(random_.below(12));
     for (std::string const model : {"a", "b"}) {
+      auto const of = [&](auto const& each) { return each.first.model == model; };
+      auto const held = [&](auto const& each) { return of(each) && each.second; };
+      EXPECT_EQ(table_.engines_of(model), static_cast<std::size_t>(std::ranges::count_if(plain_.withheld, of)));
+      EXPECT_EQ(table_.withheld_of(model), static_cast<std::size_t>(std::ranges::count_if(plain_.withheld, held)));
       auto all = plain_.least_busy(table_, model, turn);
       auto const count = random_.below(all.size() + 2);
       auto const next = std::ranges::min(

@@ -26,6 +26,8 @@ void event_feed::acted(logged_action const& action, revision at, wall_time now) 
   publish(reconcile_changed{action}, at, now);
 }
 
+void event_feed::judged(breaker_changed const& what, revision at, wall_time now) { publish(what, at, now); }
+
 void event_feed::look_at(agent_record const& agent, revision at, wall_time now) {
   auto& told = told_[agent.id];
   bool const replaced = told.connected && (!agent.connected || told.process != agent.process);

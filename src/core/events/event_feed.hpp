@@ -36,6 +36,7 @@ public:
   // Looks at one agent, and publishes what is otherwise than it was told last.
   void look_at(agent_record const& agent, revision at, wall_time now);
   void acted(logged_action const& action, revision at, wall_time now);
+  void judged(breaker_changed const& what, revision at, wall_time now);
 
   // The newest event's number, zero where there was none.
   [[nodiscard]] std::uint64_t newest() const { return newest_; }

@@ -79,6 +79,10 @@ private:
     std::tie(agent.status, agent.model, agent.reason) = std::tie(what.status, what.model, what.reason);
   }
 
+  void told(breaker_changed const& what, revision /*at*/) {
+    ADD_FAILURE() << "nobody asked " << what.agent.value << " for anything";
+  }
+
   void told(config_accepted const& what, revision at) {
     EXPECT_NE(what.version, generation{});
     EXPECT_LE(what.version.value, at.value) << "nobody holds what was not decided yet";
