@@ -116,6 +116,29 @@ SYSTEM_TEST(doors, SEC_06_pages_of_other_origins, local_cluster) {
   co_await expect_unharmed(cluster.api(), before, 0);
 }
 
+task<int> status_for(std::string address, std::string host) {
+  auto line = co_await connection::open(std::move(address));
+  co_await line.send("GET /healthz HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  auto const answer = co_await line.read_answer();
+  co_return answer.status;
+}
+
+// On loopback other addresses and names are foreign (malformed_heads()). A balancer that other machines reach is called
+// by any of its addresses; by a name only where it was told.
+SYSTEM_TEST(doors, SEC_07_a_balancer_goes_by_its_addresses_and_its_names, local_cluster) {
+  constexpr int misdirected = 421;
+  cluster.config.inference_address = "0.0.0.0:0";
+  cluster.config.management_address = "0.0.0.0:0";
+  cluster.config.host_names = {"balancer.test"};
+  co_await cluster.start(want_agents(1, 1));
+  for (auto const& address : {cluster.api().inference(), cluster.api().management()}) {
+    for (char const* own : {"192.0.2.7", "192.0.2.7:8061", "[2001:db8::7]:8061", "127.0.0.1", "balancer.test:8061"})
+      EXPECT_EQ(co_await status_for(address, own), 200) << own;
+    for (char const* foreign : {"evil.example", "balancer.test.evil.example:8061"})
+      EXPECT_EQ(co_await status_for(address, foreign), misdirected) << foreign;
+  }
+}
+
 std::vector<bad_input> bad_questions() {
   std::string const deep(2000, '[');
   return {
