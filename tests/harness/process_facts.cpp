@@ -2,6 +2,7 @@
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -43,6 +44,13 @@ std::size_t resident_bytes(std::int64_t pid) {
   std::size_t resident = 0;
   in >> total >> resident;
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::size_t limit_open_files(std::int64_t pid, std::size_t limit) {
+  rlimit before{};
+  if (::prlimit(static_cast<pid_t>(pid), RLIMIT_NOFILE, nullptr, &before) != 0) return 0;
+  rlimit const now{limit, before.rlim_max};
+  return ::prlimit(static_cast<pid_t>(pid), RLIMIT_NOFILE, &now, nullptr) == 0 ? before.rlim_cur : 0;
 }
 
 bool make_children_obey_file_rights() {
