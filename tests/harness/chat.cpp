@@ -199,8 +199,8 @@ task<http_answer> post_chat(std::string address, chat_question question) {
   co_return out;
 }
 
-task<connection> send_chat(std::string address, chat_question question) {
-  auto line = co_await connection::open(std::move(address));
+task<connection> send_chat(std::string address, chat_question question, int unread) {
+  auto line = co_await connection::open(std::move(address), unread);
   http_headers headers;
   headers.emplace_back("Content-Type", "application/json");
   auto body = chat_body(question);

@@ -128,8 +128,8 @@ task<chat_answer> chat_cut_off(std::string address, chat_question question);
 // Asks and reads the answer as bytes, whatever it is.
 task<http_answer> post_chat(std::string address, chat_question question);
 
-// Asks, and reads nothing.
-task<connection> send_chat(std::string address, chat_question question);
+// Asks, and reads nothing. `unread` as in connection::open().
+task<connection> send_chat(std::string address, chat_question question, int unread = 0);
 
 // The text of a chat answer that is no stream.
 std::string content_of(http_answer const& answer);

@@ -1,5 +1,7 @@
 #include "harness/process_facts.hpp"
 
+#include "runtime/timer.hpp"
+
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -61,5 +63,11 @@ bool make_children_obey_file_rights() {
 std::int64_t own_pid() { return ::getpid(); }
 
 bool send_signal(std::int64_t pid, int signal) { return pid > 1 && ::kill(static_cast<pid_t>(pid), signal) == 0; }
+
+task<> stand_still(std::int64_t pid, duration time) {
+  send_signal(pid, SIGSTOP);
+  co_await sleep_for(time); // lint: allow(test-wait) what stands still does so for as long as it is told
+  send_signal(pid, SIGCONT);
+}
 
 } // namespace paddler_test

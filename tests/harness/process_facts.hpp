@@ -1,6 +1,8 @@
 // What the kernel says of a process.
 #pragma once
+#include "base/time.hpp"
 #include "harness/names.hpp"
+#include "runtime/task.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -27,5 +29,8 @@ bool make_children_obey_file_rights();
 
 // False where there is no such process.
 bool send_signal(std::int64_t pid, int signal);
+
+// It gets no processor for so long: SIGSTOP, then SIGCONT.
+task<> stand_still(std::int64_t pid, duration time);
 
 } // namespace paddler_test
