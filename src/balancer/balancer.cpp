@@ -114,8 +114,12 @@ struct balancer::parts {
   task_group background{executor, "balancer", on_escape::fail_process};
   std::string inference_address, management_address;
 
-  void compose(balancer& owner, balancer_core core_state);
+  void compose(balancer& owner, balancer_core core_state, front_doors const& front);
   void listen(front_doors doors);
+
+  [[nodiscard]] host_guard guard_of(listener const& at) const {
+    return host_guard({.loopback = at.is_loopback(), .names = config.host_names});
+  }
 };
 
 balancer::balancer(asio::any_io_executor executor, balancer_config config)
@@ -148,12 +152,12 @@ task<result<void>> balancer::start() {
   log_info(
       "state.restored", "desired state is as it was",
       {{"revision", core.desired().current().value}, {"records", opened->log.size()}, {"epoch", opened->leader.value}});
-  p.compose(*this, std::move(core));
+  p.compose(*this, std::move(core), *doors);
   p.listen(std::move(*doors));
   co_return result<void>{};
 }
 
-void balancer::parts::compose(balancer& owner, balancer_core core_state) {
+void balancer::parts::compose(balancer& owner, balancer_core core_state, front_doors const& front) {
   core.emplace(executor, std::move(core_state), *store, writer);
   slots.emplace(*core, config.engine_silence);
   links.emplace(*core);
@@ -189,16 +193,16 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   }
   http_server_config as_inference{.name = "inference", .connection_limit = max_clients, .errors = inference_shape};
   as_inference.limits.write_silence = config.client_silence;
-  inference_server.emplace(
-      executor, std::move(as_inference),
-      guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
+  inference_server.emplace(executor, std::move(as_inference),
+                           guarded(guard_of(front.inference),
+                                   routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
   auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
   management_routes = joined(joined(std::move(management_routes), dump->routes()), health_routes(*core));
   // Links and slots have limits of their own, which tell an agent more than a server that is full.
   auto const connections = config.policy.link.max_agents + max_slot_connections + max_operators;
-  management_server.emplace(
-      executor, http_server_config{.name = "management", .connection_limit = connections},
-      guarded(host_guard({}), routed(router(with_openapi(std::move(management_routes)), about_management))));
+  management_server.emplace(executor, http_server_config{.name = "management", .connection_limit = connections},
+                            guarded(guard_of(front.management),
+                                    routed(router(with_openapi(std::move(management_routes)), about_management))));
 }
 
 void balancer::parts::listen(front_doors doors) {

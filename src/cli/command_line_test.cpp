@@ -204,6 +204,11 @@ TEST(command_line, insecure_opens_other_addresses) {
             "0.0.0.0:80");
 }
 
+TEST(command_line, a_balancer_has_names) {
+  EXPECT_THAT(parsed<balancer_command>("balancer --host-name a.test --host-name b.test").balancer.host_names,
+              testing::ElementsAre("a.test", "b.test"));
+}
+
 TEST(command_line, help_is_there_for_everything) {
   for (auto const* const line : {"", "--help", "-h", "help"}) {
     EXPECT_THAT(parsed<help_command>(line).text, HasSubstr("The first five minutes")) << line;

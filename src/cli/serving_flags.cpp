@@ -55,6 +55,11 @@ void add_balancer_flags(flag_set& flags, balancer_config& config, bool& insecure
              .help = "How often a waiting stream is sent a comment, so that nothing between cuts it",
              .default_text = print_duration(config.comment_interval)},
             set_duration(config.comment_interval, shortest_keep_alive));
+  flags.add_repeated({.name = "--host-name",
+                      .value = "NAME",
+                      .help = "A name by which clients and agents may call this balancer, beside its addresses. May be "
+                              "given again; requests to any other name are refused with 421"},
+                     append_text(config.host_names));
   flags.add_switch(
       {.name = "--insecure", .help = "Listen on addresses that other machines reach, without TLS and keys"}, insecure);
 }
