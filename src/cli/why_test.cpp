@@ -9,7 +9,8 @@ namespace {
 request_page page() {
   request_page out;
   out.request.id = {"r1"};
-  route_view route{.attempt = 2, .agent = {"gpu-1"}, .strategy = "prefix", .reason = "prefix", .prompt_blocks = 9};
+  route_view route{
+      .attempt = 2, .agent = {"gpu-1"}, .strategy = "prefix", .reason = "prefix", .policies = 12, .prompt_blocks = 9};
   route_candidate_view chosen{.agent = {"gpu-1"}, .chosen = true, .slots = 4, .slots_busy = 1};
   chosen.cached_blocks = 8;
   chosen.prefill_microseconds = 64'000;
@@ -30,7 +31,7 @@ TEST(TextOfRoutes, SaysWhatEachWasWorthAndWhatLeftItOut) {
   EXPECT_EQ(text_of_routes(page(), console.terminal),
             "request r1\n"
             "\n"
-            "Attempt 2 went to gpu-1: it has read most of the prompt that counts (prefix)\n"
+            "Attempt 2 went to gpu-1: it has read most of the prompt that counts (prefix, policies of revision 12)\n"
             "  AGENT  BUSY  READ  PREFILL   LOAD  TOKEN  AWAY     COST  NOTE\n"
             "  gpu-1   1/4   8/9     64ms  250ms     0s    0s    314ms  chosen\n"
             "  gpu-2   0/4   0/9       0s     0s     0s    0s        -  out\n"
@@ -38,6 +39,13 @@ TEST(TextOfRoutes, SaysWhatEachWasWorthAndWhatLeftItOut) {
             "  gpu-2 is out: the request was lost there, and there are others\n"
             "  gpu-3 is so much busier than others that what it has read did not count\n"
             "  1 engine more: busier, or without an idle slot\n");
+}
+
+TEST(TextOfRoutes, SaysWhereNobodySetPolicies) {
+  test_console console;
+  auto unset = page();
+  unset.routes.front().policies = 0;
+  EXPECT_THAT(text_of_routes(unset, console.terminal), testing::HasSubstr("counts (prefix, by default policies)\n"));
 }
 
 TEST(TextOfRoutes, OneThatWentNowhereSaysSo) {
