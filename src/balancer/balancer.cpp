@@ -10,6 +10,7 @@
 #include "balancer/link_registry.hpp"
 #include "balancer/management_service.hpp"
 #include "balancer/openapi.hpp"
+#include "balancer/policy_service.hpp"
 #include "balancer/slot_registry.hpp"
 #include "core/state/field_map.hpp"
 #include "net/host_guard.hpp"
@@ -107,6 +108,7 @@ struct balancer::parts {
   std::optional<inference_service> inference;
   std::optional<management_service> management;
   std::optional<history_service> history;
+  std::optional<policy_service> policies;
   std::optional<dump_service> dump;
   std::optional<event_service> events;
   std::deque<file_source> files_of_desired;
@@ -165,6 +167,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state, front_d
   inference.emplace(executor, *core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
   management.emplace(*core, *door, *links, *slots, files, config.max_document_bytes);
   history.emplace(*core, *door, files, config.max_document_bytes);
+  policies.emplace(*core, *door, files);
   dump.emplace(*core, files);
   events.emplace(executor, *core);
   core->handlers = {
@@ -197,7 +200,8 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state, front_d
                            guarded(guard_of(front.inference),
                                    routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
   auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
-  management_routes = joined(joined(std::move(management_routes), dump->routes()), health_routes(*core));
+  management_routes = joined(joined(std::move(management_routes), policies->routes()), dump->routes());
+  management_routes = joined(std::move(management_routes), health_routes(*core));
   // Links and slots have limits of their own, which tell an agent more than a server that is full.
   auto const connections = config.policy.link.max_agents + max_slot_connections + max_operators;
   management_server.emplace(executor, http_server_config{.name = "management", .connection_limit = connections},
