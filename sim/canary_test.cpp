@@ -24,6 +24,8 @@ struct bug {
   bug { canary::name, #name __VA_OPT__(, ) __VA_ARGS__ }
 constexpr auto bugs = std::to_array<bug>({PADDLER_BUG(acknowledged_before_durable),
                                           PADDLER_BUG(begun_answer_retried),
+                                          PADDLER_BUG(breaker_counts_4xx, draw_poison),
+                                          PADDLER_BUG(breaker_ejects_last, draw_poison),
                                           PADDLER_BUG(closed_slot_kept),
                                           PADDLER_BUG(condition_ignored),
                                           PADDLER_BUG(continued_text_forgotten),
@@ -81,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(bugs, canaries, testing::ValuesIn(bugs),
 
 // The same program without a bug finds nothing: what it finds is the bug.
 TEST(canary, SIM_07_nothing_is_found_where_nothing_is_wrong) {
-  for (auto const world : {draw_scenario, draw_conflicts, draw_relays})
+  for (auto const world : {draw_scenario, draw_conflicts, draw_relays, draw_poison})
     for (std::uint64_t seed = 1; seed <= 30; ++seed) {
       auto const report = run_scenario(world(seed), false);
       ASSERT_FALSE(report.violation.has_value()) << *report.violation;

@@ -92,6 +92,55 @@ std::string count_endings(stage& on) {
   return {};
 }
 
+// --- breakers ---
+
+breaker_state breaker_of(stage& on, agent_id const& agent) {
+  return core_of(on).requests().breaker_of({agent, "sim"}).value_or(breaker_standing{}).state;
+}
+
+// Prompts that are too long, and those that kill engines, open no breaker.
+std::string check_breakers_of_sound_agents(stage& on) {
+  if (!on.what.faults.contains("break_engine")) return {};
+  for (auto const& machine : on.plant.machines())
+    if (!machine.engines->were_ever_broken() && breaker_of(on, {machine.id}) != breaker_state::closed)
+      return machine.id + " is left out, and was never broken";
+  return {};
+}
+
+// While an engine is idle, who waits for an engine waits for one that is not left out. Who may be what makes engines
+// die waits for others of that kind.
+std::string check_nobody_waits_for_nobody(stage& on) {
+  auto const& requests = core_of(on).requests();
+  bool idle = false;
+  for (auto const& machine : on.plant.machines()) {
+    bool const is_open = breaker_of(on, {machine.id}) == breaker_state::open;
+    if (!is_open && requests.slots_of({machine.id}, true) + requests.slots_of({machine.id}, false) > 0) return {};
+    idle = idle || requests.slots_of({machine.id}, false) > 0;
+  }
+  for (auto const& request : requests.requests()) {
+    bool const lost_one = !request.attempts.empty() && request.attempts.back().outcome.has_value();
+    if (idle && request.state == request_state::queued && !lost_one)
+      return "a request waits, and every engine is left out";
+  }
+  return {};
+}
+
+std::string count_kept(stage& on) {
+  if (on.what.trouble_pause == duration{}) return {};
+  auto const& requests = core_of(on).requests();
+  for (auto const& request : requests.requests())
+    for (auto const& route : *requests.routes_of(request.serial))
+      if (route.reason == route_reason::kept) on.sim.count("breaker.kept_last");
+  return {};
+}
+
+// What kills engines kills two each.
+std::string check_deaths(stage& on) {
+  auto const& counts = on.sim.log_counts();
+  auto const died = counts.find("engine.crashed");
+  return died == counts.end() || died->second <= 2 * on.book.poisons ? "" : "a request killed more than two engines";
+}
+
 // --- reconciliation ---
 
 using action_log = std::vector<reconciliation>;
@@ -237,9 +286,13 @@ constexpr auto table = std::to_array<checker>({
     {"P1", moment::each_second, check_waiting},
     {"P1", moment::each_second, check_steps},
     {"P5", moment::each_second, check_capacity},
+    {"OVR-09", moment::each_second, check_breakers_of_sound_agents},
+    {"OVR-10", moment::each_second, check_nobody_waits_for_nobody},
     {"REC", moment::each_second, check_actions},
     {"REC-09", moment::each_second, check_order},
     {"probes", moment::each_second, count_endings},
+    {"probes", moment::each_second, count_kept},
+    {"REQ-12", moment::at_the_end, check_deaths},
     {"P2", moment::at_the_end, check_writes},
     {"P6", moment::at_the_end, check_applicable},
     {"P6", moment::each_second, check_policies},

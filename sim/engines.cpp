@@ -108,6 +108,7 @@ result<std::shared_ptr<engine_child>> sim_engine_host::start(asio::any_io_execut
   if (!config) return std::unexpected(std::move(config).error());
   auto& agent = *sim_.current();
   if (!agent.alive()) return fail(error_code::unavailable, "the agent's process is gone");
+  config->broken = [broken = broken_] { return *broken; };
   auto& where = sim_.add_process(agent.name() + "/engine", host_);
   auto engine = std::make_shared<engine_life>(sim_, net_, where, std::move(*config));
   auto child = std::make_shared<sim_child>(sim_, agent, std::move(engine), ++pids_);
@@ -124,6 +125,11 @@ bool sim_engine_host::kill_one() {
   if (alive.empty()) return false;
   alive[sim_.chance().below(alive.size())]->engine().kill();
   return true;
+}
+
+void sim_engine_host::break_all(bool broken) {
+  *broken_ = broken;
+  ever_broken_ = ever_broken_ || broken;
 }
 
 void sim_engine_host::kill_all() {

@@ -28,12 +28,19 @@ public:
   bool kill_one();
   void kill_all();
 
+  // Whether they answer requests with 500, those that are started later too.
+  void break_all(bool broken);
+
+  [[nodiscard]] bool were_ever_broken() const { return ever_broken_; }
+
 private:
   simulator& sim_;
   sim_network& net_;
   host_id host_;
   std::vector<std::weak_ptr<sim_child>> children_;
   std::int64_t pids_ = 1000;
+  std::shared_ptr<bool> broken_ = std::make_shared<bool>(false); // engines outlive their host
+  bool ever_broken_ = false;
 };
 
 } // namespace paddler_sim

@@ -39,6 +39,16 @@ void pause(stage& on) {
   on.sim.at(on.sim.now() + on.sim.between(100ms, 15s), [&on, who] { on.sim.resume(*who); });
 }
 
+// A machine's engines answer everything with 500.
+void break_engine(stage& on) {
+  auto const which = on.some_machine();
+  if (!which || *which < on.what.sound_agents) return;
+  on.injected("fault.break_engine");
+  auto const engines = on.plant.machines()[*which].engines;
+  engines->break_all(true);
+  on.sim.at(on.sim.now() + on.sim.between(2s, 50s), [engines] { engines->break_all(false); });
+}
+
 // One or both directions between the balancer and a machine.
 void partition(stage& on) {
   auto const which = on.some_machine();
@@ -95,6 +105,7 @@ constexpr auto table = std::to_array<fault>({
     {"break_connection", 0.5, 2s, 30s, break_connection},
     {"step_clock", 0.5, 10s, 60s, step_clock},
     {"swizzle", 0.3, {}, {}, swizzle},
+    {"break_engine", 0, 3s, 20s, break_engine},
 });
 
 // As a Poisson process.
@@ -135,6 +146,7 @@ void heal(stage& on) {
     auto const& agent = on.plant.machines()[i].agent;
     if (agent && on.sim.likely(0.2)) on.plant.lose_agent_for_ever(i);
     if (agent) on.sim.resume(agent->where());
+    on.plant.machines()[i].engines->break_all(false);
   }
   if (auto* const balancer = on.plant.balancer_process()) on.sim.resume(*balancer);
 }

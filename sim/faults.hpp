@@ -11,7 +11,7 @@ struct stage;
 
 struct fault {
   std::string_view name;
-  double share_of_seeds;               // in which there are faults of this kind
+  double share_of_seeds;               // of the swarm, in which there are faults of this kind; 0: not there
   paddler::duration shortest, longest; // mean time between two of them; both zero: it strikes once, at the beginning
   void (*strike)(stage&);
 };

@@ -37,12 +37,14 @@ task<outcome> call(asked what) {
   if (!what.body.empty()) headers.push_back({"Content-Type", what.type});
   auto const condition = what.if_match ? "\"" + std::to_string(what.if_match->value) + "\"" : std::string();
   if (what.if_match) headers.push_back({"If-Match", condition});
+  if (!what.seconds_of_patience.empty()) headers.push_back({"X-Stainless-Timeout", what.seconds_of_patience});
   out.sent = true;
   auto const sent = co_await connection.send(what.method, what.target, headers, what.body);
   if (!sent) co_return out;
   auto const head = co_await connection.read_head();
   if (!head) co_return out;
   out.status = (*head)->status;
+  out.retry_after = (*head)->header("retry-after");
   out.etag = revision_of_etag((*head)->header("etag"));
   for (;;) {
     auto const piece = co_await connection.read_body_some();

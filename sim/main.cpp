@@ -3,7 +3,8 @@
 //
 // Runs seeds one after the other and says what was seen. Ends with 1 at the first violation, whose seed and command
 // line it prints. With --keep-going it goes on, and says every thousand seeds how far it is. Worlds: swarm (everything,
-// the default), operators, restarts, pairs (LIN-01, -02, -09), conflicts (LIN-08), relays (REC-09).
+// the default), operators, restarts, pairs (LIN-01, -02, -09), conflicts (LIN-08), relays (REC-09), poison
+// (OVR-09, OVR-10, REQ-12).
 #include "base/text.hpp"
 #include "runtime/clock.hpp"
 #include "sim/figures.hpp"
@@ -56,6 +57,7 @@ scenario draw(options const& told, std::uint64_t seed) {
              : told.world == "pairs"     ? draw_operators(seed, false, true)
              : told.world == "conflicts" ? draw_conflicts(seed)
              : told.world == "relays"    ? draw_relays(seed)
+             : told.world == "poison"    ? draw_poison(seed)
                                          : draw_scenario(seed);
   if (told.seconds > 0) out.length = std::chrono::seconds(told.seconds);
   return out;
@@ -116,8 +118,10 @@ struct totals {
 
 bool all_probes_hit(totals const& all, std::string_view world) {
   std::size_t missed = 0;
-  std::span<std::string_view const> const wanted =
-      world == "relays" ? std::span<std::string_view const>(relay_probes) : probes;
+  std::span<std::string_view const> const wanted = world == "relays" ? std::span<std::string_view const>(relay_probes)
+                                                   : world == "poison"
+                                                       ? std::span<std::string_view const>(poison_probes)
+                                                       : probes;
   for (auto const probe : wanted) {
     if (all.seen.contains(probe)) continue;
     std::printf("never hit: %s\n", std::string(probe).c_str());

@@ -152,6 +152,22 @@ inline constexpr auto probes = std::to_array<std::string_view>({
     "timer.early",
 });
 
+// Those of the world `poison` (OVR-09, OVR-10, REQ-12).
+inline constexpr auto poison_probes = std::to_array<std::string_view>({
+    "breaker.closed",
+    "breaker.half_open",
+    "breaker.kept_last",
+    "breaker.open",
+    "client.status_500",
+    "engine.crashed",
+    "fault.break_engine",
+    "request.completed.none",
+    "request.failed.poison",
+    "trouble.poison_422",
+    "trouble.too_long_400",
+    "trouble.too_long_500",
+});
+
 // Those of the world `relays` (REC-09): what relays did to messages of each type, and what the ends of links refused.
 inline constexpr auto relay_probes = std::to_array<std::string_view>({
     "fence.hello_of_another_process",

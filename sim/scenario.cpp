@@ -56,6 +56,7 @@ scenario draw_scenario(std::uint64_t seed) {
   out.disk_full = roll.likely(0.2) ? 0.2 : 0;
   out.disk_broken = roll.likely(0.1) ? 0.02 : 0;
   for (auto const& each : all_faults()) {
+    if (each.share_of_seeds == 0) continue; // it belongs to a world of its own
     bool const chosen = roll.likely(each.share_of_seeds);
     auto const mean = roll.time(each.shortest, each.longest);
     if (chosen) out.faults.emplace(each.name, mean);
@@ -123,6 +124,24 @@ scenario draw_relays(std::uint64_t seed) {
   return out;
 }
 
+scenario draw_poison(std::uint64_t seed) {
+  dice roll(seed * 0x9e3779b97f4a7c15ULL + 5);
+  scenario out;
+  out.seed = seed;
+  out.agents = roll.count(2, 4);
+  out.clients = roll.count(2, 8);
+  out.client_pause = roll.time(500ms, 4s);
+  out.operator_pause = 1h; // what is wanted once stays
+  out.most_delay = roll.time(1ms, 20ms);
+  out.load_time = roll.time(50ms, 1s);
+  out.token_time = roll.time(1ms, 50ms);
+  out.trouble_pause = roll.time(200ms, 2s);
+  out.poisons = roll.count(0, 2);
+  out.sound_agents = roll.count(0, 1);
+  out.faults["break_engine"] = roll.time(3s, 20s);
+  return out;
+}
+
 std::string describe(scenario const& what) {
   auto out = "seed=" + std::to_string(what.seed) + " agents=" + std::to_string(what.agents) +
              " clients=" + std::to_string(what.clients) + " operators=" + std::to_string(what.operators) +
@@ -130,6 +149,8 @@ std::string describe(scenario const& what) {
   out += seconds("most_delay", what.most_delay) + seconds("load", what.load_time) + seconds("token", what.token_time);
   out += seconds("file_pause", what.file_pause);
   if (what.bad_messages > 0) out += " bad_messages=" + std::to_string(what.bad_messages);
+  out += seconds("trouble", what.trouble_pause);
+  if (what.poisons > 0) out += " poisons=" + std::to_string(what.poisons);
   if (what.discovery) out += " discovery";
   if (!what.room_for_two) out += " no_room_for_two";
   if (what.disk_full > 0) out += " disk_full";

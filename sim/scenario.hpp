@@ -41,7 +41,10 @@ struct scenario {
   double disk_full = 0;
   double disk_broken = 0;
   std::map<std::string, duration, std::less<>> faults; // the mean time between two of a kind (sim/faults.hpp)
-  std::set<std::string, std::less<>> unkind;           // circumstances (sim/circumstances.hpp)
+  duration trouble_pause{}; // mean, between two requests of somebody who asks what no engine can answer; zero: nobody
+  std::size_t poisons = 0;  // of these, that kill engines
+  std::size_t sound_agents = 0;              // the first so many, whose engines never break
+  std::set<std::string, std::less<>> unkind; // circumstances (sim/circumstances.hpp)
   broken_promise broken = broken_promise::none;
 };
 
@@ -61,6 +64,11 @@ scenario draw_conflicts(std::uint64_t seed);
 // gone, and greetings that come once more (REC-09). For a minute; what was held back then has another minute to arrive,
 // while agents and balancers go on dying.
 scenario draw_relays(std::uint64_t seed);
+
+// Engines that answer 500 for a while, one or all of them, and clients who send prompts that are too long or kill
+// engines: breakers open where something is broken, nowhere else, and never leave anybody without an engine (OVR-09,
+// OVR-10, REQ-12).
+scenario draw_poison(std::uint64_t seed);
 
 // Whose messages have no number.
 inline bool is_older_peer(scenario const& what, std::size_t agent) { return what.bad_messages > 0 && agent % 2 == 1; }

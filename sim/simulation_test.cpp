@@ -131,6 +131,19 @@ TEST_P(relays, REC_09_messages_of_the_past_lead_nobody_astray) {
 
 INSTANTIATE_TEST_SUITE_P(schedules, relays, testing::Values<std::uint64_t>(1, 61));
 
+// Engines that break for a while, and requests that no engine can answer or that kill it.
+TEST(poison, OVR_09_OVR_10_REQ_12_breakers_open_where_something_is_broken_and_leave_nobody_alone) {
+  std::map<std::string, std::uint64_t, std::less<>> seen;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    auto const report = run_scenario(draw_poison(seed), false);
+    ASSERT_FALSE(report.violation.has_value())
+        << *report.violation << "\n"
+        << describe(report.what) << "\nagain: build/release/sim/paddler_sim --world poison --print --from " << seed;
+    for (auto const& [name, count] : report.seen) seen[name] += count;
+  }
+  for (auto const probe : poison_probes) EXPECT_TRUE(seen.contains(probe)) << probe << " was never met";
+}
+
 // A checker that never speaks up proves nothing: each of these worlds is broken, and has to be found out.
 class canary : public testing::TestWithParam<broken_promise> {};
 

@@ -31,6 +31,7 @@ struct stage {
   cluster plant;
   std::vector<std::shared_ptr<client_life>> clients;
   std::vector<std::shared_ptr<operator_life>> operators;
+  std::vector<std::shared_ptr<troublemaker_life>> troublemakers;
   std::optional<std::string> violation; // the first
   mono_time faults_end{};
 

@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 namespace json = boost::json;
 
 constexpr std::size_t natural_tokens = 1000;
+constexpr std::size_t context_of_each = 4096; // tokens, of each slot
 
 std::string chat_body(std::string const& text, std::size_t tokens) {
   json::object message{{"role", "user"}, {"content", text}};
@@ -148,6 +149,44 @@ task<> client_life::ask(std::string text, std::size_t tokens) {
   }
 }
 
+// --- those who make trouble ---
+
+task<> troublemaker_life::run() {
+  std::uint64_t number = 0;
+  while (!ending()) {
+    if (co_await with_deadline(pause_of(sim_, what_.trouble_pause), changed().wait())) continue;
+    if (book_.poisons < what_.poisons && sim_.likely(0.05))
+      co_await ask_for_death();
+    else
+      co_await ask_too_much(++number);
+  }
+}
+
+task<int> troublemaker_life::ask(std::string text) {
+  asked question;
+  question.method = "POST";
+  question.target = "/v1/chat/completions";
+  question.body = chat_body(text, 4);
+  auto const answer = co_await call(std::move(question));
+  co_return answer.status;
+}
+
+// Of more tokens than any engine's context. An engine that is broken says 500 to it, as to everything.
+task<> troublemaker_life::ask_too_much(std::uint64_t number) {
+  auto text = std::to_string(number);
+  for (std::size_t i = 0; i < context_of_each; ++i) text += " word";
+  auto const status = co_await ask(std::move(text));
+  if (killed()) co_return;
+  sim_.count("trouble.too_long_" + std::to_string(status));
+  if (status == 200 || status == 422)
+    book_.violation("a prompt that is too long was answered " + std::to_string(status));
+}
+
+task<> troublemaker_life::ask_for_death() {
+  auto const status = co_await ask("poison " + std::to_string(++book_.poisons) + " [[crash always]]");
+  if (!killed()) sim_.count("trouble.poison_" + std::to_string(status));
+}
+
 // --- operators ---
 
 std::size_t ledger::called(register_operation::kind what, std::uint64_t value, std::optional<revision> wanted) {
@@ -226,7 +265,8 @@ std::size_t operator_life::draw_document() {
     any = true;
     document += "  - id: a" + std::to_string(i) + "\n    desired_model: {source: local, path: /models/m" +
                 std::to_string(sim_.chance().below(2)) +
-                ".gguf}\n    slots: " + std::to_string(1 + sim_.chance().below(4)) + "\n    max_context_length: 4096\n";
+                ".gguf}\n    slots: " + std::to_string(1 + sim_.chance().below(4)) +
+                "\n    max_context_length: " + std::to_string(context_of_each) + "\n";
   }
   if (!any) document = "agents: []\n";
   auto const number = book_.documents.size();

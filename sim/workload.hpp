@@ -20,6 +20,7 @@ namespace paddler_sim {
 struct ledger {
   std::function<void(std::string)> violation;
 
+  std::uint64_t poisons = 0; // requests that kill engines, and were sent
   std::uint64_t asked = 0, answered = 0, cut_off = 0, told_error = 0, refused = 0;
   std::uint64_t writes_acknowledged = 0, writes_unknown = 0, writes_refused = 0;
   std::map<revision, std::string> acknowledged; // desired documents of the API, by revision
@@ -55,6 +56,26 @@ private:
   task<> run() override;
   [[nodiscard]] bool may_look_like_poison(int status) const;
   task<> ask(std::string text, std::size_t tokens);
+
+  scenario const& what_;
+  ledger& book_;
+};
+
+// Asks what no engine can answer: prompts that are too long, and a few that kill engines.
+class troublemaker_life final : public life {
+public:
+  troublemaker_life(simulator& sim, sim_network& net, process& where, scenario const& what, ledger& book)
+      : life(sim, net, where), what_(what), book_(book) {}
+
+  void finish() {
+    sim_.after({}, where(), [self = shared_from_this(), this] { end(); });
+  }
+
+private:
+  task<> run() override;
+  task<> ask_too_much(std::uint64_t number);
+  task<> ask_for_death();
+  task<int> ask(std::string text);
 
   scenario const& what_;
   ledger& book_;

@@ -36,6 +36,14 @@ void finish_operators(stage& on) {
   for (auto& each : on.operators) each->finish();
 }
 
+void start_troublemaker(stage& on) {
+  if (on.what.trouble_pause > duration{}) start_lives(on, on.troublemakers, "t", 1);
+}
+
+void finish_troublemaker(stage& on) {
+  for (auto& each : on.troublemakers) each->finish();
+}
+
 // --- the configuration file ---
 
 // It sets some fields of some agents, and the model's.
@@ -133,6 +141,7 @@ void start_late_greetings(stage& on) {
 
 constexpr auto table = std::to_array<workload>({
     {"clients", start_clients, false, finish_clients},
+    {"somebody who makes trouble", start_troublemaker, false, finish_troublemaker},
     {"operators", start_operators, true, finish_operators},
     {"configuration file", start_file, true, [](stage&) {}},
     {"greetings of before", start_late_greetings, true, [](stage&) {}},

@@ -46,9 +46,9 @@ TEST(render_list, of_agents_wide) {
 
 TEST(render_list, of_agents_whose_breakers_are_not_closed) {
   auto const out = rendered(R"({"items":[
-    {"id":"a","connected":true,"status":"ready","model":"m","slots":8,"last_seen":"2026-03-01T11:59:58Z",
+    {"id":"a","connected":true,"status":"ready","model":"m","slots":8,"wanted":4,"applied":4,"last_seen":"2026-03-01T11:59:58Z",
      "breaker":{"state":"open","failures":5,"last":"server_error","until":"2026-03-01T12:00:20Z"}},
-    {"id":"b","connected":true,"status":"ready","model":"m","slots":8,"last_seen":"2026-03-01T11:59:58Z",
+    {"id":"b","connected":true,"status":"ready","model":"m","slots":8,"wanted":4,"applied":4,"last_seen":"2026-03-01T11:59:58Z",
      "breaker":{"state":"half_open","failures":6,"last":"lost"}}],"revision":5})",
                             {.kind = view_kind::agents});
   EXPECT_EQ(out.data, "NAME  STATUS                   MODEL  BUSY  RESTARTS  SEEN\n"

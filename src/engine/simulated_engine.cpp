@@ -152,6 +152,8 @@ task<> simulated_engine::handle_post(http_exchange& exchange) {
   auto const document = std::ranges::find(documents, path, &document_route::path);
   if (generation != generations.end() && config_.embeddings_only) {
     co_await refuse(exchange, makes_no_text());
+  } else if (config_.broken && exchange.head().has_header("X-Request-Id") && config_.broken()) {
+    co_await refuse(exchange, {500, "server_error", "the simulated engine is broken"});
   } else if (generation != generations.end()) {
     co_await generate(exchange, generation->api);
   } else if (path == "/v1/embeddings") {

@@ -39,7 +39,8 @@ struct simulated_engine_config {
   bool embeddings_only = false;
   std::optional<std::size_t> default_max_tokens = {};
   engine_simulation simulation = {};
-  std::function<void()> crash = {}; // what a crash does; empty: the process aborts
+  std::function<void()> crash = {};  // what a crash does; empty: the process aborts
+  std::function<bool()> broken = {}; // while it says so, what clients ask for (who have an id) is answered with 500
 };
 
 // Lives on one executor; stop() before destruction.

@@ -16,8 +16,8 @@ std::string_view what_went_wrong(agent_fault fault) {
 } // namespace
 
 std::string describe(breaker_standing const& it) {
-  auto const failures = std::to_string(it.failures) + (it.failures == 1 ? " request" : " requests") +
-                        " in a row went wrong, the last one because " + std::string(what_went_wrong(it.last));
+  auto failures = std::to_string(it.failures) + (it.failures == 1 ? " request" : " requests") +
+                  " in a row went wrong, the last one because " + std::string(what_went_wrong(it.last));
   switch (it.state) {
   case breaker_state::closed: return it.failures == 0 ? "it gets requests like any other" : failures;
   case breaker_state::open: return "it gets no requests while others can have them: " + failures;

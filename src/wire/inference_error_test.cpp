@@ -72,6 +72,7 @@ TEST(InferenceError, StatusesAreHonest) {
            row{request_failure::no_model, 404, false},
            row{request_failure::shutdown, 503, true},
            row{request_failure::attempts_exhausted, 502, false},
+           row{request_failure::overloaded, 503, true},
            row{request_failure::timeout, 504, false},
            row{request_failure::engine_error, 502, true},
        }) {

@@ -74,15 +74,14 @@ dispatch_decisions dispatcher::arrived(request_arrival request, instant now) {
   record.created_at = now.wall;
   record.queued_since = now.mono;
   note_step(record, now);
-  auto deadline = now.mono + policy_.queue_timeout;
   if (request.patience) added.gives_up = now.mono + *request.patience;
-  if (added.gives_up) deadline = std::min(deadline, *added.gives_up);
   added.place = {.serial = request.serial,
                  .client = request.client,
                  .level = request.level,
                  .bytes = request.body_bytes,
                  .arrived = now.mono,
-                 .deadline = deadline};
+                 .deadline = {}};
+  set_deadline(added, now);
   added.fingerprint = request.fingerprint;
   added.session = request.session;
   added.prompt_blocks = static_cast<std::size_t>(request.prompt_bytes) / prompt_block_bytes;
@@ -99,6 +98,7 @@ dispatch_decisions dispatcher::arrived(request_arrival request, instant now) {
   if (!models_.contains(record.model)) return fail(request.serial, request_failure::no_model, now);
   // While a slot is idle nothing waits for its model.
   if (auto const found = search(record.model, &added, {}); found.choice.engine) return {run_on(added, found, now)};
+  if (comes_too_late(added)) return fail(request.serial, request_failure::overloaded, now);
   auto const [admitted, displaced] = queue_.push(record.model, added.place);
   auto out = fail_all(displaced, request_failure::queue_full, now);
   if (!admitted) append(out, fail(request.serial, request_failure::queue_full, now));
@@ -176,7 +176,7 @@ dispatch_decisions dispatcher::expire(instant now) {
     auto const& request = live_.at(serial);
     if (request.record.state == request_state::resuming)
       append(out, fail(serial, request_failure::agent_lost, now, resume_refusal::no_equal_engine));
-    else if (request.gives_up && *request.gives_up <= now.mono)
+    else if (request.begins_by && *request.begins_by <= now.mono)
       append(out, fail(serial, request_failure::deadline, now));
     else
       append(out, fail(serial, request_failure::queue_timeout, now));
@@ -222,6 +222,7 @@ dispatcher::totals dispatcher::count() const {
   return {.accepted = accepted_,
           .completed = completed_,
           .failed = failed_,
+          .attempts = attempts_,
           .live = live_.size(),
           .queued = waiting.requests + held_.size() - held_streams + queued_too_many_,
           .queued_bytes = waiting.bytes,
@@ -278,8 +279,7 @@ dispatch_decisions dispatcher::try_again(live_request& request, bool begun, std:
     return fail(record.serial, request_failure::retry_budget, now);
   move_to(record, request_state::queued, now);
   record.queued_since = now.mono;
-  request.place.deadline = now.mono + policy_.queue_timeout;
-  if (request.gives_up) request.place.deadline = std::min(request.place.deadline, *request.gives_up);
+  set_deadline(request, now);
   wait_again(request);
   return {};
 }
@@ -355,7 +355,7 @@ dispatch_decisions dispatcher::fail(request_serial serial, request_failure reaso
   auto& request = live_.at(serial);
   request.record.not_resumed = not_resumed;
   bool const waited = reason == request_failure::queue_full || reason == request_failure::queue_timeout ||
-                      reason == request_failure::deadline;
+                      reason == request_failure::deadline || reason == request_failure::overloaded;
   if (waited) retry_after = wait_expected(request);
   finish(serial, request_state::failed, reason, now);
   return {fail_request{serial, reason, not_resumed, retry_after}};
@@ -391,12 +391,37 @@ void dispatcher::finish(request_serial serial, request_state state, request_fail
     by_name_.erase(named);
 }
 
-// How long a request like this one would have to wait now.
-std::optional<duration> dispatcher::wait_expected(live_request const& request) const {
+// Until when it waits: no slot is spent on an answer that comes when its client has left (OVR-13).
+void dispatcher::set_deadline(live_request& request, instant now) {
+  auto& deadline = request.place.deadline;
+  deadline = now.mono + policy_.queue_timeout;
+  if (!request.gives_up) return;
+  request.begins_by = *request.gives_up - usual_time(request.record.model);
+  deadline = std::min(deadline, *request.begins_by);
+}
+
+// By which time one that comes now is likely to begin, if it waits, is told from how many are before it. It is refused
+// at once where that is too late, and already where it would be close: where more come than can be answered, all of
+// them would be.
+bool dispatcher::comes_too_late(live_request const& request) const {
+  constexpr int close = 8; // a part of the wait
+  auto const wait = wait_expected(request, 1);
+  if (!wait) return false;
+  return *wait > policy_.queue_timeout ||
+         (request.begins_by && request.place.arrived + *wait + *wait / close > *request.begins_by);
+}
+
+duration dispatcher::usual_time(std::string const& model) const {
+  auto const taken = times_.find(model);
+  return taken == times_.end() ? duration{} : taken->second.average().value_or(duration{});
+}
+
+// How long a request like this one would have to wait now, behind so many others beside those that wait.
+std::optional<duration> dispatcher::wait_expected(live_request const& request, std::size_t others) const {
   auto const& [model, client, level] = std::tie(request.record.model, request.record.client, request.record.level);
   auto const taken = times_.find(model);
   if (taken == times_.end()) return std::nullopt;
-  return estimated_wait(queue_.waiting_before(model, client, level), taken->second, slots_.slots_of(model));
+  return estimated_wait(queue_.waiting_before(model, client, level) + others, taken->second, slots_.slots_of(model));
 }
 
 dispatcher::live_request* dispatcher::current(request_serial serial, attempt number) {

@@ -158,6 +158,7 @@ public:
 
   struct totals {
     std::uint64_t accepted = 0, completed = 0, failed = 0; // accepted = completed + failed + live, always
+    std::uint64_t attempts = 0;                            // of all of them
     std::size_t live = 0, queued = 0, queued_bytes = 0, slots = 0, slots_busy = 0;
     std::size_t resuming = 0; // that wait for a slot
     std::size_t engines = 0;  // with slots
@@ -190,9 +191,10 @@ private:
   struct live_request {
     request_record record;
     std::vector<route_note> routes;
-    queued_request place;              // where it waits
-    std::optional<client_key> counted; // as whose, against the limits of clients
-    std::optional<mono_time> gives_up; // its client
+    queued_request place;               // where it waits
+    std::optional<client_key> counted;  // as whose, against the limits of clients
+    std::optional<mono_time> gives_up;  // its client
+    std::optional<mono_time> begins_by; // to be answered before that
     slot_handle slot;
     std::uint64_t identity = 0; // of the engine that began its stream
     std::uint64_t fingerprint = 0;
@@ -256,7 +258,10 @@ private:
                           std::optional<resume_refusal> not_resumed = {}, std::optional<duration> retry_after = {});
   dispatch_decisions fail_all(std::vector<request_serial> const& which, request_failure reason, instant now);
   void finish(request_serial serial, request_state state, request_failure reason, instant now);
-  [[nodiscard]] std::optional<duration> wait_expected(live_request const& request) const;
+  void set_deadline(live_request& request, instant now);
+  [[nodiscard]] duration usual_time(std::string const& model) const;
+  [[nodiscard]] std::optional<duration> wait_expected(live_request const& request, std::size_t others = 0) const;
+  [[nodiscard]] bool comes_too_late(live_request const& request) const;
   live_request* current(request_serial serial, attempt number);
 
   dispatch_policy policy_;
@@ -281,7 +286,7 @@ private:
   engine_ordinal turn_{};                            // of engines that are equal
   std::set<request_serial> held_;                    // until it is known whether engines died of them
   deadline_queue<std::uint64_t> quarantined_;        // fingerprints
-  std::uint64_t accepted_ = 0, completed_ = 0, failed_ = 0;
+  std::uint64_t accepted_ = 0, completed_ = 0, failed_ = 0, attempts_ = 0;
   std::size_t queued_too_many_ = 0; // only with a canary
 
   struct ended_request {

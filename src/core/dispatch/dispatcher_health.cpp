@@ -26,10 +26,7 @@ void dispatcher::begin_at(live_request& request) {
   agent_model const where{request.slot->agent, model};
   request.begun = health_.began(where);
   let_or_withhold(where);
-  auto const usual = times_.find(model);
-  engines_.at(request.engine)
-      .pace.began(clocks_[model], usual == times_.end() ? duration{} : usual->second.average().value_or(duration{}),
-                  slots_.load_of(request.engine).total);
+  engines_.at(request.engine).pace.began(clocks_[model], usual_time(model), slots_.load_of(request.engine).total);
 }
 
 // It has its slot still; without an outcome its client left. Who was a suspect already may be what makes engines die,

@@ -126,6 +126,7 @@ void dispatcher::know(route_candidate& each, live_request const* request, engine
 run_request dispatcher::run_on(live_request& request, route_search_result const& found, instant now) {
   auto const engine = *found.choice.engine;
   request.record.tries = request.record.tries.next();
+  ++attempts_;
   note_route(request, found);
   auto const slot = idle_.extract(*slots_.take(engine)).mapped();
   auto& of = by_agent_.at(slot->agent);

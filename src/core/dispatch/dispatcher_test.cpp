@@ -150,12 +150,47 @@ TEST_F(DispatcherTest, ARequestIsNotRunOnceItsClientHasGivenUp) {
 TEST_F(DispatcherTest, WhoIsRefusedIsToldWhenASlotMayBeFree) {
   slot("x");
   request("a");
-  pass(seconds(8));
+  pass(seconds(2));
   end("a", attempt_outcome::completed);
   for (auto const* id : {"b", "c", "d", "e"}) request(id);
   auto const refused = request("f");
   ASSERT_EQ(text(refused), failed("f", request_failure::queue_full));
-  EXPECT_EQ(std::get<fail_request>(refused[0]).retry_after, seconds(24)) << "three wait, each takes eight";
+  EXPECT_EQ(std::get<fail_request>(refused[0]).retry_after, seconds(6)) << "three wait, each takes two";
+}
+
+TEST_F(DispatcherTest, OVR_13_WhoWouldBeAnsweredTooLateIsToldAtOnce) {
+  slot("x");
+  request("a");
+  pass(seconds(2));
+  end("a", attempt_outcome::completed);
+  auto const patient = [&](std::string id, duration patience) {
+    auto const number = named(id);
+    return it.arrived({.serial = number, .id = {std::move(id)}, .model = "m", .endpoint = "/", .patience = patience},
+                      now);
+  };
+  EXPECT_EQ(text(patient("b", seconds(1))), "run b on x;") << "a slot is idle: it may be a short one";
+  EXPECT_EQ(text(patient("c", seconds(5))), "");
+  EXPECT_EQ(text(patient("d", seconds(7))), "");
+  auto const refused = patient("e", seconds(8));
+  ASSERT_EQ(text(refused), failed("e", request_failure::overloaded))
+      << "one runs and two wait, each takes two, and so does it";
+  EXPECT_EQ(std::get<fail_request>(refused[0]).retry_after, seconds(4));
+  EXPECT_EQ(text(patient("f", seconds(9))), "");
+  pass(seconds(3));
+  EXPECT_EQ(text(it.expire(now)), failed("c", request_failure::deadline)) << "it would be answered too late by now";
+}
+
+TEST_F(DispatcherTest, OVR_13_NorDoesAnybodyWaitInVain) {
+  policy.max_queued = 100;
+  policy.queue_timeout = seconds(10);
+  it = dispatcher(policy);
+  it.set_models({"m"}, now);
+  slot("x");
+  request("a");
+  pass(seconds(4));
+  end("a", attempt_outcome::completed);
+  for (auto const* id : {"b", "c", "d"}) EXPECT_NE(text(request(id)), failed(id, request_failure::overloaded));
+  EXPECT_EQ(text(request("e")), failed("e", request_failure::overloaded)) << "three are before it, twelve seconds";
 }
 
 TEST_F(DispatcherTest, AnIdThatIsKnownGetsTheNumberOfItsRequest) {
