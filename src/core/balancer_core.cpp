@@ -87,6 +87,8 @@ struct balancer_core::handler {
 
   void operator()(attempt_first_byte const& e) { add(core.dispatch_.first_byte(e.serial, e.number, now)); }
 
+  void operator()(attempt_stays const& e) { add(core.dispatch_.stays(e.serial, e.number)); }
+
   void operator()(attempt_ended const& e) {
     add(core.dispatch_.ended(e.serial, e.number, e.outcome, now, e.not_resumable, e.status));
   }
@@ -258,12 +260,7 @@ struct balancer_core::handler {
   }
 
   void add(dispatch_decisions decisions) {
-    for (auto& decision : decisions) {
-      if (auto* run = std::get_if<run_request>(&decision))
-        out.emplace_back(std::move(*run));
-      else
-        out.emplace_back(std::get<fail_request>(decision));
-    }
+    for (auto& decision : decisions) std::visit([this](auto& each) { out.emplace_back(std::move(each)); }, decision);
   }
 };
 
