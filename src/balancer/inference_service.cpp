@@ -123,7 +123,8 @@ task<> inference_service::infer(http_exchange& exchange) {
   auto asked = probe.finish();
   if (!asked) co_return co_await refuse(exchange, error_of_input(asked.error()));
 
-  auto const wishes = read_wishes(exchange.head(), exchange.connection().peer());
+  auto const trust = core_.core().policies().settings.limits.priority_header.value_or(priority_trust::lower_only);
+  auto const wishes = read_wishes(exchange.head(), exchange.connection().peer(), trust);
   if (!wishes) co_return co_await refuse(exchange, error_of_input(wishes.error()));
 
   answer_writer writer(exchange, limits_.comment_interval, asked->stream.value_or(false));

@@ -39,12 +39,13 @@ std::optional<duration> seconds_of(std::string_view said) {
 
 } // namespace
 
-result<request_wishes> read_wishes(http_head const& head, std::string_view peer) {
+result<request_wishes> read_wishes(http_head const& head, std::string_view peer, priority_trust trust) {
   request_wishes out;
   out.client = client_of(head, peer);
   auto const level = class_of(head.header("x-paddler-priority"));
   if (!level) return std::unexpected(level.error());
-  out.level = *level;
+  bool const is_raised = *level == request_class::interactive;
+  out.level = is_raised && trust == priority_trust::lower_only ? request_class::normal : *level;
   if (auto const session = head.header("x-session-id"); !session.empty()) out.session = digest_of(session);
   out.idempotency_key = head.header("idempotency-key");
   if (out.idempotency_key.size() > max_idempotency_key)

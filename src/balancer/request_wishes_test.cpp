@@ -15,11 +15,12 @@ using std::chrono::seconds;
 class RequestWishes : public testing::Test {
 protected:
   std::vector<header_view> headers;
+  priority_trust trust = priority_trust::accept;
 
   result<request_wishes> read(std::string_view peer = "10.0.0.1:5000") {
     http_head head;
     head.headers = headers;
-    return read_wishes(head, peer);
+    return read_wishes(head, peer, trust);
   }
 };
 
@@ -48,6 +49,18 @@ TEST_F(RequestWishes, HowUrgentItIs) {
   ASSERT_FALSE(read());
   EXPECT_EQ(read().error().code, error_code::invalid_input);
   EXPECT_NE(read().error().message.find("`urgent`; there is interactive, default and bulk"), std::string::npos);
+}
+
+TEST_F(RequestWishes, WhoIsNotTrustedMayOnlyAskForLess) {
+  trust = priority_trust::lower_only;
+  for (auto const& [said, meant] :
+       {std::pair{"interactive", request_class::normal}, std::pair{"default", request_class::normal},
+        std::pair{"bulk", request_class::bulk}}) {
+    headers = {{"X-Paddler-Priority", said}};
+    EXPECT_EQ(read()->level, meant) << said;
+  }
+  headers = {{"X-Paddler-Priority", "urgent"}};
+  EXPECT_FALSE(read());
 }
 
 TEST_F(RequestWishes, WhatItBelongsTo) {

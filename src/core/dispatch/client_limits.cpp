@@ -14,11 +14,11 @@ client_limits::admission client_limits::arrived(client_key client, mono_time now
   if (!accounts_.contains(client) && accounts_.size() >= policy_.max_clients) client = client_key::others;
   auto const known = accounts_.find(client);
   auto const [live, owed_until] = known == accounts_.end() ? account{} : known->second;
-  if (policy_.concurrent_requests && live >= *policy_.concurrent_requests)
+  if (policy_.concurrent_requests && live >= static_cast<std::uint64_t>(*policy_.concurrent_requests))
     return {.refused = request_failure::concurrency_limited};
   auto paid_off = owed_until;
   if (policy_.requests_per_minute) {
-    paid_off = std::max(owed_until, now) + minute / static_cast<duration::rep>(*policy_.requests_per_minute);
+    paid_off = std::max(owed_until, now) + minute / *policy_.requests_per_minute;
     if (paid_off > now + minute)
       return {.refused = request_failure::rate_limited, .retry_after = paid_off - (now + minute)};
     debts_.set(client, paid_off);

@@ -18,8 +18,8 @@
 namespace paddler {
 
 struct client_limit_policy {
-  std::optional<std::uint64_t> requests_per_minute; // at least 1
-  std::optional<std::uint64_t> concurrent_requests; // that wait or run; at least 1
+  std::optional<int> requests_per_minute; // at least 1
+  std::optional<int> concurrent_requests; // that wait or run; at least 1
   std::size_t max_clients = 65'536;
 };
 

@@ -107,7 +107,7 @@ TEST_F(ClientLimitsTest, ANewPolicyCountsWhatIsThere) {
 TEST_F(ClientLimitsTest, SEC_14_NoClientGetsMoreThanItsRateAndAMinuteOfIt) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     random_source random(seed);
-    auto const rate = 1 + random.below(600);
+    auto const rate = 1 + static_cast<int>(random.below(600));
     client_limits it({.requests_per_minute = rate});
     auto const start = now;
     std::uint64_t let_in = 0;
@@ -128,7 +128,7 @@ TEST_F(ClientLimitsTest, SEC_14_NoClientGetsMoreThanItsRateAndAMinuteOfIt) {
 // --- where they are kept ---
 
 TEST_F(DispatcherTest, SEC_14_AClientThatHasItsShareIsRefusedBeforeItWaits) {
-  it = dispatcher({.clients = {.concurrent_requests = 2}});
+  it = dispatcher({.limits = {.concurrent_requests = 2}});
   it.set_models({"m"}, now);
   slot("x");
   EXPECT_EQ(text(request("a")), "run a on x;");
@@ -143,7 +143,7 @@ TEST_F(DispatcherTest, SEC_14_AClientThatHasItsShareIsRefusedBeforeItWaits) {
 }
 
 TEST_F(DispatcherTest, SEC_14_ARefusalByRateSaysWhenToComeAgain) {
-  it = dispatcher({.clients = {.requests_per_minute = 2}});
+  it = dispatcher({.limits = {.requests_per_minute = 2}});
   it.set_models({"m"}, now);
   request("a");
   request("b");

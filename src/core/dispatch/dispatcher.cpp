@@ -33,6 +33,14 @@ std::string dispatcher::line_of(std::string const& model, std::uint64_t identity
 
 // --- what happens ---
 
+void dispatcher::set_policy(dispatch_policy const& policy, generation version) {
+  policy_ = policy;
+  policy_version_ = version;
+  queue_.set_limits(policy.max_queued, policy.max_queued_bytes);
+  limits_.set_policy(client_limits_of(policy));
+  budget_.set(share_of(policy.retry_percent), static_cast<double>(policy.retry_burst));
+}
+
 dispatch_decisions dispatcher::set_models(std::set<std::string> names, instant now) {
   models_ = std::move(names);
   auto const orphans =

@@ -35,7 +35,6 @@ namespace paddler {
 struct dispatch_policy {
   std::size_t max_queued = 1024;
   std::size_t max_queued_bytes = std::size_t{256} << 20;
-  client_limit_policy clients = {};
   duration queue_timeout = std::chrono::seconds(60);
   duration resume_timeout = std::chrono::seconds(30); // that a stream waits for another engine
   std::uint64_t max_attempts = 3;                     // in a row, of which none brought a byte
@@ -45,10 +44,11 @@ struct dispatch_policy {
   duration word_within = std::chrono::seconds(1);     // that an agent says what became of its engine
   duration quarantine = std::chrono::minutes(10);     // of the body of a request of which engines died
   std::size_t max_quarantined = 1024;                 // bodies; more are not remembered
-  double retry_share = 0.2;                           // of requests, that may be tried again
-  double retry_burst = 100;                           // attempts that may be saved up
+  std::uint64_t retry_percent = 20;                   // of requests, that may be tried again
+  std::uint64_t retry_burst = 100;                    // attempts that may be saved up
   breaker_policy breaker = {};
   routing_policy routing = {};
+  limit_policies limits = {.priority_header = priority_trust::lower_only};
   std::size_t prefix_blocks = std::size_t{1} << 18; // of prompts, that are remembered; 28 bytes each
   std::size_t max_sessions = 65'536;                // that are remembered
   std::size_t ended_kept = 1000;                    // terminal requests kept for people to look at
@@ -111,17 +111,26 @@ using dispatch_decision = std::variant<run_request, fail_request, interrupt_atte
 using dispatch_decisions = std::vector<dispatch_decision>;
 
 void append(dispatch_decisions& out, dispatch_decisions more);
+// What of the policy limits clients.
+inline client_limit_policy client_limits_of(dispatch_policy const& policy) {
+  return {.requests_per_minute = policy.limits.requests_per_minute,
+          .concurrent_requests = policy.limits.concurrent_requests};
+}
 
 class dispatcher {
 public:
   explicit dispatcher(dispatch_policy policy)
       : policy_(policy),
         queue_({.max_requests = policy.max_queued, .max_bytes = policy.max_queued_bytes}),
-        limits_(policy.clients),
+        limits_(client_limits_of(policy)),
         blame_(policy.word_within),
-        budget_(policy.retry_share, policy.retry_burst),
+        budget_(share_of(policy.retry_percent), static_cast<double>(policy.retry_burst)),
         health_(policy.breaker),
         index_(policy.prefix_blocks) {}
+
+  // From here on. What waits keeps its place, and the time until which it may wait; what runs goes on. The sizes of
+  // tables stay as they are.
+  void set_policy(dispatch_policy const& policy, generation version);
 
   // The names under which models are wanted. Requests that wait for a name that is no longer there fail.
   dispatch_decisions set_models(std::set<std::string> names, instant now);
@@ -234,6 +243,8 @@ private:
     bool apart = false;         // where no other suspect is
   };
 
+  static double share_of(std::uint64_t percent) { return static_cast<double>(percent) / 100; }
+
   static std::string line_of(std::string const& model, std::uint64_t identity, bool suspect);
   dispatch_decisions match(std::string const& model, instant now);
   void run_waiting(std::string const& line, engine_wish const& wish, std::string const& model, instant now,
@@ -270,6 +281,7 @@ private:
   live_request* current(request_serial serial, attempt number);
 
   dispatch_policy policy_;
+  generation policy_version_;
   bool shutting_down_ = false;
   std::set<std::string> models_;
   std::map<request_serial, live_request> live_;
