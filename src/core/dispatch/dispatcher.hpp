@@ -111,6 +111,7 @@ using dispatch_decision = std::variant<run_request, fail_request, interrupt_atte
 using dispatch_decisions = std::vector<dispatch_decision>;
 
 void append(dispatch_decisions& out, dispatch_decisions more);
+
 // What of the policy limits clients.
 inline client_limit_policy client_limits_of(dispatch_policy const& policy) {
   return {.requests_per_minute = policy.limits.requests_per_minute,
@@ -135,8 +136,9 @@ public:
   // The names under which models are wanted. Requests that wait for a name that is no longer there fail.
   dispatch_decisions set_models(std::set<std::string> names, instant now);
 
-  // Agents that get nothing new. What runs there ends, or moves to where it can go on once its time is over.
-  dispatch_decisions set_drained(drain_wishes const& wishes, instant now);
+  // An agent that is to get nothing new: what runs there ends, or moves to where it can go on once its time is over.
+  // Without a wish it is wanted again.
+  dispatch_decisions set_drained(agent_id const& agent, std::optional<drain_wish> const& wish, instant now);
   // Of an attempt that was to be interrupted: it cannot go on elsewhere.
   dispatch_decisions stays(request_serial serial, attempt number);
 

@@ -3,11 +3,13 @@
 
 namespace paddler {
 
-dispatch_decisions dispatcher::set_drained(drain_wishes const& wishes, instant now) {
-  for (auto const& agent : drains_.set(wishes, now.mono))
-    for (auto const& model : models_) let_or_withhold({agent, model});
+dispatch_decisions dispatcher::set_drained(agent_id const& agent, std::optional<drain_wish> const& wish, instant now) {
+  bool const changed = drains_.set(agent, wish, now.mono);
   dispatch_decisions out;
-  for (auto const& model : models_) append(out, match(model, now));
+  for (auto const& model : models_) {
+    if (changed) let_or_withhold({agent, model});
+    append(out, match(model, now));
+  }
   return out;
 }
 

@@ -12,7 +12,7 @@ TEST_F(DispatcherTest, REC_16_ADrainedAgentGetsNothingNewAndWhatRunsThereEnds) {
   slot("x");
   request("a");
   slot("x");
-  EXPECT_EQ(text(drain({{{"x"}, std::nullopt}})), "");
+  EXPECT_EQ(text(drain("x", std::chrono::hours(1))), "");
   EXPECT_TRUE(it.is_drained({"x"}));
   EXPECT_EQ(text(request("b")), "") << "it waits for another one";
   EXPECT_EQ(text(slot("x")), "") << "a new slot of it is none";
@@ -22,7 +22,7 @@ TEST_F(DispatcherTest, REC_16_ADrainedAgentGetsNothingNewAndWhatRunsThereEnds) {
   EXPECT_EQ(record("a").state, request_state::completed);
   EXPECT_EQ(text(slot("y")), "run b on y;");
   EXPECT_EQ(text(request("c")), "");
-  EXPECT_EQ(text(drain({})), "run c on x;") << "it is wanted again";
+  EXPECT_EQ(text(drain("x", std::nullopt)), "run c on x;") << "it is wanted again";
   EXPECT_FALSE(it.is_drained({"x"}));
 }
 
@@ -32,7 +32,7 @@ TEST_F(DispatcherTest, RES_10_StreamsMoveOneAfterTheOtherOnceTheTimeIsOver) {
     request(each);
     first_byte(each);
   }
-  drain({{{"x"}, seconds(5)}});
+  drain("x", seconds(5));
   EXPECT_EQ(it.next_deadline(), now.mono + seconds(5));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(text(equal_slot("y", 7)), "") << "they may stay yet";
   pass(seconds(5));
@@ -52,7 +52,7 @@ TEST_F(DispatcherTest, RES_10_NothingMovesBeforeASlotIsIdleForIt) {
   first_byte("a");
   equal_slot("y", 7);
   EXPECT_EQ(text(request("b")), "run b on y;");
-  drain({{{"x"}, seconds(0)}});
+  drain("x", seconds(0));
   EXPECT_EQ(text(it.expire(now)), "");
   EXPECT_EQ(text(equal_slot("z", 8)), "") << "that would make another answer";
   EXPECT_EQ(text(end("b", attempt_outcome::completed)), "interrupt a;");
@@ -63,7 +63,7 @@ TEST_F(DispatcherTest, RES_10_WhatHasNotBegunBeginsElsewhereAndIsNoSuspect) {
   slot("x");
   request("a");
   slot("y");
-  EXPECT_EQ(text(drain({{{"x"}, seconds(0)}})), "interrupt a;");
+  EXPECT_EQ(text(drain("x", seconds(0))), "interrupt a;");
   EXPECT_EQ(text(end("a", attempt_outcome::lost_early)), "run a on y;");
   EXPECT_EQ(text(died("x")), "");
   EXPECT_EQ(text(end("a", attempt_outcome::lost_early, 2)), "");
@@ -78,7 +78,7 @@ TEST_F(DispatcherTest, RES_10_WhatCannotGoOnElsewhereStays) {
   request("b");
   first_byte("b");
   for (int i = 0; i < 2; ++i) equal_slot("y", 7);
-  EXPECT_EQ(text(drain({{{"x"}, seconds(0)}})), "interrupt a;");
+  EXPECT_EQ(text(drain("x", seconds(0))), "interrupt a;");
   EXPECT_EQ(text(it.stays(named("a"), {2})), "") << "that is another attempt";
   EXPECT_EQ(text(it.stays(named("a"), {1})), "interrupt b;");
   EXPECT_EQ(text(it.stays(named("a"), {1})), "") << "that was said";
@@ -94,7 +94,7 @@ TEST_F(DispatcherTest, RES_10_WhatEndsInTheMeantimeOrLeavesMakesWayForTheNext) {
     first_byte(each);
   }
   equal_slot("y", 7);
-  EXPECT_EQ(text(drain({{{"x"}, seconds(0)}})), "interrupt a;");
+  EXPECT_EQ(text(drain("x", seconds(0))), "interrupt a;");
   EXPECT_EQ(text(end("a", attempt_outcome::completed)), "interrupt b;");
   EXPECT_EQ(text(leave("b")), "interrupt c;");
   EXPECT_EQ(text(end("c", attempt_outcome::lost_late)), "resume c on y;");
@@ -105,9 +105,9 @@ TEST_F(DispatcherTest, ADeadlineThatChangesCountsFromWhenTheDrainBegan) {
   request("a");
   first_byte("a");
   equal_slot("y", 7);
-  drain({{{"x"}, seconds(60)}});
+  drain("x", seconds(60));
   pass(seconds(3));
-  EXPECT_EQ(text(drain({{{"x"}, seconds(4)}})), "");
+  EXPECT_EQ(text(drain("x", seconds(4))), "");
   EXPECT_EQ(it.next_deadline(), now.mono + seconds(1));
   pass(seconds(1));
   EXPECT_EQ(text(it.expire(now)), "interrupt a;");

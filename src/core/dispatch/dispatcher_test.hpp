@@ -58,7 +58,9 @@ protected:
 
   dispatch_decisions leave(std::string_view id) { return it.client_gone(named(id), now); }
 
-  dispatch_decisions drain(drain_wishes const& wishes) { return it.set_drained(wishes, now); }
+  dispatch_decisions drain(std::string agent, std::optional<duration> stays) {
+    return it.set_drained({std::move(agent)}, stays ? std::optional(drain_wish{*stays}) : std::nullopt, now);
+  }
 
   request_record const& record(std::string_view id) { return *it.find(named(id)); }
 

@@ -7,18 +7,17 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <vector>
 
 namespace paddler {
 
-// By agent: how long what runs there may stay, from the moment on when the agent came into the table; nothing: to its
-// end.
-using drain_wishes = std::map<agent_id, std::optional<duration>>;
+struct drain_wish {
+  duration stays{}; // how long what runs there may, from when the agent came into the table
+};
 
 class drain_table {
 public:
-  // In place of the former ones. The agents that came or went.
-  std::vector<agent_id> set(drain_wishes const& wishes, mono_time now);
+  // Nothing: it is wanted again. Whether the agent came or went.
+  bool set(agent_id const& agent, std::optional<drain_wish> const& wish, mono_time now);
 
   [[nodiscard]] bool contains(agent_id const& agent) const { return began_.contains(agent); }
 
