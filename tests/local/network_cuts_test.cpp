@@ -208,7 +208,7 @@ task<> cut_links(chaos_cluster& cluster, course which, std::size_t count) {
   auto const met = cluster.agents.met();
   cluster.agents.plan = one_after_the_other(&arrival::is_link, which, cuts_of(bytes, count));
   cluster.agents.cut(mishap::reset);
-  bool const all = co_await eventually(test_limit, [&] { return cluster.agents.met() == met + count; });
+  bool const all = co_await eventually(patience, [&] { return cluster.agents.met() == met + count; });
   EXPECT_TRUE(all) << cluster.agents.met() - met << " links were cut";
   co_await expect_recovered(cluster, before);
 }
