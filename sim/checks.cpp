@@ -237,6 +237,16 @@ std::string check_applicable(stage& on) {
   return {};
 }
 
+// Requests are served by the policies that are in effect, and by none that waits for the disk.
+std::string check_policies(stage& on) {
+  auto const& core = core_of(on);
+  auto const served_by = flatten(core.policies().settings);
+  for (auto const& [path, value] : flatten(core.desired().policies()))
+    if (served_by.at(path) != value) return path + " is in effect, and requests are served by another one";
+  if (core.policies().version != core.desired().policies_version()) return "policies have the version of others";
+  return {};
+}
+
 std::string check_history(stage& on) {
   return judge_history(on.book, on.what.discovery || on.what.file_pause > duration{});
 }
@@ -285,6 +295,7 @@ constexpr auto table = std::to_array<checker>({
     {"REQ-12", moment::at_the_end, check_deaths},
     {"P2", moment::at_the_end, check_writes},
     {"P6", moment::at_the_end, check_applicable},
+    {"P6", moment::each_second, check_policies},
     {"P3, LIN", moment::at_the_end, check_history},
     {"LIN-08", moment::at_the_end, check_owners},
     {"LIN-08", moment::at_the_end, check_told_in_logs},

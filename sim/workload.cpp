@@ -256,7 +256,7 @@ task<> operator_life::act() {
   co_await put(at);
 }
 
-// Unique by the seed that it names; not every agent is always wanted.
+// Unique by the seed that it names; not every agent is always wanted. Each swaps the strategy of routing.
 std::size_t operator_life::draw_document() {
   auto document = "agents:\n" + std::string();
   bool any = false;
@@ -271,6 +271,8 @@ std::size_t operator_life::draw_document() {
   if (!any) document = "agents: []\n";
   auto const number = book_.documents.size();
   document += "models:\n  - id: sim\n    parameters: {seed: " + std::to_string(number) + "}\n";
+  static constexpr std::array strategies{"prefix", "least_loaded", "session", "round_robin"};
+  document += "policies: {routing: {strategy: " + std::string(strategies.at(number % strategies.size())) + "}}\n";
   book_.documents.push_back(std::move(document));
   return number;
 }

@@ -10,6 +10,7 @@
 #include "balancer/link_registry.hpp"
 #include "balancer/management_service.hpp"
 #include "balancer/openapi.hpp"
+#include "balancer/policy_service.hpp"
 #include "balancer/slot_registry.hpp"
 #include "core/state/field_map.hpp"
 #include "net/host_guard.hpp"
@@ -107,6 +108,7 @@ struct balancer::parts {
   std::optional<inference_service> inference;
   std::optional<management_service> management;
   std::optional<history_service> history;
+  std::optional<policy_service> policies;
   std::optional<dump_service> dump;
   std::optional<event_service> events;
   std::deque<file_source> files_of_desired;
@@ -114,8 +116,12 @@ struct balancer::parts {
   task_group background{executor, "balancer", on_escape::fail_process};
   std::string inference_address, management_address;
 
-  void compose(balancer& owner, balancer_core core_state);
+  void compose(balancer& owner, balancer_core core_state, front_doors const& front);
   void listen(front_doors doors);
+
+  [[nodiscard]] host_guard guard_of(listener const& at) const {
+    return host_guard({.loopback = at.is_loopback(), .names = config.host_names});
+  }
 };
 
 balancer::balancer(asio::any_io_executor executor, balancer_config config)
@@ -148,19 +154,20 @@ task<result<void>> balancer::start() {
   log_info(
       "state.restored", "desired state is as it was",
       {{"revision", core.desired().current().value}, {"records", opened->log.size()}, {"epoch", opened->leader.value}});
-  p.compose(*this, std::move(core));
+  p.compose(*this, std::move(core), *doors);
   p.listen(std::move(*doors));
   co_return result<void>{};
 }
 
-void balancer::parts::compose(balancer& owner, balancer_core core_state) {
+void balancer::parts::compose(balancer& owner, balancer_core core_state, front_doors const& front) {
   core.emplace(executor, std::move(core_state), *store, writer);
   slots.emplace(*core, config.engine_silence);
   links.emplace(*core);
   door.emplace(executor, *core, *links, config.admission);
-  inference.emplace(*core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
+  inference.emplace(executor, *core, *slots, inference_limits{config.comment_interval}, config.max_body_bytes);
   management.emplace(*core, *door, *links, *slots, files, config.max_document_bytes);
   history.emplace(*core, *door, files, config.max_document_bytes);
+  policies.emplace(*core, *door, files);
   dump.emplace(*core, files);
   events.emplace(executor, *core);
   core->handlers = {
@@ -189,16 +196,17 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state) {
   }
   http_server_config as_inference{.name = "inference", .connection_limit = max_clients, .errors = inference_shape};
   as_inference.limits.write_silence = config.client_silence;
-  inference_server.emplace(
-      executor, std::move(as_inference),
-      guarded(host_guard({}), routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
+  inference_server.emplace(executor, std::move(as_inference),
+                           guarded(guard_of(front.inference),
+                                   routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
   auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
-  management_routes = joined(joined(std::move(management_routes), dump->routes()), health_routes(*core));
+  management_routes = joined(joined(std::move(management_routes), policies->routes()), dump->routes());
+  management_routes = joined(std::move(management_routes), health_routes(*core));
   // Links and slots have limits of their own, which tell an agent more than a server that is full.
   auto const connections = config.policy.link.max_agents + max_slot_connections + max_operators;
-  management_server.emplace(
-      executor, http_server_config{.name = "management", .connection_limit = connections},
-      guarded(host_guard({}), routed(router(with_openapi(std::move(management_routes)), about_management))));
+  management_server.emplace(executor, http_server_config{.name = "management", .connection_limit = connections},
+                            guarded(guard_of(front.management),
+                                    routed(router(with_openapi(std::move(management_routes)), about_management))));
 }
 
 void balancer::parts::listen(front_doors doors) {

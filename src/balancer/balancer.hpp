@@ -20,7 +20,8 @@ namespace paddler {
 struct balancer_config {
   std::string inference_address = "127.0.0.1:8061"; // HOST:PORT; port 0 takes a free one
   std::string management_address = "127.0.0.1:8060";
-  std::string state_directory;                              // holds the database; empty: state is kept in memory only
+  std::vector<std::string> host_names; // by which clients and agents may call it, beside its addresses
+  std::string state_directory;         // holds the database; empty: state is kept in memory only
   std::function<std::unique_ptr<state_store>()> make_store; // empty: SQLite in that folder
   std::vector<std::string> desired_files;                   // YAML or JSON, and folders of them; watched
   std::function<std::unique_ptr<watched_file>(blocking_executor& pool)> open_desired_file; // empty: of this machine

@@ -44,6 +44,7 @@ void add_desired(document_node& out, balancer_core const& core) {
   out.add("desired", to_document(desired.effective()));
   out.add("applicable", list_of(desired.applicable_states(),
                                 [](auto const& each) { return applicable_row(each.first, each.second); }));
+  out.add("policies", to_document(core.policies()));
   out.add("conflicts", to_document(desired.claims().conflicts()));
 }
 

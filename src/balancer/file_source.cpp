@@ -131,15 +131,10 @@ task<bool> file_source::release_what_is_gone() {
 std::set<std::string> file_source::known_files() const {
   std::set<std::string> out;
   auto const prefix = path_ + "/";
-  auto const add = [&](auto const& sources) {
-    for (auto const& [source, entries] : sources)
-      if (source.kind == source_kind::file && source.name.starts_with(prefix) &&
-          source.name.find('/', prefix.size()) == std::string::npos)
-        out.insert(source.name);
-  };
-  auto const& table = core_.core().desired().table();
-  add(table.agents().sources());
-  add(table.models().sources());
+  for (auto const& source : core_.core().desired().table().sources())
+    if (source.kind == source_kind::file && source.name.starts_with(prefix) &&
+        source.name.find('/', prefix.size()) == std::string::npos)
+      out.insert(source.name);
   return out;
 }
 

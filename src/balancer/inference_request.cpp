@@ -2,15 +2,12 @@
 
 #include "base/canary.hpp"
 #include "model/words.hpp"
-#include "runtime/clock.hpp"
 #include "runtime/log.hpp"
 #include "runtime/race.hpp"
 #include "wire/event_boundary.hpp"
 #include "wire/inference_error.hpp"
-#include "wire/json_codec.hpp"
 #include "wire/stream_splice.hpp"
 
-#include <array>
 #include <functional>
 
 namespace paddler {
@@ -19,41 +16,22 @@ namespace {
 // An answer that is not a stream is kept until it is whole, up to this size: it can then still be tried elsewhere.
 constexpr std::size_t max_kept_answer = std::size_t{1} << 20;
 constexpr std::size_t max_counted_answer = std::size_t{8} << 20; // a list of the tokens of an answer or a prompt
-constexpr std::string_view event_stream = "text/event-stream";
-constexpr std::string_view waiting_comment = ": waiting\n\n";
-
-bool is_event_stream(http_response_head const& head) { return head.header("content-type").starts_with(event_stream); }
-
-// What the engine said went wrong, in our words where it said nothing that can be read.
-inference_error engine_said(int status, std::string_view body) {
-  inference_error out;
-  out.status = status;
-  out.code = status < 500 ? "invalid_request_error" : "server_error";
-  out.message = "The engine refused the request with status " + std::to_string(status) + ".";
-  auto const document = parse_json(body);
-  if (!document) return out;
-  auto const* inside = document->find("error");
-  auto const* message = inside ? inside->find("message") : nullptr;
-  if (message && message->kind == node_kind::text) out.message = message->text;
-  return out;
-}
 
 } // namespace
 
-inference_request::inference_request(http_exchange& exchange, core_service& core, slot_registry& slots,
-                                     stream_memory& memory, inference_limits const& limits, request_serial serial,
+inference_request::inference_request(http_exchange& exchange, answer_writer& writer, core_service& core,
+                                     slot_registry& slots, stream_memory& memory, request_serial serial,
                                      std::string body, probed_request asked)
     : exchange_(exchange),
+      writer_(writer),
       core_(core),
       slots_(slots),
-      limits_(limits),
       serial_(serial),
       id_(exchange.request_id()),
       body_(std::move(body)),
       asked_(std::move(asked)),
       kept_(memory, exchange.head().path, body_, asked_),
-      changed_(exchange.connection().executor()),
-      last_write_(mono_now()) {}
+      changed_(exchange.connection().executor()) {}
 
 task<> inference_request::run(request_wishes wishes) {
   core_.apply(request_arrived{{.serial = serial_,
@@ -68,7 +46,7 @@ task<> inference_request::run(request_wishes wishes) {
                                .session = wishes.session,
                                .prompt_bytes = asked_.prompt_bytes,
                                .blocks = std::move(asked_.blocks)}});
-  bool const told = co_await run_unless(drive(), watch_client());
+  bool const told = co_await run_unless(drive(), writer_.watch_client());
   if (borrowed_) slots_.give_back(*borrowed_, false);
   // The client left before its turn was taken: the slot was assigned, and the core counts it as closed.
   if (decision_) slots_.give_back(decision_->slot->serial, false);
@@ -94,22 +72,6 @@ void inference_request::abort_for_shutdown() {
   if (borrowed_) slots_.interrupt(*borrowed_);
 }
 
-// Ends when the client is gone. Meanwhile a stream that has nothing to say gets a comment now and then: proxies and
-// clients take a silent connection for dead.
-task<> inference_request::watch_client() {
-  while (!co_await with_deadline(limits_.comment_interval, exchange_.wait_client_gone())) {
-    bool const silent = mono_now() - last_write_ >= limits_.comment_interval;
-    if (!asked_.stream.value_or(false) || writing_ || !silent) continue;
-    writing_ = true;
-    if (!committed_) prepare_stream(200, event_stream, nullptr);
-    bool const sent = co_await exchange_.write_chunk(waiting_comment);
-    writing_ = false;
-    last_write_ = mono_now();
-    changed_.notify_all();
-    if (!sent) co_return;
-  }
-}
-
 task<> inference_request::drive() {
   auto const cancellation = co_await asio::this_coro::cancellation_state;
   while (co_await next_decision()) {
@@ -126,6 +88,7 @@ task<> inference_request::drive() {
     std::optional<resume_refusal> refusal;
     if (*ended == attempt_outcome::lost_late || *ended == attempt_outcome::not_continued) refusal = why_not_resumable();
     core_.apply(attempt_ended{serial_, decision.number, *ended, refusal, status_});
+    answered_ = status_ < 500 && (*ended == attempt_outcome::completed || *ended == attempt_outcome::completed_last);
     if (*ended == attempt_outcome::completed || *ended == attempt_outcome::completed_last) co_return;
   }
 }
@@ -159,8 +122,8 @@ task<inference_request::outcome> inference_request::relay(http_connection& engin
 task<inference_request::outcome> inference_request::relay_answer(http_connection& engine, run_request const& decision) {
   auto const head = co_await ask(engine, decision, exchange_.head().path, body_);
   if (!head) co_return head.error();
-  if (is_event_stream(**head)) co_return co_await relay_stream(engine, **head, decision);
-  if (committed_) co_return co_await relay_error_into_stream(engine, **head);
+  if (is_event_stream((*head)->header("content-type"))) co_return co_await relay_stream(engine, **head, decision);
+  if (writer_.committed()) co_return co_await relay_error_into_stream(engine, **head);
   co_return co_await relay_whole(engine, **head, decision);
 }
 
@@ -205,16 +168,16 @@ task<inference_request::outcome> inference_request::relay_whole(http_connection&
     if (piece->empty()) break;
     kept.append(piece->data(), piece->size());
     if (kept.size() <= max_kept_answer) continue;
-    prepare_stream(status, content_type, &decision);
+    writer_.prepare_stream(status, content_type, headers_about(decision));
     delivered_ = true;
     core_.apply(attempt_first_byte{serial_, decision.number});
-    if (!co_await write_to_client(kept, {}, position::middle)) co_return std::nullopt;
+    if (!co_await writer_.write(kept, {}, answer_writer::position::middle)) co_return std::nullopt;
     co_return co_await relay_rest(engine);
   }
-  delivered_ = committed_ = true;
+  delivered_ = true;
   core_.apply(attempt_first_byte{serial_, decision.number});
-  auto const headers = answer_headers(content_type, &decision);
-  if (!co_await exchange_.respond(status, headers, kept)) co_return std::nullopt;
+  auto const about = headers_about(decision);
+  if (!co_await writer_.respond(status, content_type, kept, about)) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
@@ -223,8 +186,8 @@ task<inference_request::outcome> inference_request::relay_rest(http_connection& 
     auto const piece = co_await engine.read_body_some();
     if (!piece) co_return lost(piece.error());
     done = piece->empty() || engine.body_done();
-    auto const where = done ? position::last : position::middle;
-    if (!co_await write_to_client({piece->data(), piece->size()}, {}, where)) co_return std::nullopt;
+    auto const where = done ? answer_writer::position::last : answer_writer::position::middle;
+    if (!co_await writer_.write({piece->data(), piece->size()}, {}, where)) co_return std::nullopt;
   }
   co_return attempt_outcome::completed;
 }
@@ -239,11 +202,12 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
     std::string_view const bytes{piece->data(), piece->size()};
     auto const whole = done || is_loose(canary::half_event_passed_on) ? events.finish(bytes) : events.feed(bytes);
     if (whole.empty() && !done) continue;
-    if (!committed_) prepare_stream(static_cast<unsigned>(head.status), event_stream, &decision);
+    if (!writer_.committed())
+      writer_.prepare_stream(static_cast<unsigned>(head.status), head.header("content-type"), headers_about(decision));
     if (!delivered_) core_.apply(attempt_first_byte{serial_, decision.number});
     delivered_ = true;
-    auto const where = done ? position::last : position::middle;
-    if (!co_await write_to_client(whole.kept, whole.fresh, where)) co_return std::nullopt;
+    auto const where = done ? answer_writer::position::last : answer_writer::position::middle;
+    if (!co_await writer_.write(whole.kept, whole.fresh, where)) co_return std::nullopt;
     kept_.delivered(whole.kept);
     kept_.delivered(whole.fresh);
   }
@@ -256,8 +220,7 @@ task<inference_request::outcome> inference_request::relay_error_into_stream(http
   auto const answer = co_await engine.read_body(max_kept_answer);
   if (!answer) co_return lost(answer.error());
   delivered_ = true;
-  auto const frame = error_frame(engine_said(head.status, *answer), dialect_of(exchange_.head().path));
-  if (!co_await write_to_client(frame, {}, position::last)) co_return std::nullopt;
+  if (!co_await writer_.tell(error_of_engine(head.status, *answer))) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
@@ -299,9 +262,10 @@ task<inference_request::outcome> inference_request::continue_stream(http_connect
   if (!*body) co_return co_await close_stream(engine, decision, *kept, made);
   auto const head = co_await ask(engine, decision, exchange_.head().path, **body);
   if (!head) co_return head.error();
-  if (is_event_stream(**head)) co_return co_await relay_continued(engine, decision, so_far, made);
+  if (is_event_stream((*head)->header("content-type")))
+    co_return co_await relay_continued(engine, decision, so_far, made);
   auto const answer = co_await engine.read_body(max_kept_answer);
-  log_warn("request.not_continued", answer ? engine_said((*head)->status, *answer).message : answer.error().message,
+  log_warn("request.not_continued", answer ? error_of_engine((*head)->status, *answer).message : answer.error().message,
            {{"request_id", id_}, {"agent", decision.slot->agent.value}});
   refused_ = resume_refusal::not_capable;
   co_return attempt_outcome::not_continued;
@@ -321,8 +285,8 @@ task<inference_request::outcome> inference_request::relay_continued(http_connect
     if (events->empty() && !done) continue;
     if (!begun) core_.apply(attempt_first_byte{serial_, decision.number});
     begun = true;
-    auto const where = done ? position::last : position::middle;
-    if (!co_await write_to_client(*events, {}, where)) co_return std::nullopt;
+    auto const where = done ? answer_writer::position::last : answer_writer::position::middle;
+    if (!co_await writer_.write(*events, {}, where)) co_return std::nullopt;
     if (!is_loose(canary::continued_text_forgotten)) kept_.delivered(*events);
   }
   co_return attempt_outcome::completed;
@@ -339,7 +303,7 @@ task<inference_request::outcome> inference_request::close_stream(http_connection
   }
   core_.apply(attempt_first_byte{serial_, decision.number});
   auto const events = closing_events(kept.request, kept.so_far, prompt, made);
-  if (!co_await write_to_client(events, {}, position::last)) co_return std::nullopt;
+  if (!co_await writer_.write(events, {}, answer_writer::position::last)) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
@@ -358,59 +322,20 @@ inference_request::count_tokens(http_connection& engine, run_request const& deci
 
 task<> inference_request::tell_failure() {
   auto const reason = shutting_down_ ? request_failure::shutdown : failure_->reason;
-  auto const& path = exchange_.head().path;
   auto const model = asked_.model.value_or("");
-  log_info("request.failed", to_string(reason), {{"request_id", id_}, {"path", path}, {"model", model}});
+  log_info("request.failed", to_string(reason),
+           {{"request_id", id_}, {"path", exchange_.head().path}, {"model", model}});
   auto const names = core_.core().desired().served_names();
   auto wrong = error_of_failure(reason, model, names);
   if (reason == request_failure::agent_lost && failure_->not_resumed)
     wrong.message += "; another engine did not go on with it: " + std::string(describe(*failure_->not_resumed));
-  if (committed_) {
-    auto frame = error_frame(wrong, dialect_of(path));
-    if (is_loose(canary::failure_not_told)) frame.clear();
-    co_await write_to_client(frame, {}, position::last);
-    co_return;
-  }
-  auto const wait = retry_seconds(failure_->retry_after);
-  auto const headers = error_headers(wrong, wait);
-  auto const body = error_body(wrong, dialect_of(path));
-  co_await exchange_.respond(static_cast<unsigned>(wrong.status), headers, body);
+  co_await writer_.tell(wrong, failure_->retry_after);
 }
 
-// Two tasks write: the relay and the comments. Each waits for the other's write to end.
-task<bool> inference_request::write_to_client(std::string_view first, std::string_view second, position where) {
-  while (writing_)
-    if (!co_await changed_.wait()) co_return false;
-  writing_ = true;
-  std::array<asio::const_buffer, 2> const pieces{asio::buffer(first), asio::buffer(second)};
-  bool written = false;
-  if (where == position::last)
-    written = co_await exchange_.finish_stream(pieces);
-  else
-    written = co_await exchange_.write_chunk(pieces);
-  writing_ = false;
-  last_write_ = mono_now();
-  co_return written;
-}
-
-// The head leaves with the first piece.
-void inference_request::prepare_stream(unsigned status, std::string_view content_type, run_request const* decision) {
-  committed_ = true;
-  exchange_.prepare_stream(status, answer_headers(content_type, decision));
-}
-
-std::vector<header_view> inference_request::answer_headers(std::string_view content_type, run_request const* decision) {
-  std::vector<header_view> out = {{"Content-Type", content_type.empty() ? "application/json" : content_type}};
-  if (content_type.starts_with(event_stream)) {
-    out.push_back({"Cache-Control", "no-cache"});
-    out.push_back({"X-Accel-Buffering", "no"});
-  }
-  if (decision) {
-    queue_milliseconds_ = std::to_string(decision->queue_milliseconds);
-    out.push_back({"X-Paddler-Agent", decision->slot->agent.value});
-    out.push_back({"X-Paddler-Queue-Ms", queue_milliseconds_});
-  }
-  return out;
+// What a client may want to know of where its answer comes from. Shown until the next call.
+std::vector<header_view> inference_request::headers_about(run_request const& decision) {
+  queue_milliseconds_ = std::to_string(decision.queue_milliseconds);
+  return {{"X-Paddler-Agent", decision.slot->agent.value}, {"X-Paddler-Queue-Ms", queue_milliseconds_}};
 }
 
 attempt_outcome inference_request::lost(error const& cause) const {

@@ -1,5 +1,6 @@
 // One inference request, from the parsed body to its end.
 #pragma once
+#include "balancer/answer_writer.hpp"
 #include "balancer/core_service.hpp"
 #include "balancer/kept_stream.hpp"
 #include "balancer/request_wishes.hpp"
@@ -7,7 +8,6 @@
 #include "model/request.hpp"
 #include "net/http_server.hpp"
 #include "runtime/wakeup.hpp"
-#include "wire/inference_error.hpp"
 #include "wire/request_probe.hpp"
 
 #include <cstdint>
@@ -19,29 +19,18 @@
 
 namespace paddler {
 
-// When a client is to come again.
-struct retry_texts {
-  std::string seconds, milliseconds;
-};
-
-retry_texts retry_seconds(std::optional<duration> wait);
-
-// Headers of an answer that says what is wrong; the official clients read the retry ones. They show `wait`.
-std::vector<header_view> error_headers(inference_error const& wrong, retry_texts const& wait);
-
-struct inference_limits {
-  duration comment_interval; // a stream that has nothing to say gets an SSE comment this often
-};
-
 // Lives in the frame of its HTTP handler. The core decides, through `on_run` and `on_fail`; this carries out: waits,
 // relays, and tells the client how it ended.
 class inference_request {
 public:
-  inference_request(http_exchange& exchange, core_service& core, slot_registry& slots, stream_memory& memory,
-                    inference_limits const& limits, request_serial serial, std::string body, probed_request asked);
+  inference_request(http_exchange& exchange, answer_writer& writer, core_service& core, slot_registry& slots,
+                    stream_memory& memory, request_serial serial, std::string body, probed_request asked);
 
   // Runs the request to its end: announces it, waits for its slot, relays, tries again where the core says so.
   task<> run(request_wishes wishes);
+
+  // Whether the client has a whole answer that another request could get as well.
+  [[nodiscard]] bool answered() const { return answered_; }
 
   // The core's decisions about this request.
   void on_run(run_request const& decision);
@@ -52,7 +41,6 @@ public:
 
 private:
   task<> drive();
-  task<> watch_client();
   task<bool> next_decision();
   task<std::optional<attempt_outcome>> try_on(run_request const& decision);
   using outcome = std::optional<attempt_outcome>; // nothing: the client could not be written to
@@ -74,18 +62,15 @@ private:
   task<std::expected<http_response_head const*, attempt_outcome>>
   ask(http_connection& engine, run_request const& decision, std::string_view path, std::string_view body);
   task<> tell_failure();
-  enum class position { middle, last };
-  task<bool> write_to_client(std::string_view first, std::string_view second, position where);
-  void prepare_stream(unsigned status, std::string_view content_type, run_request const* decision);
-  std::vector<header_view> answer_headers(std::string_view content_type, run_request const* decision);
+  std::vector<header_view> headers_about(run_request const& decision);
   attempt_outcome lost(error const& cause) const;
   std::optional<resume_refusal> why_not_resumable();
   [[nodiscard]] model_limits limits_of(run_request const& decision) const;
 
   http_exchange& exchange_;
+  answer_writer& writer_;
   core_service& core_;
   slot_registry& slots_;
-  inference_limits const limits_;
   request_serial const serial_;
   std::string const& id_; // the client's or the exchange's own
   std::string const body_;
@@ -98,13 +83,11 @@ private:
   std::optional<resume_refusal> refused_; // an attempt to go on with the stream that came to nothing
   std::optional<slot_serial> borrowed_;
   bool shutting_down_ = false;
-  bool committed_ = false; // the head of the answer has left: errors go into the stream
   bool delivered_ = false; // bytes of the answer have left: no other attempt
   bool client_lost_ = false;
   unsigned status_ = 200; // of what the engine of this attempt answered last
-  bool writing_ = false;
+  bool answered_ = false;
   std::string queue_milliseconds_; // a header's text while it is sent
-  mono_time last_write_;
 };
 
 } // namespace paddler

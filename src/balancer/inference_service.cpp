@@ -1,9 +1,13 @@
 #include "balancer/inference_service.hpp"
 
 #include "runtime/clock.hpp"
+#include "runtime/race.hpp"
 #include "wire/json_text.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
 
 namespace paddler {
 namespace {
@@ -26,28 +30,64 @@ constexpr relayed_path relayed_paths[] = {
     {"/detokenize", "detokenize"},
 };
 
-constexpr std::chrono::seconds least_retry{1};
-constexpr std::chrono::seconds most_retry{60};
+std::uint64_t digest_of(std::string_view path, std::string const& body) {
+  return std::hash<std::string>{}(std::string(path) + "\n" + body);
+}
+
+// Why a request with an Idempotency-Key gets no answer.
+inference_error error_of(idempotent_answers::standing standing) {
+  if (standing == idempotent_answers::standing::other_request)
+    return {422, "idempotency_key_reused", "",
+            "this Idempotency-Key came with another request before; each request needs a key of its own", false};
+  if (standing == idempotent_answers::standing::not_kept)
+    return {409, "answer_not_kept", "",
+            "a request with this Idempotency-Key was answered, and its answer was too large to be kept; to have it "
+            "made again, send another key",
+            false};
+  return {503, "server_is_overloaded", "", "too many requests with an Idempotency-Key run; try again later", true};
+}
+
+task<> give_again(answer_writer& writer, kept_answer const& answer) {
+  std::vector<header_view> const replayed = {{"Idempotent-Replayed", "true"}};
+  if (!writer.committed())
+    co_await writer.respond(answer.status, answer.content_type, answer.body, replayed);
+  else if (is_event_stream(answer.content_type))
+    co_await writer.write(answer.body, {}, answer_writer::position::last);
+  else
+    co_await writer.tell(error_of_engine(static_cast<int>(answer.status), answer.body));
+}
+
+// A request that runs for all that come with its key. Whatever becomes of it, the others are told.
+class key_in_use {
+public:
+  key_in_use(idempotent_answers& answers, wakeup& changed, idempotency_key const& key)
+      : answers_(answers), changed_(changed), key_(key) {}
+
+  key_in_use(key_in_use const&) = delete;
+  key_in_use& operator=(key_in_use const&) = delete;
+
+  ~key_in_use() {
+    if (!answered_) answers_.failed(key_);
+    changed_.notify_all();
+  }
+
+  void answered(std::optional<kept_answer> answer) {
+    answered_ = true;
+    answer ? answers_.answered(key_, std::move(*answer)) : answers_.answered_at_length(key_);
+  }
+
+private:
+  idempotent_answers& answers_;
+  wakeup& changed_;
+  idempotency_key const& key_;
+  bool answered_ = false;
+};
 
 std::string model_object(std::string_view name) {
   return R"({"id":)" + json_text(name) + R"(,"object":"model","created":0,"owned_by":"paddler"})";
 }
 
 } // namespace
-
-retry_texts retry_seconds(std::optional<duration> wait) {
-  auto const seconds = std::chrono::ceil<std::chrono::seconds>(wait.value_or(least_retry));
-  auto const told = std::clamp<std::chrono::seconds>(seconds, least_retry, most_retry).count();
-  return {std::to_string(told), std::to_string(told * 1000)};
-}
-
-std::vector<header_view> error_headers(inference_error const& wrong, retry_texts const& wait) {
-  if (!wrong.should_retry) return {{"Content-Type", "application/json"}, {"X-Should-Retry", "false"}};
-  return {{"Content-Type", "application/json"},
-          {"X-Should-Retry", "true"},
-          {"Retry-After", wait.seconds},
-          {"Retry-After-Ms", wait.milliseconds}};
-}
 
 std::vector<route> inference_service::routes() {
   std::vector<route> out;
@@ -79,14 +119,57 @@ task<> inference_service::infer(http_exchange& exchange) {
   auto asked = probe.finish();
   if (!asked) co_return co_await refuse(exchange, error_of_input(asked.error()));
 
-  auto const wishes = read_wishes(exchange.head(), exchange.connection().peer());
+  auto const trust = core_.core().policies().settings.limits.priority_header.value_or(priority_trust::lower_only);
+  auto const wishes = read_wishes(exchange.head(), exchange.connection().peer(), trust);
   if (!wishes) co_return co_await refuse(exchange, error_of_input(wishes.error()));
 
+  answer_writer writer(exchange, limits_.comment_interval, asked->stream.value_or(false));
+  if (wishes->idempotency_key.empty())
+    co_await run(exchange, writer, *wishes, std::move(*body), std::move(*asked));
+  else
+    co_await run_once(exchange, writer, *wishes, std::move(*body), std::move(*asked));
+}
+
+// Whether it was answered.
+task<bool> inference_service::run(http_exchange& exchange, answer_writer& writer, request_wishes const& wishes,
+                                  std::string body, probed_request asked) {
   request_serial const serial{++serials_};
-  inference_request request(exchange, core_, slots_, memory_, limits_, serial, std::move(*body), std::move(*asked));
+  inference_request request(exchange, writer, core_, slots_, memory_, serial, std::move(body), std::move(asked));
   live_.emplace(serial, &request);
-  co_await request.run(*wishes);
+  co_await request.run(wishes);
   live_.erase(serial);
+  co_return request.answered();
+}
+
+// Who comes with the key of a request that runs waits for its answer; where there will be none, one of those who wait
+// runs in its place.
+task<> inference_service::run_once(http_exchange& exchange, answer_writer& writer, request_wishes const& wishes,
+                                   std::string body, probed_request asked) {
+  using standing = idempotent_answers::standing;
+  idempotency_key const key{wishes.client, std::string(wishes.idempotency_key)};
+  auto const digest = digest_of(exchange.head().path, body);
+  auto found = answers_.ask(key, digest, mono_now());
+  bool const waits = found.what == standing::runs;
+  bool const left = waits && !co_await run_unless(wait_for_answer(key, digest, found), writer.watch_client());
+  if (found.what == standing::begins) {
+    key_in_use in_use(answers_, answers_changed_, key);
+    if (left) co_return exchange.abort();
+    writer.keep(answers_.max_answer());
+    bool const answered = co_await run(exchange, writer, wishes, std::move(body), std::move(asked));
+    if (answered) in_use.answered(writer.take_kept());
+    co_return;
+  }
+  if (left) co_return exchange.abort();
+  if (found.what == standing::answered) co_return co_await give_again(writer, *found.answer);
+  co_await writer.tell(error_of(found.what));
+}
+
+task<> inference_service::wait_for_answer(idempotency_key const& key, std::uint64_t digest,
+                                          idempotent_answers::found& found) {
+  while (found.what == idempotent_answers::standing::runs) {
+    if (!co_await answers_changed_.wait()) co_return;
+    found = answers_.ask(key, digest, mono_now());
+  }
 }
 
 task<> inference_service::list_models(http_exchange& exchange) {

@@ -1,20 +1,30 @@
 // The inference API on port 8061: OpenAI's and Anthropic's paths, relayed to slots; models and health answered here.
 #pragma once
+#include "balancer/idempotent_answers.hpp"
 #include "balancer/inference_request.hpp"
 #include "base/keyed_hash.hpp"
 #include "net/router.hpp"
 #include "runtime/clock.hpp"
 
 #include <map>
+#include <utility>
 
 namespace paddler {
+
+struct inference_limits {
+  duration comment_interval; // a stream that has nothing to say gets an SSE comment this often
+};
 
 // Lives on one executor; `core` and `slots` must outlive it.
 class inference_service {
 public:
-  inference_service(core_service& core, slot_registry& slots, inference_limits const& limits,
-                    std::size_t max_body_bytes)
-      : core_(core), slots_(slots), limits_(limits), max_body_bytes_(max_body_bytes) {}
+  inference_service(asio::any_io_executor executor, core_service& core, slot_registry& slots,
+                    inference_limits const& limits, std::size_t max_body_bytes)
+      : core_(core),
+        slots_(slots),
+        limits_(limits),
+        max_body_bytes_(max_body_bytes),
+        answers_changed_(std::move(executor)) {}
 
   // Every path it serves.
   std::vector<route> routes();
@@ -30,6 +40,11 @@ public:
 
 private:
   task<> infer(http_exchange& exchange);
+  task<bool> run(http_exchange& exchange, answer_writer& writer, request_wishes const& wishes, std::string body,
+                 probed_request asked);
+  task<> run_once(http_exchange& exchange, answer_writer& writer, request_wishes const& wishes, std::string body,
+                  probed_request asked);
+  task<> wait_for_answer(idempotency_key const& key, std::uint64_t digest, idempotent_answers::found& found);
   task<> list_models(http_exchange& exchange);
   task<> show_model(http_exchange& exchange);
   task<> refuse(http_exchange& exchange, inference_error wrong);
@@ -41,6 +56,8 @@ private:
   hash_key const prompts_{random_number(), random_number()}; // nobody shall know which prompts look alike
   stream_memory memory_;
   std::map<request_serial, inference_request*> live_;
+  idempotent_answers answers_{{}};
+  wakeup answers_changed_;
   std::uint64_t serials_ = 0;
 };
 

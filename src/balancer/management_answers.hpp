@@ -16,6 +16,7 @@ namespace paddler {
 
 inline constexpr std::string_view yaml_type = "application/yaml";
 inline constexpr std::string_view json_type = "application/json";
+inline constexpr std::string_view merge_patch_type = "application/merge-patch+json";
 
 // A list as the API answers it.
 template <class Row> document_node list_document(std::vector<Row> const& rows, revision at) {

@@ -99,7 +99,8 @@ task<> management_service::explain_fields(http_exchange& exchange) {
   if (found.empty() && !path.empty()) {
     error const wrong{error_code::not_found,
                       "No source sets '" + path + "'.",
-                      "Paths look like agents/ID.slots or models/ID.parameters; `explain` without one lists all.",
+                      "Paths look like agents/ID.slots, models/ID.parameters or policies/routing.strategy; `explain` "
+                      "without one lists all. What nobody sets has its default.",
                       {}};
     co_await answer_error(exchange, wrong);
     co_return;

@@ -32,7 +32,7 @@ using schema_maker = document_node (*)(schema_collection&);
 struct operation {
   std::string_view id;
   std::string_view summary;
-  std::string_view body = {};       // media types that it takes, "yaml" or "json"
+  std::string_view body = {};       // media types that it takes: "yaml", "json" or "patch"
   schema_maker taken = nullptr;     // schema of the body
   std::string_view answer = "json"; // "json", "text", "events", "none"
   schema_maker answered = nullptr;  // schema of the answer
@@ -83,6 +83,13 @@ document_node applicable_schema(schema_collection& schemas) {
       {{"items", schema_collection::list_of(std::move(row))}, {"revision", schemas.add<revision>()}});
 }
 
+document_node policies_schema(schema_collection& schemas) {
+  return schema_collection::object({{"items", schemas.add<std::vector<policy_view>>()},
+                                    {"revision", schemas.add<revision>()},
+                                    {"version", schemas.add<generation>()},
+                                    {"settings", schemas.add<policies_spec>()}});
+}
+
 document_node dump_schema(schema_collection& schemas) {
   return schema_collection::object({{"format", schemas.add<std::string>()},
                                     {"taken", schemas.add<wall_time>()},
@@ -91,6 +98,7 @@ document_node dump_schema(schema_collection& schemas) {
                                     {"base", schemas.add<state_snapshot>()},
                                     {"log", schemas.add<std::vector<log_record>>()},
                                     {"desired", schemas.add<desired_document>()},
+                                    {"policies", schemas.add<applicable_policies>()},
                                     {"conflicts", schemas.add<std::vector<field_provenance>>()},
                                     {"agents", schemas.add<std::vector<agent_view>>()},
                                     {"slots", schemas.add<std::vector<slot_view>>()},
@@ -161,6 +169,28 @@ std::vector<operation> operations_on_desired_state() {
            .parameters = {condition}}};
 }
 
+std::vector<operation> operations_on_policies() {
+  return {{.id = "get_policies",
+           .summary = "What requests are served by, each with who decides it. ETag is the revision of desired state",
+           .answered = policies_schema},
+          {.id = "put_policies",
+           .summary = "Replaces what the API says of policies, and of nothing else",
+           .body = "yaml",
+           .taken = schema_of<policies_spec>,
+           .answered = outcome_schema,
+           .parameters = {condition}},
+          {.id = "patch_policies",
+           .summary = "Changes what the API says of single policies; null releases one (RFC 7396)",
+           .body = "patch",
+           .taken = schema_of<policies_spec>,
+           .answered = outcome_schema,
+           .parameters = {condition}},
+          {.id = "delete_policies",
+           .summary = "Releases all that the API said of policies",
+           .answered = outcome_schema,
+           .parameters = {condition}}};
+}
+
 std::vector<operation> operations_on_what_is() {
   return {
       {.id = "explain_fields",
@@ -213,7 +243,8 @@ std::vector<operation> other_operations() {
 std::vector<operation> const& operations() {
   static std::vector<operation> const all = [] {
     auto out = operations_on_desired_state();
-    for (auto more : {operations_on_what_is, other_operations}) std::ranges::move(more(), std::back_inserter(out));
+    for (auto more : {operations_on_policies, operations_on_what_is, other_operations})
+      std::ranges::move(more(), std::back_inserter(out));
     return out;
   }();
   return all;
@@ -254,7 +285,8 @@ document_node media(std::string_view type, document_node schema) {
 
 document_node body_node(operation const& described, schema_collection& schemas) {
   auto content = media(json_type, described.taken(schemas));
-  if (described.body == "yaml") content.add(std::string(yaml_type), *content.find(json_type));
+  if (described.body != "json") content.add(std::string(yaml_type), *content.find(json_type));
+  if (described.body == "patch") content.add(std::string(merge_patch_type), *content.find(json_type));
   auto out = object_node();
   out.add("required", boolean_node(true)).add("content", std::move(content));
   return out;

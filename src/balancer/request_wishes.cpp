@@ -1,5 +1,6 @@
 #include "balancer/request_wishes.hpp"
 
+#include "balancer/idempotent_answers.hpp"
 #include "base/text.hpp"
 #include "wire/document_node.hpp"
 
@@ -38,13 +39,19 @@ std::optional<duration> seconds_of(std::string_view said) {
 
 } // namespace
 
-result<request_wishes> read_wishes(http_head const& head, std::string_view peer) {
+result<request_wishes> read_wishes(http_head const& head, std::string_view peer, priority_trust trust) {
   request_wishes out;
   out.client = client_of(head, peer);
   auto const level = class_of(head.header("x-paddler-priority"));
   if (!level) return std::unexpected(level.error());
-  out.level = *level;
+  bool const is_raised = *level == request_class::interactive;
+  out.level = is_raised && trust == priority_trust::lower_only ? request_class::normal : *level;
   if (auto const session = head.header("x-session-id"); !session.empty()) out.session = digest_of(session);
+  out.idempotency_key = head.header("idempotency-key");
+  if (out.idempotency_key.size() > max_idempotency_key)
+    return fail(error_code::invalid_input, "the header Idempotency-Key has " +
+                                               std::to_string(out.idempotency_key.size()) + " bytes; at most " +
+                                               std::to_string(max_idempotency_key) + " are allowed");
   out.patience = seconds_of(head.header("x-stainless-timeout"));
   auto const said = head.header("x-paddler-deadline-ms");
   if (said.empty()) return out;

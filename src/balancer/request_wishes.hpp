@@ -3,6 +3,7 @@
 #pragma once
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "model/policies.hpp"
 #include "model/request.hpp"
 #include "net/http_types.hpp"
 
@@ -17,9 +18,11 @@ struct request_wishes {
   request_class level = request_class::normal; // X-Paddler-Priority: interactive, default, bulk
   std::optional<duration> patience;            // X-Paddler-Deadline-Ms; the official clients' X-Stainless-Timeout
   std::uint64_t session = 0;                   // of X-Session-Id; 0: none
+  std::string_view idempotency_key;            // Idempotency-Key, as long as the head lives; empty: none
 };
 
-// `peer` is the client's address, "host:port". Errors: invalid_input, for a header of ours that cannot be understood.
-result<request_wishes> read_wishes(http_head const& head, std::string_view peer);
+// `peer` is the client's address, "host:port"; `trust`: whether it may ask for more than others get. Errors:
+// invalid_input, for a header of ours that cannot be understood.
+result<request_wishes> read_wishes(http_head const& head, std::string_view peer, priority_trust trust);
 
 } // namespace paddler

@@ -15,11 +15,12 @@ using std::chrono::seconds;
 class RequestWishes : public testing::Test {
 protected:
   std::vector<header_view> headers;
+  priority_trust trust = priority_trust::accept;
 
   result<request_wishes> read(std::string_view peer = "10.0.0.1:5000") {
     http_head head;
     head.headers = headers;
-    return read_wishes(head, peer);
+    return read_wishes(head, peer, trust);
   }
 };
 
@@ -50,6 +51,18 @@ TEST_F(RequestWishes, HowUrgentItIs) {
   EXPECT_NE(read().error().message.find("`urgent`; there is interactive, default and bulk"), std::string::npos);
 }
 
+TEST_F(RequestWishes, WhoIsNotTrustedMayOnlyAskForLess) {
+  trust = priority_trust::lower_only;
+  for (auto const& [said, meant] :
+       {std::pair{"interactive", request_class::normal}, std::pair{"default", request_class::normal},
+        std::pair{"bulk", request_class::bulk}}) {
+    headers = {{"X-Paddler-Priority", said}};
+    EXPECT_EQ(read()->level, meant) << said;
+  }
+  headers = {{"X-Paddler-Priority", "urgent"}};
+  EXPECT_FALSE(read());
+}
+
 TEST_F(RequestWishes, WhatItBelongsTo) {
   EXPECT_EQ(read()->session, 0U);
   headers = {{"X-Session-Id", "one"}};
@@ -73,6 +86,17 @@ TEST_F(RequestWishes, HowLongItsClientWaits) {
     headers = {{"X-Paddler-Deadline-Ms", said}};
     EXPECT_FALSE(read()) << said;
   }
+}
+
+TEST_F(RequestWishes, AnIdempotencyKeyIsOfAnyKindButBounded) {
+  EXPECT_EQ(read()->idempotency_key, "");
+  headers = {{"Idempotency-Key", "\"8e03978e\""}};
+  EXPECT_EQ(read()->idempotency_key, "\"8e03978e\"");
+  std::string const longest(255, 'k'), longer(256, 'k');
+  headers = {{"Idempotency-Key", longest}};
+  EXPECT_TRUE(read());
+  headers = {{"Idempotency-Key", longer}};
+  EXPECT_FALSE(read());
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "balancer/views.hpp"
 
 #include "core/session/agent_trouble.hpp"
+#include "core/state/field_map.hpp"
 #include "model/words.hpp"
 
 #include <boost/describe/enum_to_string.hpp>
@@ -200,6 +201,7 @@ route_view view_route(route_note const& note) {
   out.agent = note.chosen;
   out.strategy = boost::describe::enum_to_string(note.strategy, "");
   out.reason = boost::describe::enum_to_string(note.reason, "");
+  out.policies = note.policies.value;
   out.prompt_blocks = note.prompt_blocks;
   out.others = note.others;
   out.others_open = note.others_open;
@@ -233,6 +235,24 @@ request_page page_of(request_record const& request, std::span<route_note const> 
     out.attempts.push_back({each.number.value, each.agent, each.version, each.outcome});
   for (auto const& note : routes) out.routes.push_back(view_route(note));
   return out;
+}
+
+std::vector<policy_view> view_policies(balancer_core const& core) {
+  auto const values = flatten(core.policies().settings);
+  std::map<std::string, field_claim> owners;
+  for (auto const& each : core.desired().claims().explain(policies_path))
+    if (each.owner) owners.emplace(each.path, *each.owner);
+  std::vector<policy_view> rows;
+  for (auto const& path : policy_paths()) {
+    policy_view row{.name = path.substr(policies_path.size() + 1), .value = {}, .decided_by = {}, .since = {}};
+    if (auto const at = values.find(path); at != values.end()) row.value = at->second;
+    if (auto const at = owners.find(path); at != owners.end()) {
+      row.decided_by = at->second.source;
+      row.since = at->second.since;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 std::vector<reconciliation_view> view_reconciliations(balancer_core const& core) {

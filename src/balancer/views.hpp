@@ -21,6 +21,9 @@ std::vector<agent_view> view_agents(balancer_core const& core, agent_id const& a
 std::vector<model_view> view_models(balancer_core const& core);
 std::vector<slot_view> view_slots(balancer_core const& core);
 
+// Every policy that there is, in the order of the document.
+std::vector<policy_view> view_policies(balancer_core const& core);
+
 // Those that are alive, in the order of their arrival, then the newest that ended.
 std::vector<request_view> view_requests(balancer_core const& core, request_filter const& wanted = {});
 

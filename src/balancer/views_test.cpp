@@ -1,8 +1,11 @@
 #include "balancer/views.hpp"
 #include "core/core_testing.hpp"
+#include "core/state/field_map.hpp"
 #include "model/words.hpp"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace paddler {
 namespace {
@@ -183,6 +186,22 @@ TEST(Views, ThePageOfARequestIsItsWholeWay) {
   EXPECT_EQ(page.attempts[0].agent, agent_id{"a"});
   EXPECT_EQ(page.attempts[0].version, generation{3});
   EXPECT_EQ(page.attempts[0].outcome, attempt_outcome::lost_late);
+}
+
+TEST(Views, EachPolicyIsThereWithWhoDecidesIt) {
+  balancer_core core({}, {1});
+  desired_document document;
+  document.policies.queue.max_requests = 7;
+  apply_durably(core, desired_submitted{{1}, {{source_kind::file, "/c.yaml"}, document, std::nullopt, {}}}, now);
+  auto const rows = view_policies(core);
+  ASSERT_EQ(rows.size(), policy_paths().size());
+  auto const row = [&rows](std::string_view name) { return *std::ranges::find(rows, name, &policy_view::name); };
+  EXPECT_EQ(row("queue.max_requests").value, field_value{std::int64_t{7}});
+  EXPECT_EQ(row("queue.max_requests").decided_by, (source_id{source_kind::file, "/c.yaml"}));
+  EXPECT_EQ(row("queue.max_requests").since, revision{1});
+  EXPECT_EQ(row("routing.strategy").value, field_value{"prefix"});
+  EXPECT_EQ(row("routing.strategy").decided_by, std::nullopt);
+  EXPECT_EQ(row("limits.requests_per_minute").value, std::nullopt) << "there is none by default";
 }
 
 } // namespace

@@ -58,6 +58,7 @@ enum class view_kind {
   applicable,
   conflicts,
   revisions,
+  policies,
 };
 enum class output_format { table, wide, json, yaml, name };
 
@@ -84,7 +85,7 @@ struct get_command {
 // One page about one object.
 struct describe_command {
   host_and_port management{"127.0.0.1", default_management_port};
-  view_kind kind = view_kind::agents; // or models, revisions, requests
+  view_kind kind = view_kind::agents; // or models, revisions, requests, policies
   std::string name;
 };
 

@@ -93,7 +93,8 @@ TEST(command_line, get_knows_long_and_short_kinds) {
         row{"get slots/local/0", view_kind::slots, "local/0"}, row{"get desired", view_kind::desired, ""},
         row{"get rc", view_kind::reconciliations, ""}, row{"get rec", view_kind::reconciliations, ""},
         row{"get applicable a1", view_kind::applicable, "a1"}, row{"get conflicts", view_kind::conflicts, ""},
-        row{"get rev/41", view_kind::revisions, "41"}}) {
+        row{"get rev/41", view_kind::revisions, "41"},
+        row{"get po/queue.max_requests", view_kind::policies, "queue.max_requests"}}) {
     auto const get = parsed<get_command>(line);
     EXPECT_EQ(get.kind, kind) << line;
     EXPECT_EQ(get.name, name) << line;
@@ -204,6 +205,11 @@ TEST(command_line, insecure_opens_other_addresses) {
             "0.0.0.0:80");
 }
 
+TEST(command_line, a_balancer_has_names) {
+  EXPECT_THAT(parsed<balancer_command>("balancer --host-name a.test --host-name b.test").balancer.host_names,
+              testing::ElementsAre("a.test", "b.test"));
+}
+
 TEST(command_line, help_is_there_for_everything) {
   for (auto const* const line : {"", "--help", "-h", "help"}) {
     EXPECT_THAT(parsed<help_command>(line).text, HasSubstr("The first five minutes")) << line;
@@ -265,7 +271,7 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
            {"balancer --management-addr [::]:80", {"--management-addr [::]:80", "neither TLS nor keys"}},
            {"balancer --max-queue x", {"--max-queue: \"x\" is not a whole number from 0 to 1000000"}},
            {"why", {"why which request?", "paddler get requests"}},
-           {"balancer --routing best", {"--routing", "best", "prefix", "round-robin"}},
+           {"balancer --routing best", {"--routing", "best", "prefix", "round_robin"}},
            {"balancer --queue-timeout 10", {"--queue-timeout: \"10\" is not a duration", "30s"}},
            {"balancer --keep-alive 1ms", {"--keep-alive: \"1ms\" is too short; at least 100ms"}},
            {"balancer --log-level loud", {"--log-level: \"loud\" is not trace, debug"}},
@@ -276,8 +282,8 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
            {"agent --simulate=lod-time=1s", {"--simulate", "lod-time", "load-time"}},
            {"agent --simulate --engine-binary /x", {"--simulate and --engine-binary exclude each other"}},
            {"get",
-            {"get what?",
-             "agents, models, slots, requests, desired, reconciliations, applicable, conflicts or revisions"}},
+            {"get what?", "agents, models, slots, requests, desired, reconciliations, applicable, conflicts, revisions "
+                          "or policies"}},
            {"get agnets", {"\"agnets\" is not agents, models", "Did you mean \"agents\"?"}},
            {"get agents a b", {"what is \"b\" for?"}},
            {"get agents -o tabl",
@@ -295,11 +301,12 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
            {"get desired --at yesterday", {"--at: \"yesterday\" is not desired, applicable", "how long ago (10m)"}},
            {"get applicable --at current@3", {"--at: current state has no past", "paddler diff desired current"}},
            {"get desired -w", {"desired cannot be watched", "paddler events"}},
-           {"watch", {"watch what?", "agents, models, slots, requests or reconciliations", "paddler watch agents"}},
+           {"watch",
+            {"watch what?", "agents, models, slots, requests, reconciliations or policies", "paddler watch agents"}},
            {"watch conflicts", {"conflicts cannot be watched"}},
            {"describe", {"describe what?"}},
            {"describe agent", {"describe which agent?", "paddler get agents"}},
-           {"describe slot x", {"\"slots\" is not agents, models, requests or revisions"}},
+           {"describe slot x", {"\"slots\" is not agents, models, requests, revisions or policies"}},
            {"get agents --failed", {"--failed, --model, --agent and --limit belong to requests"}},
            {"get slots --model m", {"belong to requests", "paddler get requests --failed"}},
            {"get requests --limit 0", {"--limit: \"0\" is not a whole number of 1 or more"}},

@@ -3,6 +3,7 @@
 #include "cli/answers.hpp"
 #include "cli/api_client.hpp"
 #include "cli/change_text.hpp"
+#include "cli/describe_policy.hpp"
 #include "cli/describe_request.hpp"
 #include "cli/event_stream.hpp"
 #include "cli/events.hpp"
@@ -311,6 +312,7 @@ exit_code run_describe(describe_command const& wanted, console& terminal) {
   if (wanted.kind == view_kind::models) return describe_model(wanted, terminal);
   if (wanted.kind == view_kind::revisions) return describe_revision(wanted, terminal);
   if (wanted.kind == view_kind::requests) return describe_request(wanted, terminal);
+  if (wanted.kind == view_kind::policies) return describe_policy(wanted, terminal);
   return describe_agent(wanted, terminal);
 }
 

@@ -117,6 +117,7 @@ result<Result> with_rows(get_command const& wanted, api_list const& list, Work c
   case view_kind::applicable: return as(std::type_identity<agent_applicable>{});
   case view_kind::conflicts: return as(std::type_identity<field_provenance>{});
   case view_kind::revisions: return as(std::type_identity<revision_view>{});
+  case view_kind::policies: return as(std::type_identity<policy_view>{});
   case view_kind::desired: break;
   }
   return fail(error_code::internal, "desired state is no list");

@@ -128,6 +128,22 @@ TEST(render_list, as_names_and_documents) {
               HasSubstr("id: local\nconnected: false\n"));
 }
 
+TEST(render_list, of_policies) {
+  constexpr auto policies = R"({"items":[
+    {"name":"routing.strategy","value":"session","decided_by":{"kind":"file","name":"/c.yaml"},"since":4},
+    {"name":"queue.max_requests","value":1024},{"name":"limits.requests_per_minute"}],
+    "revision":5,"version":4,"settings":{}})";
+  EXPECT_EQ(rendered(policies, {.kind = view_kind::policies}).data,
+            "NAME                        VALUE      DECIDED-BY    SINCE\n"
+            "routing.strategy            \"session\"  file:/c.yaml      4\n"
+            "queue.max_requests          1024       default           -\n"
+            "limits.requests_per_minute  unlimited  default           -\n");
+  EXPECT_EQ(
+      rendered(policies, {.kind = view_kind::policies, .name = "queue.max_requests", .output = output_format::name})
+          .data,
+      "policies/queue.max_requests\n");
+}
+
 TEST(render_list, of_nothing_says_what_to_do) {
   for (auto const kind :
        {view_kind::agents, view_kind::models, view_kind::slots, view_kind::requests, view_kind::reconciliations}) {

@@ -7,7 +7,7 @@
 namespace paddler {
 namespace {
 
-constexpr std::array<kind_words, 9> kinds{{
+constexpr std::array<kind_words, 10> kinds{{
     {view_kind::agents, "agents", "agent", {"ag"}, "no agents yet; start one: paddler agent --balancer HOST:PORT"},
     {view_kind::models,
      "models",
@@ -41,6 +41,7 @@ constexpr std::array<kind_words, 9> kinds{{
      "revision",
      {"rev"},
      "no revisions yet: nobody wanted anything so far; begin: paddler apply -f FILE"},
+    {view_kind::policies, "policies", "policy", {"po"}},
 }};
 
 } // namespace

@@ -7,7 +7,6 @@
 namespace paddler {
 namespace {
 
-constexpr std::uint64_t max_queue_limit = 1'000'000;
 constexpr std::uint64_t max_threads = 1024;
 constexpr duration shortest_keep_alive = std::chrono::milliseconds(100);
 
@@ -36,25 +35,31 @@ void add_balancer_flags(flag_set& flags, balancer_config& config, bool& insecure
   auto& dispatch = config.policy.dispatch;
   flags.add({.name = "--max-queue",
              .value = "N",
-             .help = "Requests that may wait for a slot; more are refused with 503",
+             .help = "Requests that may wait for a slot, unless policies say otherwise; more are refused with 503",
              .default_text = std::to_string(dispatch.max_queued)},
-            set_number(dispatch.max_queued, 0, max_queue_limit));
+            set_number(dispatch.max_queued, 0, static_cast<std::uint64_t>(max_queue_requests)));
   flags.add({.name = "--queue-timeout",
              .value = "TIME",
-             .help = "How long a request may wait for a slot",
+             .help = "How long a request may wait for a slot, unless policies say otherwise",
              .default_text = print_duration(dispatch.queue_timeout)},
             set_duration(dispatch.queue_timeout));
   flags.add_word({.name = "--routing",
                   .value = "STRATEGY",
-                  .help = "Where a request goes: prefix (to an engine that has read most of its prompt, unless that is "
-                          "too busy), session (to where X-Session-Id was), least-loaded or round-robin",
+                  .help = "Where a request goes, unless policies say otherwise: prefix (to an engine that has read "
+                          "most of its prompt, unless that is "
+                          "too busy), session (to where X-Session-Id was), least_loaded or round_robin",
                   .default_text = "prefix"},
-                 dispatch.routing.strategy, {"prefix", "session", "least-loaded", "round-robin"});
+                 dispatch.routing.strategy, {"prefix", "session", "least_loaded", "round_robin"});
   flags.add({.name = "--keep-alive",
              .value = "TIME",
              .help = "How often a waiting stream is sent a comment, so that nothing between cuts it",
              .default_text = print_duration(config.comment_interval)},
             set_duration(config.comment_interval, shortest_keep_alive));
+  flags.add_repeated({.name = "--host-name",
+                      .value = "NAME",
+                      .help = "A name by which clients and agents may call this balancer, beside its addresses. May be "
+                              "given again; requests to any other name are refused with 421"},
+                     append_text(config.host_names));
   flags.add_switch(
       {.name = "--insecure", .help = "Listen on addresses that other machines reach, without TLS and keys"}, insecure);
 }

@@ -169,6 +169,19 @@ table table_of(std::span<revision_view const> revisions, wall_time now) {
   return out;
 }
 
+table table_of(std::span<policy_view const> policies, wall_time) {
+  table out({{.title = "NAME"},
+             {.title = "VALUE"},
+             {.title = "DECIDED-BY", .shortens = true},
+             {.title = "SINCE", .right = true}});
+  for (auto const& each : policies) {
+    out.add({each.name, each.value ? describe(*each.value) : "unlimited",
+             each.decided_by ? cell_of(*each.decided_by) : "default",
+             each.since ? std::to_string(each.since->value) : ""});
+  }
+  return out;
+}
+
 table table_of(std::span<field_provenance const> conflicts, wall_time) {
   table out({{.title = "NAME", .shortens = true},
              {.title = "OWNER", .shortens = true},
@@ -214,6 +227,8 @@ std::string text_of(model_reference const& reference) {
 std::string const& name_of(agent_applicable const& state) { return state.agent.value; }
 
 std::string const& name_of(field_provenance const& field) { return field.path; }
+
+std::string const& name_of(policy_view const& policy) { return policy.name; }
 
 std::string name_of(revision_view const& revision) { return std::to_string(revision.number.value); }
 

@@ -18,6 +18,7 @@ table table_of(std::span<request_view const> requests, wall_time now);
 table table_of(std::span<reconciliation_view const> actions, wall_time now);
 table table_of(std::span<agent_applicable const> states, wall_time now);
 table table_of(std::span<revision_view const> revisions, wall_time now);
+table table_of(std::span<policy_view const> policies, wall_time now);
 
 // A row for each source that lost a field.
 table table_of(std::span<field_provenance const> conflicts, wall_time now);
@@ -33,6 +34,7 @@ std::string const& name_of(request_view const& request);
 std::string const& name_of(reconciliation_view const& action);
 std::string const& name_of(agent_applicable const& state);
 std::string const& name_of(field_provenance const& field);
+std::string const& name_of(policy_view const& policy);
 std::string name_of(revision_view const& revision);
 
 // "/m.gguf", "hf:org/repo:Q8_0@main#file.gguf", "https://...".

@@ -13,8 +13,9 @@ namespace paddler {
 namespace {
 
 constexpr std::array<std::string_view, 3> sources{"api", "file", "discovery"};
-constexpr std::array<std::string_view, 5> watchable{"agents", "models", "slots", "requests", "reconciliations"};
-constexpr std::array<std::string_view, 4> describable{"agents", "models", "requests", "revisions"};
+constexpr std::array<std::string_view, 6> watchable{"agents",   "models",          "slots",
+                                                    "requests", "reconciliations", "policies"};
+constexpr std::array<std::string_view, 5> describable{"agents", "models", "requests", "revisions", "policies"};
 
 std::vector<std::string_view> plurals() {
   std::vector<std::string_view> out;
@@ -117,7 +118,7 @@ void add_get(std::vector<declared_command>& commands) {
   flag_set flags;
   add_get_flags(flags, *given, plurals(),
                 "agents (ag), models (mo), slots (sl), requests (rq), reconciliations (rec), desired, applicable, "
-                "conflicts, or revisions (rev)");
+                "conflicts, revisions (rev), or policies (po)");
   flags.add({.name = "--limit", .value = "N", .help = "At most so many requests: those alive first, then the newest"},
             set_number(given->command.requests.limit, 1, std::numeric_limits<std::uint64_t>::max()));
   flags.add_switch({.name = "-w,--watch", .help = "Go on with each row that changes; -o json: a line for each"},
@@ -141,7 +142,8 @@ void add_get(std::vector<declared_command>& commands) {
         .text = "Tables go to standard output, everything else to standard error. With -o json a list is an object "
                 "with \"items\" and \"revision\".\n\n'get desired' prints the document that 'apply' takes: what all "
                 "sources say together. 'get applicable' shows what each agent is to run by it, 'get conflicts' who "
-                "wanted something else.\n\n'get reconciliations' shows what was done to bring agents to what "
+                "wanted something else. 'get policies' shows by what requests are served, and who decides it.\n\n'get "
+                "reconciliations' shows what was done to bring agents to what "
                 "is wanted; -o wide says what difference caused each action and what observation closed it.",
         .examples = "paddler get agents\n"
                     "paddler get agents/local -o json\n"
@@ -157,7 +159,7 @@ void add_watch(std::vector<declared_command>& commands) {
   given->command.watch = true;
   flag_set flags;
   add_get_flags(flags, *given, {watchable.begin(), watchable.end()},
-                "agents (ag), models (mo), slots (sl), requests (rq) or reconciliations (rec)");
+                "agents (ag), models (mo), slots (sl), requests (rq), reconciliations (rec) or policies (po)");
   add_management(flags, given->command.management);
   commands.push_back({{.name = "watch",
                        .group = "Look",
@@ -198,8 +200,8 @@ void add_describe(std::vector<declared_command>& commands) {
   auto const given = std::make_shared<describe_values>();
   flag_set flags;
   flags.add({.name = "KIND",
-             .help = "agent, model, request or revision",
-             .choices = {"agent", "model", "request", "revision"}},
+             .help = "agent, model, request, revision or policy",
+             .choices = {"agent", "model", "request", "revision", "policy"}},
             set_text(given->kind));
   flags.add({.name = "NAME", .help = "Which one; also KIND/NAME", .completed = completed_by::names},
             set_text(given->command.name));
@@ -207,18 +209,20 @@ void add_describe(std::vector<declared_command>& commands) {
   commands.push_back(
       {{.name = "describe",
         .group = "Look",
-        .summary = "One page about one agent, model, request or revision",
+        .summary = "One page about one agent, model, request, revision or policy",
         .usage = "KIND NAME [flags]",
         .text =
             "Of an agent: desired, applicable and current state side by side with who decides each field, why it "
             "is not ready, what is being done now and what comes next, what was done last and why, its last events.\n\n"
             "Of a request, by the id that its client got as X-Request-Id: how it stands or ended, each step with the "
             "time since its arrival, which agents had it and how each attempt ended, and why a stream that lost its "
-            "engine did not go on elsewhere.",
+            "engine did not go on elsewhere.\n\nOf a policy, or of a group of them: what it means, what it is, and who "
+            "wanted what.",
         .examples = "paddler describe agent gpu-1\n"
                     "paddler describe request req_01957d2e-6f2c-7c4e-9b1a-0123456789ab\n"
                     "paddler describe models/default-chat\n"
-                    "paddler describe revision 41"},
+                    "paddler describe revision 41\n"
+                    "paddler describe policies/routing"},
        std::move(flags),
        [given](environment const&) { return finish_describe(given->command, given->kind); }});
 }

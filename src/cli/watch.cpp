@@ -119,6 +119,7 @@ std::string_view telling_events(view_kind kind) {
   case view_kind::agents:
   case view_kind::models: return "agent,config,health";
   case view_kind::reconciliations: return "reconcile";
+  case view_kind::policies: return "config";
   default: return "";
   }
 }

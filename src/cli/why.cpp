@@ -20,6 +20,11 @@ std::string because(route_view const& route) {
   return "it was the least busy that could take it";
 }
 
+std::string policies_of(route_view const& route) {
+  if (route.policies == 0) return "by default policies";
+  return "policies of revision " + std::to_string(route.policies);
+}
+
 std::string cost(std::uint64_t microseconds) {
   return print_duration(std::chrono::milliseconds((microseconds + 500) / 1000));
 }
@@ -73,7 +78,7 @@ std::string text_of_routes(request_page const& page, console const& terminal) {
   if (page.routes.empty()) return out + "  it went nowhere: no slot was free for it, or it was refused before\n";
   for (auto const& route : page.routes) {
     out += page_heading("Attempt " + std::to_string(route.attempt) + " went to " + route.agent.value + ": " +
-                            because(route) + " (" + route.strategy + ")",
+                            because(route) + " (" + route.strategy + ", " + policies_of(route) + ")",
                         terminal);
     out += candidates_of(route, terminal) + remarks_on(route);
     if (route.others_open > 0)

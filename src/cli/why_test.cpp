@@ -9,7 +9,8 @@ namespace {
 request_page page() {
   request_page out;
   out.request.id = {"r1"};
-  route_view route{.attempt = 2, .agent = {"gpu-1"}, .strategy = "prefix", .reason = "prefix", .prompt_blocks = 9};
+  route_view route{
+      .attempt = 2, .agent = {"gpu-1"}, .strategy = "prefix", .reason = "prefix", .policies = 12, .prompt_blocks = 9};
   route_candidate_view chosen{.agent = {"gpu-1"}, .chosen = true, .slots = 4, .slots_busy = 1};
   chosen.cached_blocks = 8;
   chosen.prefill_microseconds = 64'000;
@@ -32,7 +33,7 @@ TEST(TextOfRoutes, SaysWhatEachWasWorthAndWhatLeftItOut) {
   EXPECT_EQ(text_of_routes(page(), console.terminal),
             "request r1\n"
             "\n"
-            "Attempt 2 went to gpu-1: it has read most of the prompt that counts (prefix)\n"
+            "Attempt 2 went to gpu-1: it has read most of the prompt that counts (prefix, policies of revision 12)\n"
             "  AGENT  BUSY  READ  PREFILL   LOAD  TOKEN  AWAY  PACE     COST  NOTE\n"
             "  gpu-1   1/4   8/9     64ms  250ms     0s    0s  25ms    339ms  chosen\n"
             "  gpu-2   0/4   0/9       0s     0s     0s    0s    0s        -  out\n"
@@ -48,6 +49,13 @@ TEST(TextOfRoutes, SaysThatTheLastOneWasKept) {
   auto kept = page();
   kept.routes[0].reason = "kept";
   EXPECT_THAT(text_of_routes(kept, console.terminal), testing::HasSubstr("every engine fails too often"));
+}
+
+TEST(TextOfRoutes, SaysWhereNobodySetPolicies) {
+  test_console console;
+  auto unset = page();
+  unset.routes.front().policies = 0;
+  EXPECT_THAT(text_of_routes(unset, console.terminal), testing::HasSubstr("counts (prefix, by default policies)\n"));
 }
 
 TEST(TextOfRoutes, OneThatWentNowhereSaysSo) {

@@ -164,6 +164,7 @@ struct balancer_core::handler {
     core.events_.changed(record, news);
     core.restated_.insert(core.restated_.end(), news.agents.begin(), news.agents.end());
     for (auto const& [agent, entry] : news.entries.agents) core.restated_.push_back(agent);
+    if (news.policies_changed) core.take_policies();
     if (news.names_changed) {
       auto const names = core.desired_.served_names();
       add(core.dispatch_.set_models({names.begin(), names.end()}, now));
@@ -274,8 +275,15 @@ void balancer_core::restore(state_snapshot base, std::span<log_record const> log
   decided_ = desired_;
   if (!log.empty()) look_at_age_ = mono_time{};
   events_.begin_at(desired_.current());
+  take_policies();
   auto const names = desired_.served_names();
   dispatch_.set_models({names.begin(), names.end()}, {});
+}
+
+void balancer_core::take_policies() {
+  auto const now = with_settings(started_with_, desired_.policies());
+  policies_ = {desired_.policies_version(), settings_of(now)};
+  dispatch_.set_policy(now, policies_.version);
 }
 
 balancer_effects balancer_core::apply(balancer_event const& event, instant now) {

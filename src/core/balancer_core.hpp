@@ -7,6 +7,7 @@
 //
 // The core owns no clock and no timer: call `apply(time_passed{}, now)` when `next_deadline()` has come.
 #pragma once
+#include "core/dispatch/dispatch_settings.hpp"
 #include "core/dispatch/dispatcher.hpp"
 #include "core/events/event_feed.hpp"
 #include "core/session/agent_table.hpp"
@@ -165,6 +166,8 @@ public:
   balancer_core(balancer_policy const& policy, epoch leader)
       : leader_(leader),
         discovery_retry_(policy.discovery_retry),
+        started_with_(policy.dispatch),
+        policies_{{}, settings_of(policy.dispatch)},
         history_(policy.history),
         agents_(policy.link, leader),
         dispatch_(policy.dispatch) {}
@@ -177,6 +180,9 @@ public:
 
   // As far as it is durable.
   [[nodiscard]] desired_state const& desired() const { return desired_; }
+
+  // What requests are served by: what is desired, else what the balancer was started with.
+  [[nodiscard]] applicable_policies const& policies() const { return policies_; }
 
   // As far as it is durable, too.
   [[nodiscard]] state_history const& history() const { return history_; }
@@ -195,6 +201,8 @@ public:
 
 private:
   struct handler;
+
+  void take_policies();
 
   // Of an agent, as its newest report told.
   struct engine_seen {
@@ -216,6 +224,8 @@ private:
 
   epoch leader_;
   duration discovery_retry_;
+  dispatch_policy started_with_;
+  applicable_policies policies_;
   desired_state desired_;
   std::vector<agent_id> restated_;
   desired_state decided_; // ahead of it by the records that wait

@@ -52,6 +52,9 @@ public:
     for (auto const& each : core_.desired().claims().explain(""))
       if (each.owner) owners.emplace(each.path, *each.owner);
     EXPECT_EQ(owners, reference_.owners());
+    auto const served_by = flatten(core_.policies().settings);
+    for (auto const& [path, owner] : owners)
+      if (path_covers(policies_path, path)) EXPECT_EQ(served_by.at(path), owner.value) << path;
   }
 
   // Each loss was told when it became durable, once, and to the one who lost.

@@ -1,4 +1,5 @@
 #include "core/core_testing.hpp"
+#include "core/state/field_map.hpp"
 
 #include <gtest/gtest.h>
 
@@ -432,6 +433,77 @@ TEST(BalancerCore, AnInvalidDocumentIsAnsweredWithItsErrorsAndNothingElse) {
   ASSERT_EQ(text(effects), "answer ");
   EXPECT_EQ(std::get<answer_command>(effects[0]).outcome.error().fields.size(), 1U);
   EXPECT_EQ(core.desired().current(), revision{});
+}
+
+// --- policies ---
+
+desired_submitted policies_of(std::uint64_t command, source_kind kind, policies_spec policies) {
+  desired_document document;
+  document.policies = policies;
+  auto out = submission(command, std::move(document));
+  if (kind != source_kind::api) out.change.source = {kind, "/etc/c.yaml"};
+  return out;
+}
+
+TEST(BalancerCore, PoliciesAreWhatItWasStartedWithUntilSomebodySetsThem) {
+  balancer_policy started;
+  started.dispatch.max_queued = 5;
+  balancer_core core(started, {1});
+  EXPECT_EQ(core.policies(), (applicable_policies{{}, settings_of(started.dispatch)}));
+  apply_durably(core, policies_of(1, source_kind::api, {.queue = {.max_requests = 9}}), at(1));
+  EXPECT_EQ(core.policies().settings.queue.max_requests, 9);
+  EXPECT_EQ(core.policies().version, generation{1});
+  apply_durably(core, submission(2, {}), at(2));
+  EXPECT_EQ(core.policies(), (applicable_policies{{2}, settings_of(started.dispatch)})) << "they were released";
+}
+
+TEST(BalancerCore, PoliciesAreInForceOnceTheyAreDurableAndInTheSameStep) {
+  balancer_core core({}, {1});
+  apply_durably(core, submission(1, {{spec("a", "/m.gguf")}, {}}), at(1));
+  core.apply(policies_of(2, source_kind::file, {.queue = {.max_requests = 0}}), at(2));
+  auto const arrival = [](std::uint64_t serial) { return request_arrived{{{serial}, {"r"}, "m", "/", 1}}; };
+  EXPECT_EQ(text(core.apply(arrival(1), at(2))), "") << "not durable yet";
+  EXPECT_EQ(text(core.apply(records_stored{{2}}, at(2))), "answer ");
+  EXPECT_EQ(text(core.apply(arrival(2), at(2))), "fail ");
+  EXPECT_EQ(core.requests().count().queued, 1U) << "what waits stays";
+}
+
+TEST(BalancerCore, PoliciesGoOnWhereTheyWereAfterARestart) {
+  balancer_core core({}, {1});
+  std::vector<log_record> log;
+  for (auto const& event : {policies_of(1, source_kind::file, {.routing = {.strategy = routing_strategy::session}}),
+                            policies_of(2, source_kind::api, {.queue = {.max_requests = 2}}), submission(3, {})})
+    for (auto const& effect : apply_durably(core, event, at(1)))
+      if (auto const* persist = std::get_if<persist_record>(&effect)) log.push_back(persist->record);
+  ASSERT_EQ(log.size(), 3U);
+  for (std::size_t folded = 0; folded <= log.size(); ++folded) {
+    balancer_core next({}, {2});
+    next.restore(fold_snapshot({}, std::span(log).first(folded), {}), std::span(log).subspan(folded));
+    EXPECT_EQ(next.policies(), core.policies()) << folded;
+  }
+  EXPECT_EQ(core.policies().settings.routing.strategy, routing_strategy::session);
+  EXPECT_EQ(core.policies().version, generation{3});
+}
+
+TEST(BalancerCore, LIN_08_WhoLosesAPolicyIsTold) {
+  balancer_core core({}, {1});
+  apply_durably(core, policies_of(1, source_kind::api, {.queue = {.timeout_seconds = 2.5}}), at(1));
+  auto const effects = apply_durably(
+      core, policies_of(2, source_kind::file, {.queue = {.max_requests = 7, .timeout_seconds = 9}}), at(2));
+  ASSERT_EQ(text(effects), "persist tell answer ");
+  EXPECT_EQ(
+      describe(std::get<tell_loser>(effects[1]).loss),
+      "policies/queue.timeout_seconds: 9 of file /etc/c.yaml is not in effect: api decides it (2.5, revision 1).");
+  EXPECT_EQ(core.policies().settings.queue.max_requests, 7) << "field by field";
+}
+
+TEST(BalancerCore, AgentsSayNothingOfPolicies) {
+  balancer_core core({}, {1});
+  auto const effects = core.apply(policies_of(1, source_kind::discovery, {.queue = {.max_requests = 7}}), at(1));
+  ASSERT_EQ(text(effects), "answer ");
+  auto const& answer = std::get<answer_command>(effects[0]);
+  ASSERT_FALSE(answer.outcome.has_value());
+  EXPECT_EQ(answer.outcome.error().fields.at(0).path, "policies");
 }
 
 } // namespace

@@ -203,6 +203,7 @@ private:
       if (auto const* const changed = std::get_if<reconcile_changed>(&event.what)) compare_delivery(changed->entry);
     if (state_.effective() != dump_.desired) differ({}, "desired state came to another document");
     compare_states();
+    if (dump_.policies) compare_policies(*dump_.policies);
     compare_conflicts();
   }
 
@@ -247,6 +248,20 @@ private:
       if (!told.contains(agent)) differ({}, "applicable state of " + agent.value + ": is missing");
   }
 
+  // What nobody set is as that balancer was started, which no log tells.
+  void compare_policies(applicable_policies const& told) {
+    if (told.version != state_.policies_version())
+      differ({}, "policies: version " + std::to_string(told.version.value) +
+                     "; decided: " + std::to_string(state_.policies_version().value));
+    auto const settings = flatten(told.settings);
+    for (auto const& [path, value] : flatten(state_.policies())) {
+      auto const at = settings.find(path);
+      if (at == settings.end() || !is_same(at->second, value))
+        differ({}, path + " told: " + (at == settings.end() ? "nothing" : describe(at->second)) +
+                       "; decided: " + describe(value));
+    }
+  }
+
   void compare_conflicts() {
     auto const decided = state_.claims().conflicts();
     report_.conflicts_compared += decided.size();
@@ -286,6 +301,8 @@ result<void> check_base(state_snapshot const& base) {
     if (each.version.value > base.at.value)
       return bad_base("the agent " + each.agent.value + " has a version behind its revision " + number(base.at));
   }
+  if (base.policies && base.policies->value > base.at.value)
+    return bad_base("policies have a version behind its revision " + number(base.at));
   return {};
 }
 

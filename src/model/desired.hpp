@@ -2,6 +2,7 @@
 // what no source sets gets its default in the applicable layer (core/state/applicable.hpp).
 #pragma once
 #include "base/ids.hpp"
+#include "model/policies.hpp"
 
 #include <boost/describe/class.hpp>
 #include <boost/describe/enum.hpp>
@@ -65,6 +66,7 @@ struct model_spec {
 struct desired_document {
   std::vector<agent_spec> agents;
   std::vector<model_spec> models;
+  policies_spec policies = {};
   friend bool operator==(desired_document const&, desired_document const&) = default;
 };
 
@@ -89,7 +91,7 @@ BOOST_DESCRIBE_STRUCT(model_parameters, (),
                       (temperature, top_p, top_k, min_p, repeat_penalty, presence_penalty, frequency_penalty,
                        max_tokens, seed))
 BOOST_DESCRIBE_STRUCT(model_spec, (), (id, chat_template, parameters))
-BOOST_DESCRIBE_STRUCT(desired_document, (), (agents, models))
+BOOST_DESCRIBE_STRUCT(desired_document, (), (agents, models, policies))
 BOOST_DESCRIBE_STRUCT(source_id, (), (kind, name))
 
 } // namespace paddler

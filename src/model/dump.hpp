@@ -34,6 +34,7 @@ struct cluster_dump {
   std::vector<log_record> log; // behind `base`, or from the first one on
   desired_document desired;
   std::vector<agent_applicable> applicable;
+  std::optional<applicable_policies> policies; // none: by a version that had none
   std::vector<field_provenance> conflicts;
   std::vector<logged_action> actions;
   std::vector<cluster_event> events; // the newest ones, in order

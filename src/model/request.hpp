@@ -21,21 +21,23 @@ enum class request_state { queued, routed, processing, streaming, resuming, comp
 
 enum class request_failure {
   none,
-  queue_full,         // the bounded queue had no place
-  queue_timeout,      // no slot became free in time
-  overloaded,         // it would not be answered in time
-  no_model,           // nobody wants to serve a model of this name
-  shutdown,           // the balancer is stopping
-  client_gone,        // the client closed its connection
-  deadline,           // no slot became free while its client still waited
-  agent_lost,         // the agent or its engine went away after the first byte, and the stream could not go on
-  attempts_exhausted, // it was lost before the first byte, too often
-  retry_budget,       // it was lost, and too many others were
-  poison,             // engines die of it
-  quarantined,        // it is one of which engines died before
-  timeout,            // the engine sent nothing for too long
-  slow_client,        // the client read nothing for too long
-  engine_error,       // the engine broke the protocol
+  queue_full,          // the bounded queue had no place
+  queue_timeout,       // no slot became free in time
+  overloaded,          // it would not be answered in time
+  no_model,            // nobody wants to serve a model of this name
+  rate_limited,        // its client sent too many of late
+  concurrency_limited, // its client has too many at once
+  shutdown,            // the balancer is stopping
+  client_gone,         // the client closed its connection
+  deadline,            // no slot became free while its client still waited
+  agent_lost,          // the agent or its engine went away after the first byte, and the stream could not go on
+  attempts_exhausted,  // it was lost before the first byte, too often
+  retry_budget,        // it was lost, and too many others were
+  poison,              // engines die of it
+  quarantined,         // it is one of which engines died before
+  timeout,             // the engine sent nothing for too long
+  slow_client,         // the client read nothing for too long
+  engine_error,        // the engine broke the protocol
 };
 
 // How urgent a request is. `normal` is what people call "default".
@@ -111,9 +113,9 @@ inline bool is_terminal(request_state state) {
 }
 
 BOOST_DESCRIBE_ENUM(request_state, queued, routed, processing, streaming, resuming, completed, failed)
-BOOST_DESCRIBE_ENUM(request_failure, none, queue_full, queue_timeout, overloaded, no_model, shutdown, client_gone,
-                    deadline, agent_lost, attempts_exhausted, retry_budget, poison, quarantined, timeout, slow_client,
-                    engine_error)
+BOOST_DESCRIBE_ENUM(request_failure, none, queue_full, queue_timeout, overloaded, no_model, rate_limited,
+                    concurrency_limited, shutdown, client_gone, deadline, agent_lost, attempts_exhausted, retry_budget,
+                    poison, quarantined, timeout, slow_client, engine_error)
 BOOST_DESCRIBE_ENUM(attempt_outcome, completed, completed_last, lost_early, lost_late, refused, not_continued, timeout,
                     slow_client, engine_error)
 

@@ -7,6 +7,7 @@
 
 #include <boost/describe/class.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,14 +38,15 @@ struct agent_generation {
 struct state_snapshot {
   revision at; // the last record that is folded in; 0: none
   wall_time taken;
-  std::vector<source_snapshot> sources; // in order of priority
-  std::vector<agent_generation> agents; // in order of id; those that ever got a version
+  std::vector<source_snapshot> sources;    // in order of priority
+  std::vector<agent_generation> agents;    // in order of id; those that ever got a version
+  std::optional<generation> policies = {}; // version of the applicable policies; none: they never had one
   friend bool operator==(state_snapshot const&, state_snapshot const&) = default;
 };
 
 BOOST_DESCRIBE_STRUCT(claim_since, (), (path, since))
 BOOST_DESCRIBE_STRUCT(source_snapshot, (), (source, document, since))
 BOOST_DESCRIBE_STRUCT(agent_generation, (), (agent, version))
-BOOST_DESCRIBE_STRUCT(state_snapshot, (), (at, taken, sources, agents))
+BOOST_DESCRIBE_STRUCT(state_snapshot, (), (at, taken, sources, agents, policies))
 
 } // namespace paddler

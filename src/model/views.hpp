@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 #include "model/breaker.hpp"
 #include "model/current.hpp"
+#include "model/fields.hpp"
 #include "model/reconciliation.hpp"
 #include "model/request.hpp"
 
@@ -128,6 +129,7 @@ struct route_view {
   agent_id agent;
   std::string strategy;
   std::string reason;
+  std::uint64_t policies = 0; // version of those by which it was decided; 0: nobody ever set one
   std::uint64_t prompt_blocks = 0;
   std::vector<route_candidate_view> candidates;
   std::uint64_t others = 0;      // engines that had neither an idle slot nor a part of the prompt, or were busier
@@ -141,6 +143,14 @@ struct request_page {
   std::vector<request_step_view> steps;
   std::vector<request_attempt_view> attempts;
   std::vector<route_view> routes; // of the attempts
+};
+
+// One policy that requests are served by.
+struct policy_view {
+  std::string name;                    // GROUP.FIELD, as in routing.strategy
+  std::optional<field_value> value;    // none: no limit
+  std::optional<source_id> decided_by; // none: nobody; it is as the balancer was started
+  std::optional<revision> since;
 };
 
 // One line of the reconciliation log.
@@ -183,7 +193,8 @@ BOOST_DESCRIBE_STRUCT(route_candidate_view, (),
                       (agent, chosen, slots, slots_busy, left_out, saturated, cached_blocks, prefill_microseconds,
                        load_microseconds, token_microseconds, away_microseconds, pace_microseconds))
 BOOST_DESCRIBE_STRUCT(route_view, (),
-                      (attempt, agent, strategy, reason, prompt_blocks, candidates, others, others_open))
+                      (attempt, agent, strategy, reason, policies, prompt_blocks, candidates, others, others_open))
+BOOST_DESCRIBE_STRUCT(policy_view, (), (name, value, decided_by, since))
 BOOST_DESCRIBE_STRUCT(request_page, (), (request, why_not_resumed, steps, attempts, routes))
 BOOST_DESCRIBE_STRUCT(reconciliation_view, (),
                       (id, agent, by_balancer, number, action, model, goal, difference, outcome, observation,

@@ -8,6 +8,10 @@ std::string_view to_string(model_source value) { return boost::describe::enum_to
 
 std::string_view to_string(source_kind value) { return boost::describe::enum_to_string(value, "unknown"); }
 
+std::string_view to_string(routing_strategy value) { return boost::describe::enum_to_string(value, "unknown"); }
+
+std::string_view to_string(priority_trust value) { return boost::describe::enum_to_string(value, "unknown"); }
+
 std::string_view to_string(engine_status value) { return boost::describe::enum_to_string(value, "unknown"); }
 
 std::string_view to_string(request_state value) { return boost::describe::enum_to_string(value, "unknown"); }

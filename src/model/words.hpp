@@ -12,6 +12,8 @@ namespace paddler {
 
 std::string_view to_string(model_source value);
 std::string_view to_string(source_kind value);
+std::string_view to_string(routing_strategy value);
+std::string_view to_string(priority_trust value);
 std::string_view to_string(engine_status value);
 std::string_view to_string(request_state value);
 std::string_view to_string(request_failure value);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 
 namespace paddler {
 namespace {
@@ -168,6 +169,24 @@ TEST_F(SqliteFault, DUR_05_AFullDiskIsNamedAndTakesTheSameAgain) {
     EXPECT_EQ(store->blocking_open()->log, sample_records(3)) << n;
   }
   EXPECT_GT(refused, 0);
+}
+
+// As where clients took all that this process may have: that breaks no store.
+TEST_F(SqliteFault, NET_07_TakesRecordsWhereNoFileCanBeOpened) {
+  auto const store = fresh();
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+  rlimit const none{0, usual.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  auto const first = store->blocking_append(sample_records(1, 3));
+  auto const second = store->blocking_append(sample_records(1, 4));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+  EXPECT_TRUE(first) << describe(first.error());
+  EXPECT_TRUE(second) << describe(second.error());
+  EXPECT_TRUE(store->blocking_append(sample_records(1, 5)));
+  auto const state = store->blocking_open();
+  ASSERT_TRUE(state) << describe(state.error());
+  EXPECT_EQ(state->log, sample_records(5));
 }
 
 TEST_F(SqliteFault, AFailedOpeningLeavesNothingInTheWay) {

@@ -121,10 +121,11 @@ private:
   }
 
   // What is durable is acknowledged only once it is marked: whoever damages the write-ahead log then is found out. On a
-  // full disk, where even writing in place may need room, the marker stays behind; that costs this proof, no change.
+  // full disk, where even writing in place may need room, and where no file can be opened, the marker stays behind;
+  // that costs this proof, no change.
   result<void> mark() {
     auto marked = marker_->blocking_write(log_->end());
-    if (marked || marked.error().code == error_code::full) return {};
+    if (marked || marked.error().code == error_code::full || marked.error().code == error_code::unavailable) return {};
     return abandon(std::move(marked).error());
   }
 

@@ -23,6 +23,12 @@ std::unexpected<error> no_room(std::string const& path) {
   return fail(error_code::full, "could not write " + path + ": the disk is full", "free some space");
 }
 
+// Where it is this process, or the machine, that has too many files open, nothing is wrong with this one.
+std::unexpected<error> could_not_open(std::string const& path) {
+  if (errno != EMFILE && errno != ENFILE) return system_error("could not open", path);
+  return fail(error_code::unavailable, "could not open " + path + ": " + std::string(std::strerror(errno)));
+}
+
 result<void> sync_folder_of(std::string const& path) {
   auto const slash = path.rfind('/');
   std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
@@ -69,7 +75,7 @@ public:
 
   result<void> blocking_write(std::string const& path, std::uint64_t at, std::string_view bytes) override {
     owned_descriptor const file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (file.get() < 0) return system_error("could not open", path);
+    if (file.get() < 0) return could_not_open(path);
     while (!bytes.empty()) {
       auto const n = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
       if (n < 0 && errno == EINTR) continue;

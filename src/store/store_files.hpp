@@ -38,7 +38,7 @@ public:
   virtual result<void> blocking_create(std::string const& path) = 0;
 
   // Into a file that is there; durable on return. A power cut meanwhile leaves each sector of 512 bytes as it was, as
-  // it was to become, or neither. `full` where there is no room.
+  // it was to become, or neither. `full` where there is no room, `unavailable` where too many files are open.
   virtual result<void> blocking_write(std::string const& path, std::uint64_t at, std::string_view bytes) = 0;
 
   // Durable on return; takes the place of what is there.

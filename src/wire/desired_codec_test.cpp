@@ -90,7 +90,57 @@ agent: []
   line 9: agents[1].model: the key `model` stands here twice (first on line 8) (keep one of the two)
   line 6: agents[1].id: is missing (give it a value)
   line 11: agents[2].desired_model: expected an object, got null (give it a value, or leave the key out)
-  line 12: agent: unknown key (did you mean "agents"? valid keys: agents, models))");
+  line 12: agent: unknown key (did you mean "agents"? valid keys: agents, models, policies))");
+}
+
+TEST(DesiredCodec, ReadsPolicies) {
+  constexpr std::string_view text = R"(agents: []
+models: []
+policies:
+  routing:
+    strategy: least_loaded
+    saturation_percent: 50
+  queue:
+    max_requests: 100
+    timeout_seconds: 2.5
+  limits:
+    requests_per_minute: 600
+    priority_header: accept
+)";
+  auto const document = parse_desired(text, document_format::yaml);
+  ASSERT_TRUE(document) << describe(document.error());
+  policies_spec wanted;
+  wanted.routing = {.strategy = routing_strategy::least_loaded, .saturation_percent = 50};
+  wanted.queue = {.max_requests = 100, .timeout_seconds = 2.5};
+  wanted.limits = {.requests_per_minute = 600, .priority_header = priority_trust::accept};
+  EXPECT_EQ(document->policies, wanted);
+  EXPECT_EQ(print_desired(*document, document_format::yaml), text) << "what is not set is left out";
+  auto const json = print_desired(*document, document_format::json);
+  EXPECT_EQ(parse_desired(json, document_format::json).value(), *document) << json;
+}
+
+TEST(DesiredCodec, AGroupWithoutAPolicyIsNoWord) {
+  auto const document = parse_desired("policies: { routing: {}, queue: {} }", document_format::yaml);
+  ASSERT_TRUE(document) << describe(document.error());
+  EXPECT_EQ(*document, desired_document{});
+}
+
+TEST(DesiredCodec, NamesWhatIsWrongInPolicies) {
+  EXPECT_EQ(errors_of(R"(policies:
+  routing: { stratgy: prefix }
+  queue: { max_requests: many }
+  limits: { priority_header: yes }
+  retrys: { burst: 1 }
+  resume: 3
+)"),
+            R"(the document has 5 errors
+  line 2: policies.routing.stratgy: unknown key (did you mean "strategy"? valid keys: strategy, saturation_percent)
+  line 3: policies.queue.max_requests: expected a whole number, got text "many" (write a number, as in 4)
+  line 4: policies.limits.priority_header: expected lower_only or accept, got text "yes" (write lower_only or accept)
+  line 5: policies.retrys: unknown key (did you mean "retries"? valid keys: routing, queue, limits, retries, resume)
+  line 6: policies.resume: expected an object, got the number 3 (write keys with their values))");
+  EXPECT_NE(errors_of("policies: { routing: { strategy: least-loaded } }").find("did you mean \"least_loaded\"?"),
+            std::string::npos);
 }
 
 TEST(DesiredCodec, AnEmptyTextIsAnErrorAndNotAnEmptyState) {

@@ -51,4 +51,22 @@ bool remove_item(document_node& object, std::string_view key) {
   return true;
 }
 
+void apply_merge_patch(document_node& target, document_node const& patch) {
+  if (patch.kind != node_kind::object || !patch.problem.empty()) { // who reads the result is told of the problem
+    target = patch;
+    return;
+  }
+  if (target.kind != node_kind::object) target = object_node();
+  for (std::size_t i = 0; i < patch.items.size(); ++i) {
+    auto const& item = patch.items[i];
+    if (item.kind == node_kind::null && item.problem.empty()) {
+      remove_item(target, patch.keys[i]);
+      continue;
+    }
+    auto const place = static_cast<std::size_t>(std::ranges::find(target.keys, patch.keys[i]) - target.keys.begin());
+    if (place == target.keys.size()) target.add(patch.keys[i], null_node());
+    apply_merge_patch(target.items[place], item);
+  }
+}
+
 } // namespace paddler

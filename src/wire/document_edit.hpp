@@ -24,4 +24,8 @@ void set_item(document_node& object, std::string_view key, document_node value);
 // Whether there was one.
 bool remove_item(document_node& object, std::string_view key);
 
+// RFC 7396, section 2: what the patch names is replaced, what it has null for is removed, all else stays. The order of
+// keys means nothing. What is wrong in the patch is wrong in the result.
+void apply_merge_patch(document_node& target, document_node const& patch);
+
 } // namespace paddler

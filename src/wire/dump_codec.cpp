@@ -116,6 +116,7 @@ result<cluster_dump> parse_dump(std::string_view text) {
   reader.read("log", out.log);
   reader.read("desired", out.desired);
   reader.read("applicable", out.applicable);
+  if (root->find("policies") != nullptr) reader.read("policies", out.policies.emplace());
   reader.read("conflicts", out.conflicts);
   reader.read("reconciliations", out.actions);
   auto const& events = reader.list("events");

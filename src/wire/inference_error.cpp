@@ -31,6 +31,12 @@ constexpr std::array failure_rows{
                 "so many requests wait that this one would not be answered in time, and so it is not tried; try again "
                 "later, allow more time, or add slots or agents"},
     failure_row{request_failure::no_model, 404, "model_not_found", false, ""},
+    failure_row{request_failure::rate_limited, 429, "rate_limit_exceeded", true,
+                "this key (or address, where there is none) sent more requests than `requests_per_minute` of the "
+                "policies allows; wait, or ask the operator for more"},
+    failure_row{request_failure::concurrency_limited, 429, "concurrency_limit_exceeded", true,
+                "this key (or address, where there is none) has as many requests at once as `concurrent_requests` of "
+                "the policies allows; wait for one of them, or ask the operator for more"},
     failure_row{request_failure::shutdown, 503, "shutting_down", true,
                 "the balancer is shutting down; try again in a moment"},
     failure_row{request_failure::client_gone, 499, "client_gone", false, "the client closed its connection"},
@@ -166,6 +172,19 @@ inference_error error_of_input(error const& wrong) {
     out.status = too_large ? 413 : 400;
     out.code = too_large ? "request_too_large" : "invalid_request";
   }
+  return out;
+}
+
+inference_error error_of_engine(int status, std::string_view body) {
+  inference_error out;
+  out.status = status;
+  out.code = status < 500 ? "invalid_request_error" : "server_error";
+  out.message = "The engine refused the request with status " + std::to_string(status) + ".";
+  auto const document = parse_json(body);
+  if (!document) return out;
+  auto const* inside = document->find("error");
+  auto const* message = inside ? inside->find("message") : nullptr;
+  if (message && message->kind == node_kind::text) out.message = message->text;
   return out;
 }
 

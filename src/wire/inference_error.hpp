@@ -35,6 +35,9 @@ inference_error error_of_failure(request_failure failure, std::string_view model
 // From what request_probe or the HTTP parser found wrong: 400, or 413 for error_code::too_large; 500 for internal ones.
 inference_error error_of_input(error const& wrong);
 
+// What an engine that answered with `status` said went wrong, in our words where it said nothing that can be read.
+inference_error error_of_engine(int status, std::string_view body);
+
 // A path that the inference API does not have, or has for other methods.
 inference_error error_of_path(std::string_view method, std::string_view path, bool path_is_known);
 

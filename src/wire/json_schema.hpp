@@ -3,7 +3,8 @@
 //   schema_collection schemas;
 //   document_node const ref = schemas.add<agent_view>();   // {"$ref": "#/components/schemas/agent_view"}
 //
-// A struct's members are required where they are always written: all but optional ones and lists.
+// A struct's members are required where they are always written: all but optional ones, lists, and structs that may be
+// empty().
 #pragma once
 #include "base/ids.hpp"
 #include "base/time.hpp"
@@ -36,8 +37,8 @@ template <class T> struct schema_name {
 
 template <class T> inline constexpr bool is_list = false;
 template <class T> inline constexpr bool is_list<std::vector<T>> = true;
-template <class T> inline constexpr bool is_optional = false;
-template <class T> inline constexpr bool is_optional<std::optional<T>> = true;
+template <class T> inline constexpr bool may_be_left_out = may_be_empty<T> || is_list<T>;
+template <class T> inline constexpr bool may_be_left_out<std::optional<T>> = true;
 
 } // namespace detail
 
@@ -103,7 +104,7 @@ private:
     auto required = list_node();
     auto const add_member = [&]<class M>(char const* name, std::type_identity<M>) {
       properties.add(name, add<M>());
-      if (!detail::is_optional<M> && !detail::is_list<M>) required.items.push_back(text_node(name));
+      if (!detail::may_be_left_out<M>) required.items.push_back(text_node(name));
     };
     boost::mp11::mp_for_each<detail::members_of<T>>([&](auto member) {
       using member_type = std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>;

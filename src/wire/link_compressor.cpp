@@ -1,6 +1,7 @@
 #include "wire/link_compressor.hpp"
 
 #include "base/text.hpp"
+#include "wire/document_edit.hpp"
 #include "wire/json_codec.hpp"
 
 #include <algorithm>
@@ -56,18 +57,11 @@ document_node difference(document_node const& from, document_node const& to) {
   return patch;
 }
 
-void erase_key(document_node& object, std::string_view key) {
-  auto const at = std::ranges::find(object.keys, key);
-  if (at == object.keys.end()) return;
-  object.items.erase(object.items.begin() + (at - object.keys.begin()));
-  object.keys.erase(at);
-}
-
 std::optional<document_node> take(document_node& object, std::string_view key) {
   auto const* const item = object.find(key);
   if (item == nullptr) return std::nullopt;
   auto out = *item;
-  erase_key(object, key);
+  remove_item(object, key);
   return out;
 }
 
@@ -105,24 +99,6 @@ std::unexpected<error> broken(std::string message) {
 std::optional<document_node> merge_patch(document_node const& from, document_node const& to) {
   if (has_null_field(to)) return std::nullopt;
   return difference(from, to);
-}
-
-void apply_merge_patch(document_node& target, document_node const& patch) {
-  if (!is_object(patch)) {
-    target = patch;
-    return;
-  }
-  if (!is_object(target)) target = object_node();
-  for (std::size_t i = 0; i < patch.items.size(); ++i) {
-    auto const& item = patch.items[i];
-    if (item.kind == node_kind::null && item.problem.empty()) {
-      erase_key(target, patch.keys[i]);
-      continue;
-    }
-    auto const place = static_cast<std::size_t>(std::ranges::find(target.keys, patch.keys[i]) - target.keys.begin());
-    if (place == target.keys.size()) target.add(patch.keys[i], null_node());
-    apply_merge_patch(target.items[place], item);
-  }
 }
 
 // --- what is kept ---

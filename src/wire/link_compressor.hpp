@@ -30,11 +30,9 @@ namespace paddler {
 // Of one message that is kept, in memory; there are at most three types that have deltas.
 inline constexpr std::size_t max_link_base_bytes = std::size_t{1} << 20U;
 
-// The patch that makes `to` out of `from`, both objects; nothing where no patch can, because a field of `to` is null.
+// The patch that makes `to` out of `from` (document_edit.hpp applies it), both objects; nothing where no patch can,
+// because a field of `to` is null.
 std::optional<document_node> merge_patch(document_node const& from, document_node const& to);
-
-// Makes it so. RFC 7396, section 2; the order of keys means nothing.
-void apply_merge_patch(document_node& target, document_node const& patch);
 
 // The newest message of each type that has deltas, on either side of one direction.
 class link_bases {

@@ -1,4 +1,5 @@
 #include "base/random.hpp"
+#include "wire/document_edit.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/link_compressor.hpp"
 
@@ -94,6 +95,16 @@ TEST(MergePatch, IsThatOfTheRfc) {
     auto document = parsed(target);
     apply_merge_patch(document, parsed(patch));
     EXPECT_EQ(print_json(document), wanted) << target << " with " << patch;
+  }
+}
+
+// Which of the two would count differs from reader to reader: whoever reads the result is told.
+TEST(MergePatch, AKeyThatStandsTwiceInAPatchIsWrongInTheResult) {
+  for (auto const* patch : {R"({"a":2,"a":3})", R"({"a":{},"a":{}})"}) {
+    auto document = parsed(R"({"a":1})");
+    apply_merge_patch(document, parsed(patch));
+    ASSERT_NE(document.find("a"), nullptr);
+    EXPECT_NE(document.find("a")->problem, "") << patch;
   }
 }
 

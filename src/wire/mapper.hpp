@@ -7,6 +7,8 @@
 // std::map from text, name_id (text), counter_id (number), wall_time (RFC 3339 text), bool, whole numbers, double,
 // text.
 //
+// A struct that says that it is empty() is left out, as an optional is.
+//
 // Reading goes on after an error and lists all that is wrong, in the document's order, as field_errors. Identities
 // (name_id, counter_id) must be there; what else a document leaves out keeps its default.
 #pragma once
@@ -51,6 +53,12 @@ concept described_struct = std::is_class_v<T> && boost::describe::has_describe_m
 
 template <class T>
 concept described_enum = std::is_enum_v<T> && boost::describe::has_describe_enumerators<T>::value;
+
+// Says of itself when there is nothing to say.
+template <class T>
+concept may_be_empty = described_struct<T> && requires(T const& value) {
+  { value.empty() } -> std::same_as<bool>;
+};
 
 template <class T> inline constexpr bool is_identity = false;
 template <class Tag> inline constexpr bool is_identity<name_id<Tag>> = true;
@@ -245,6 +253,8 @@ template <detail::described_struct T> document_node to_document(T const& value) 
   auto const add = [&]<class M>(char const* name, M const& member) {
     if constexpr (requires { member.has_value(); }) {
       if (member) node.add(name, to_document(*member));
+    } else if constexpr (detail::may_be_empty<M>) {
+      if (!member.empty()) node.add(name, to_document(member));
     } else {
       node.add(name, to_document(member));
     }

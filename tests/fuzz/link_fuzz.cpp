@@ -1,6 +1,7 @@
 // Link messages from anywhere: an error, an unknown type, or a message that comes back from its own text. And whole
 // links: the lines of the input, with deltas, one after the other at one end.
 #include "target.hpp"
+#include "wire/document_edit.hpp"
 #include "wire/link_codec.hpp"
 #include "wire/link_compressor.hpp"
 

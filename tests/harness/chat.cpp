@@ -77,13 +77,20 @@ std::string chain_of(chat_question const& question) {
 }
 
 task<event_stream> event_stream::open(std::string address, std::string target, std::string body, http_headers headers) {
+  auto out = co_await try_open(std::move(address), std::move(target), std::move(body), std::move(headers));
+  require(out.has_value(), "the connection ended without an answer");
+  co_return std::move(*out);
+}
+
+task<std::optional<event_stream>> event_stream::try_open(std::string address, std::string target, std::string body,
+                                                         http_headers headers) {
   event_stream out(co_await connection::open(std::move(address)));
   headers.emplace_back("Content-Type", "application/json");
   co_await out.line_.send_request("POST", std::move(target), std::move(headers), std::move(body));
   auto head = co_await out.line_.read_head();
-  require(head.has_value(), "the connection ended without an answer");
+  if (!head) co_return std::nullopt;
   out.head_ = std::move(*head);
-  co_return out;
+  co_return std::move(out);
 }
 
 task<std::optional<stream_event>> event_stream::next() {
@@ -111,6 +118,13 @@ task<chat_stream> chat_stream::open(std::string address, chat_question question,
   auto events =
       co_await event_stream::open(std::move(address), "/v1/chat/completions", std::move(body), std::move(headers));
   co_return chat_stream(std::move(events));
+}
+
+task<std::optional<chat_stream>> chat_stream::try_open(std::string address, chat_question question) {
+  auto body = chat_body(question);
+  auto events = co_await event_stream::try_open(std::move(address), "/v1/chat/completions", std::move(body));
+  if (!events) co_return std::nullopt;
+  co_return chat_stream(std::move(*events));
 }
 
 task<bool> chat_stream::read_event() {
@@ -172,14 +186,21 @@ task<chat_answer> chat(std::string address, chat_question question, http_headers
   co_return out;
 }
 
+task<chat_answer> chat_cut_off(std::string address, chat_question question) {
+  auto stream = co_await chat_stream::try_open(std::move(address), std::move(question));
+  if (!stream) co_return chat_answer{};
+  auto out = co_await stream->read_to_end();
+  co_return out;
+}
+
 task<http_answer> post_chat(std::string address, chat_question question) {
   auto line = co_await send_chat(std::move(address), std::move(question));
   auto out = co_await line.read_answer();
   co_return out;
 }
 
-task<connection> send_chat(std::string address, chat_question question) {
-  auto line = co_await connection::open(std::move(address));
+task<connection> send_chat(std::string address, chat_question question, int unread) {
+  auto line = co_await connection::open(std::move(address), unread);
   http_headers headers;
   headers.emplace_back("Content-Type", "application/json");
   auto body = chat_body(question);

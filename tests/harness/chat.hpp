@@ -48,6 +48,10 @@ public:
   // Sends a POST and reads the head of its answer.
   static task<event_stream> open(std::string address, std::string target, std::string body, http_headers headers = {});
 
+  // The same; nothing where the connection ended before the head was whole.
+  static task<std::optional<event_stream>> try_open(std::string address, std::string target, std::string body,
+                                                    http_headers headers = {});
+
   [[nodiscard]] answer_head const& head() const { return head_; }
 
   // Nothing at the end; how it ended is then in end().
@@ -93,6 +97,9 @@ class chat_stream {
 public:
   static task<chat_stream> open(std::string address, chat_question question, http_headers headers = {});
 
+  // The same; nothing where the connection ended before the head was whole.
+  static task<std::optional<chat_stream>> try_open(std::string address, chat_question question);
+
   // Reads until the text has at least so many pieces; false when the stream ended before.
   task<bool> read_pieces(std::size_t count);
   task<chat_answer> read_to_end();
@@ -115,11 +122,14 @@ private:
 // Asks and reads to the end, on a connection of its own.
 task<chat_answer> chat(std::string address, chat_question question, http_headers headers = {});
 
+// The same where the connection may break at any byte. Status 0: before the head was whole.
+task<chat_answer> chat_cut_off(std::string address, chat_question question);
+
 // Asks and reads the answer as bytes, whatever it is.
 task<http_answer> post_chat(std::string address, chat_question question);
 
-// Asks, and reads nothing.
-task<connection> send_chat(std::string address, chat_question question);
+// Asks, and reads nothing. `unread` as in connection::open().
+task<connection> send_chat(std::string address, chat_question question, int unread = 0);
 
 // The text of a chat answer that is no stream.
 std::string content_of(http_answer const& answer);

@@ -4,6 +4,7 @@
 #include "harness/system_test.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -37,10 +38,11 @@ std::string answer_head::header(std::string_view name) const {
   return {};
 }
 
-task<connection> connection::open(std::string address) {
+task<connection> connection::open(std::string address, int unread) {
   auto const executor = co_await asio::this_coro::executor;
-  asio::ip::tcp::socket socket(executor);
   auto const endpoint = endpoint_of(address);
+  asio::ip::tcp::socket socket(executor, endpoint.protocol());
+  if (unread > 0) socket.set_option(asio::socket_base::receive_buffer_size(unread));
   auto const [ec] = co_await socket.async_connect(endpoint, as_result);
   if (ec) throw test_failure("cannot connect to " + address + ": " + ec.message());
   socket.set_option(asio::ip::tcp::no_delay(true));
@@ -174,6 +176,12 @@ task<std::string> connection::read_to_end() {
   while (co_await read_more()) {
   }
   co_return take(received_.size());
+}
+
+std::size_t connection::unread() const {
+  int bytes = 0;
+  ::ioctl(descriptor_, FIONREAD, &bytes);
+  return received_.size() + static_cast<std::size_t>(bytes);
 }
 
 void connection::close() { stream_->close(); }

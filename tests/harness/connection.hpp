@@ -38,8 +38,9 @@ enum class body_end {
 // Lives on one executor.
 class connection {
 public:
-  // Throws test_failure where nobody listens at HOST:PORT.
-  static task<connection> open(std::string address);
+  // Throws test_failure where nobody listens at HOST:PORT. `unread` bytes are about what the kernel keeps of what is
+  // not read; 0: its own choice, megabytes.
+  static task<connection> open(std::string address, int unread = 0);
 
   // False when the peer is gone.
   task<bool> send(std::string bytes);
@@ -63,6 +64,9 @@ public:
   task<std::string> read_to_end();
 
   [[nodiscard]] body_end how_body_ended() const { return end_; }
+
+  // Bytes that have come and were not read.
+  [[nodiscard]] std::size_t unread() const;
 
   void close();      // FIN
   void half_close(); // FIN, and goes on reading

@@ -1,5 +1,6 @@
 // A test program that is also the engine of its own agents: they start this program again as `PROGRAM engine ...`.
 #include "engine/engine_main.hpp"
+#include "harness/system_test.hpp"
 #include "runtime/log.hpp"
 #include "runtime/process.hpp"
 
@@ -13,5 +14,6 @@ int main(int argc, char** argv) {
   paddler::raise_open_file_limit();
   paddler::log_configure({.level = paddler::log_level::debug, .role = "test", .to_stderr = false});
   testing::InitGoogleTest(&argc, argv);
+  paddler_test::count_repetitions();
   return RUN_ALL_TESTS();
 }

@@ -1,7 +1,10 @@
 #include "harness/process_facts.hpp"
 
+#include "runtime/timer.hpp"
+
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -45,6 +48,13 @@ std::size_t resident_bytes(std::int64_t pid) {
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::size_t limit_open_files(std::int64_t pid, std::size_t limit) {
+  rlimit before{};
+  if (::prlimit(static_cast<pid_t>(pid), RLIMIT_NOFILE, nullptr, &before) != 0) return 0;
+  rlimit const now{limit, before.rlim_max};
+  return ::prlimit(static_cast<pid_t>(pid), RLIMIT_NOFILE, &now, nullptr) == 0 ? before.rlim_cur : 0;
+}
+
 bool make_children_obey_file_rights() {
   if (::geteuid() != 0) return true;
   return ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) == 0 && ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH) == 0;
@@ -53,5 +63,11 @@ bool make_children_obey_file_rights() {
 std::int64_t own_pid() { return ::getpid(); }
 
 bool send_signal(std::int64_t pid, int signal) { return pid > 1 && ::kill(static_cast<pid_t>(pid), signal) == 0; }
+
+task<> stand_still(std::int64_t pid, duration time) {
+  send_signal(pid, SIGSTOP);
+  co_await sleep_for(time); // lint: allow(test-wait) what stands still does so for as long as it is told
+  send_signal(pid, SIGCONT);
+}
 
 } // namespace paddler_test

@@ -8,6 +8,14 @@ namespace {
 
 constexpr auto between_looks = std::chrono::milliseconds(5);
 
+std::size_t repetition_now = 0;
+
+class repetition_counter : public testing::EmptyTestEventListener {
+  void OnTestIterationStart(testing::UnitTest const& /*all*/, int iteration) override {
+    repetition_now = static_cast<std::size_t>(iteration);
+  }
+};
+
 task<> run_limited(task<> body) {
   bool const in_time = co_await with_deadline(test_limit, std::move(body));
   if (!in_time) ADD_FAILURE() << "the test took longer than its limit";
@@ -35,6 +43,12 @@ task<bool> eventually(duration limit, std::function<bool()> condition) {
     co_await pause_between_looks();
   }
   co_return true;
+}
+
+std::size_t repetition() { return repetition_now; }
+
+void count_repetitions() {
+  testing::UnitTest::GetInstance()->listeners().Append(new repetition_counter); // gtest's from then on
 }
 
 void detail::run_on(event_loop& loop, task<> body) {

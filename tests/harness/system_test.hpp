@@ -57,6 +57,11 @@ task<> pause_between_looks();
 // says is polled by cluster_api.
 task<bool> eventually(duration limit, std::function<bool()> condition);
 
+// Which of the runs of a program this is, from 0: `--gtest_repeat` (scripts/soak). What a test draws or chooses goes on
+// from run to run where it left off.
+std::size_t repetition();
+void count_repetitions(); // for main
+
 namespace detail {
 
 void run_on(event_loop& loop, task<> body);

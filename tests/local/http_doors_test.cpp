@@ -116,6 +116,29 @@ SYSTEM_TEST(doors, SEC_06_pages_of_other_origins, local_cluster) {
   co_await expect_unharmed(cluster.api(), before, 0);
 }
 
+task<int> status_for(std::string address, std::string host) {
+  auto line = co_await connection::open(std::move(address));
+  co_await line.send("GET /healthz HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  auto const answer = co_await line.read_answer();
+  co_return answer.status;
+}
+
+// On loopback other addresses and names are foreign (malformed_heads()). A balancer that other machines reach is called
+// by any of its addresses; by a name only where it was told.
+SYSTEM_TEST(doors, SEC_07_a_balancer_goes_by_its_addresses_and_its_names, local_cluster) {
+  constexpr int misdirected = 421;
+  cluster.config.inference_address = "0.0.0.0:0";
+  cluster.config.management_address = "0.0.0.0:0";
+  cluster.config.host_names = {"balancer.test"};
+  co_await cluster.start(want_agents(1, 1));
+  for (auto const& address : {cluster.api().inference(), cluster.api().management()}) {
+    for (char const* own : {"192.0.2.7", "192.0.2.7:8061", "[2001:db8::7]:8061", "127.0.0.1", "balancer.test:8061"})
+      EXPECT_EQ(co_await status_for(address, own), 200) << own;
+    for (char const* foreign : {"evil.example", "balancer.test.evil.example:8061"})
+      EXPECT_EQ(co_await status_for(address, foreign), misdirected) << foreign;
+  }
+}
+
 std::vector<bad_input> bad_questions() {
   std::string const deep(2000, '[');
   return {
@@ -145,6 +168,65 @@ SYSTEM_TEST(doors, bad_questions, local_cluster) {
   headers.emplace_back("Content-Type", "application/json");
   co_await send_bad_bodies(cluster.api().inference(), "POST", "/v1/chat/completions", headers, bad_questions());
   co_await expect_unharmed(cluster.api(), before, 1);
+}
+
+std::string repeated(std::string_view part, std::size_t count) {
+  std::string out;
+  out.reserve(part.size() * count);
+  for (std::size_t i = 0; i < count; ++i) out += part;
+  return out;
+}
+
+constexpr std::size_t a_million = 1'000'000;
+
+// Small for who sends them, and meant to be large for who reads them. Their balancer has a limit of 16 MiB for each.
+std::vector<bad_input> bombs_of_questions() {
+  std::string const begin = R"({"model":"sim","messages":)";
+  return {
+      {"a million lists in each other", begin + repeated("[", a_million), 400, {"deep"}},
+      {"a million objects in each other", begin + repeated(R"({"a":)", a_million), 400, {"deep"}},
+      {"a million fields of one name", "{" + repeated(R"("model":"sim",)", a_million) + "\"n\":1}", 400, {"twice"}},
+      {"a name of a million bytes", R"({"model":")" + repeated("m", a_million) + "\"}", 400, {"model", "longer"}},
+      {"a number of a million digits", R"({"model":"sim","n":)" + repeated("9", a_million) + "}", 400, {"n"}},
+      {"an exponent beyond all", R"({"model":"sim","n":1e999999999999})", 400, {}},
+      {"a million escapes of half a letter", begin + "\"" + repeated("\\ud800", a_million) + "\"}", 400, {"JSON"}},
+      {"text of 17 megabytes", begin + "\"" + repeated("x", 17 * a_million) + "\"}", 413, {"large"}},
+  };
+}
+
+std::string yaml_of_many_laughs() {
+  std::string out = "a0: &a0 [ha, ha]\n";
+  for (int i = 1; i < 30; ++i) {
+    auto const before = "*a" + std::to_string(i - 1);
+    out += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before + ", " + before + "]\n";
+  }
+  return out;
+}
+
+std::vector<bad_input> bombs_of_documents() {
+  return {
+      {"a million lists in each other", repeated("[", a_million), 422, {}},
+      {"a million objects in each other", repeated("{a: ", a_million), 422, {}},
+      {"two to the power of thirty laughs", yaml_of_many_laughs(), 422, {"anchor"}},
+      {"a million indented lines", repeated("- ", a_million), 413, {}},
+      {"two hundred thousand unknown fields", "{" + repeated("a: 1, ", 200'000) + "}", 413, {}},
+      {"text of 17 megabytes", "agents: \"" + repeated("x", 17 * a_million) + "\"", 413, {"large"}},
+  };
+}
+
+SYSTEM_TEST(doors, OVR_08_bombs, local_cluster) {
+  co_await cluster.start(want_agents(1, 1));
+  cluster.add_agent("a1");
+  co_await cluster.api().until_slots(1);
+  auto const before = co_await cluster.api().desired();
+  auto const& api = cluster.api();
+  http_headers as_json;
+  as_json.emplace_back("Content-Type", "application/json");
+  co_await send_bad_bodies(api.inference(), "POST", "/v1/chat/completions", as_json, bombs_of_questions());
+  http_headers as_yaml;
+  as_yaml.emplace_back("Content-Type", "application/yaml");
+  co_await send_bad_bodies(api.management(), "PUT", "/management/v1/desired", as_yaml, bombs_of_documents());
+  co_await expect_unharmed(api, before, 1);
 }
 
 // Every dialect says it in its own shape.

@@ -61,6 +61,25 @@ document good_document() {
       {"      ", "seed", "7", "models[0].parameters.seed"},
       {"  - ", "id", "code", "models[1].id"},
       {"    ", "chat_template", "\"{{ messages }}\"", "models[1].chat_template"},
+      {"", "policies", "", "policies"},
+      {"  ", "routing", "", "policies.routing"},
+      {"    ", "strategy", "prefix", "policies.routing.strategy"},
+      {"    ", "saturation_percent", "25", "policies.routing.saturation_percent"},
+      {"  ", "queue", "", "policies.queue"},
+      {"    ", "max_requests", "1024", "policies.queue.max_requests"},
+      {"    ", "max_bytes", "268435456", "policies.queue.max_bytes"},
+      {"    ", "timeout_seconds", "60", "policies.queue.timeout_seconds"},
+      {"  ", "limits", "", "policies.limits"},
+      {"    ", "requests_per_minute", "600", "policies.limits.requests_per_minute"},
+      {"    ", "concurrent_requests", "8", "policies.limits.concurrent_requests"},
+      {"    ", "priority_header", "accept", "policies.limits.priority_header"},
+      {"  ", "retries", "", "policies.retries"},
+      {"    ", "max_attempts", "3", "policies.retries.max_attempts"},
+      {"    ", "budget_percent", "20", "policies.retries.budget_percent"},
+      {"    ", "burst", "100", "policies.retries.burst"},
+      {"  ", "resume", "", "policies.resume"},
+      {"    ", "max_resumes", "3", "policies.resume.max_resumes"},
+      {"    ", "wait_seconds", "30", "policies.resume.wait_seconds"},
   };
 }
 
@@ -125,6 +144,10 @@ void add_misspelt_keys(mutations& out, random_source& random) {
   }
 }
 
+// Of fields that are one of a few words, the first of these.
+std::map<std::string, std::string> const first_words{
+    {"source", "huggingface"}, {"strategy", "prefix"}, {"priority_header", "lower_only"}};
+
 void add_wrong_types(mutations& out) {
   auto const good = good_document();
   for (std::size_t i = 0; i < good.size(); ++i) {
@@ -146,10 +169,12 @@ void add_wrong_types(mutations& out) {
     };
     add("[1]", "write ");
     add("{a: 1}", "write ");
-    add("", line.key == "source" ? "write huggingface" : "give it a value");
+    auto const words = first_words.find(line.key);
+    auto const wanted = words == first_words.end() ? "" : "write " + words->second;
+    add("", wanted.empty() ? "give it a value" : wanted);
     if (is_text(line)) {
-      add("12", line.key == "source" ? "write huggingface" : "quotes");
-      add("true", line.key == "source" ? "write huggingface" : "quotes");
+      add("12", wanted.empty() ? "quotes" : wanted);
+      add("true", wanted.empty() ? "quotes" : wanted);
     } else {
       add("four", "write a number");
       add("\"" + line.value + "\"", "without quotes");
@@ -193,6 +218,17 @@ void add_out_of_range(mutations& out) {
       {"frequency_penalty", {"-3", "3"}},
       {"max_tokens", {"0", "16777217"}},
       {"seed", {"-1", "4294967296"}},
+      {"saturation_percent", {"-1", "101"}},
+      {"max_requests", {"-1", "1000001"}},
+      {"max_bytes", {"0", "1099511627777"}},
+      {"timeout_seconds", {"0", "86401"}},
+      {"requests_per_minute", {"0", "1000001"}},
+      {"concurrent_requests", {"0", "1000001"}},
+      {"max_attempts", {"0", "101"}},
+      {"budget_percent", {"-1", "101"}},
+      {"burst", {"-1", "1000001"}},
+      {"max_resumes", {"-1", "101"}},
+      {"wait_seconds", {"0", "86401"}},
   };
   auto const good = good_document();
   for (std::size_t i = 0; i < good.size(); ++i)

@@ -70,6 +70,12 @@ struct bad_answer {
   char const* code; // what the client of a stream is told, at the end
 };
 
+std::string repeated(std::string_view part, std::size_t count) {
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i) out += part;
+  return out;
+}
+
 std::vector<bad_answer> bad_answers() {
   std::string const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
   std::string const event = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
@@ -80,7 +86,28 @@ std::vector<bad_answer> bad_answers() {
           {"a stream without an event", stream, "attempts_exhausted"},
           {"a stream that breaks off", stream + chunk_of(event), "agent_lost"},
           {"a stream that breaks off within an event", stream + chunk_of(event.substr(0, 16)), "attempts_exhausted"},
-          {"a chunk that is none", stream + chunk_of(event) + "zz\r\n", "engine_error"}};
+          {"a chunk that is none", stream + chunk_of(event) + "zz\r\n", "engine_error"},
+          {"a chunk beyond all numbers", stream + chunk_of(event) + "ffffffffffffffffff\r\n", "engine_error"},
+          {"a chunk that goes on", stream + "2\r\ndata: x", "engine_error"},
+          {"a length and chunks",
+           "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+           "engine_error"},
+          {"another coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}", "engine_error"},
+          {"a length that is no number", "HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}", "engine_error"},
+          {"a status that is none", "HTTP/1.1 9 OK\r\nContent-Length: 2\r\n\r\n{}", "engine_error"},
+          {"a version of the future", "HTTP/3.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", "engine_error"},
+          {"a head of 100 KB", "HTTP/1.1 200 OK\r\nA: " + std::string(100'000, 'b') + "\r\n\r\n", "engine_error"},
+          {"a thousand headers", "HTTP/1.1 200 OK\r\n" + repeated("A: b\r\n", 1000) + "\r\n", "engine_error"},
+          {"bare line feeds", "HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", "engine_error"},
+          {"a header without a name", "HTTP/1.1 200 OK\r\n: b\r\n\r\n", "engine_error"},
+          {"a request", "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n\r\n", "engine_error"},
+          {"half a body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "attempts_exhausted"},
+          {"a head and no end of it", "HTTP/1.1 200 OK\r\nA: b\r\n", "attempts_exhausted"},
+          {"half a chunk", stream + "100\r\n" + event, "agent_lost"},
+          {"a refusal of its own", "HTTP/1.1 502 Bad\r\nX-Paddler-Refused: engine\r\nContent-Length: 0\r\n\r\n",
+           "attempts_exhausted"},
+          {"a refusal of another kind", "HTTP/1.1 502 Bad\r\nX-Paddler-Refused: mood\r\nContent-Length: 0\r\n\r\n",
+           "attempts_exhausted"}};
 }
 
 // Serves `count` requests with the same bytes, each on a slot connection of its own.
@@ -131,6 +158,42 @@ SYSTEM_TEST(doors, REQ_14_a_long_answer_that_breaks_off_is_not_begun_again, loca
   EXPECT_EQ(answer.body.substr(0, part.size()), part);
   EXPECT_EQ(answer.body.find("xxxx", part.size()), std::string::npos) << "its beginning came twice";
   expect_words(answer.body.substr(part.size()), {"agent_lost"});
+  agent.cancel();
+  co_await agent.join();
+  co_await cluster.api().until_idle(0);
+}
+
+std::string whole_answer(std::string const& text) {
+  std::string const body = R"({"choices":[{"message":{"content":")" + text + R"("},"finish_reason":"stop"}]})";
+  return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
+}
+
+// Answers one request with two answers in one piece, then one on another connection as it should.
+task<> answer_twice(std::string address) {
+  auto first = co_await open_slot(address, "a1", slot_headers("5", "1", "sim"));
+  co_await first.line.read_some();
+  co_await first.line.send(whole_answer("one") + whole_answer("nobody asked for this"));
+  auto const more = co_await first.line.read_some();
+  EXPECT_EQ(more, "") << "it got another request";
+  auto second = co_await open_slot(address, "a1", slot_headers("5", "1", "sim"));
+  co_await second.line.read_some();
+  co_await second.line.send(whole_answer("two"));
+  second.line.close();
+}
+
+SYSTEM_TEST(doors, REQ_13_an_answer_that_nobody_asked_for_reaches_nobody, local_cluster) {
+  cluster.config.policy.link.heartbeat = test_limit;
+  co_await cluster.start(want_agents(1, 1));
+  auto link = co_await fake_link::open(cluster.api().management(), "a1", hello_of("a1", 5));
+  auto const welcome = co_await link.listen();
+  require(welcome.has_value(), "the link is welcome");
+  task_group agent(co_await asio::this_coro::executor, "agent that answers twice");
+  agent.spawn("slots", answer_twice(cluster.api().management()));
+  for (char const* expected : {"one", "two"}) {
+    auto const answer = co_await post_chat(cluster.api().inference(), unstreamed(question("anybody?")));
+    EXPECT_EQ(content_of(answer), expected);
+  }
   agent.cancel();
   co_await agent.join();
   co_await cluster.api().until_idle(0);

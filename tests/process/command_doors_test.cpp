@@ -106,7 +106,7 @@ std::vector<bad_command> const bad_flags = {
     {.what = "nobody described", .line = "describe agent", .said = {"describe which agent?", "paddler get agents"}},
     {.what = "what has no page",
      .line = "describe slot a1/0",
-     .said = {"\"slots\" is not agents, models, requests or revisions"}},
+     .said = {"\"slots\" is not agents, models, requests, revisions or policies"}},
     {.what = "what no agent has",
      .line = "get agents --failed",
      .said = {"belong to requests", "get requests --failed"}},

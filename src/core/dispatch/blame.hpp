@@ -78,6 +78,12 @@ class attempt_budget {
 public:
   attempt_budget(double for_each, double burst) : for_each_(for_each), burst_(burst), left_(burst) {}
 
+  void set(double for_each, double burst) {
+    for_each_ = for_each;
+    burst_ = burst;
+    left_ = left_ < burst ? left_ : burst;
+  }
+
   void accepted() { left_ = left_ + for_each_ < burst_ ? left_ + for_each_ : burst_; }
 
   // False where none is left.

@@ -32,6 +32,15 @@ std::string dispatcher::line_of(std::string const& model, std::uint64_t identity
 
 // --- what happens ---
 
+void dispatcher::set_policy(dispatch_policy const& policy, generation version) {
+  policy_ = policy;
+  policy_version_ = version;
+  queue_.set_limits(policy.max_queued, policy.max_queued_bytes);
+  limits_.set_policy(client_limits_of(policy));
+  budget_.set(share_of(policy.retry_percent), static_cast<double>(policy.retry_burst));
+  health_.set_policy(policy.breaker);
+}
+
 dispatch_decisions dispatcher::set_models(std::set<std::string> names, instant now) {
   models_ = std::move(names);
   auto const orphans =
@@ -79,6 +88,10 @@ dispatch_decisions dispatcher::arrived(request_arrival request, instant now) {
   added.prompt_blocks = static_cast<std::size_t>(request.prompt_bytes) / prompt_block_bytes;
   added.blocks = std::move(request.blocks);
   if (shutting_down_) return fail(request.serial, request_failure::shutdown, now);
+  auto const limited = limits_.arrived(request.client, now.mono);
+  if (limited.refused != request_failure::none)
+    return fail(request.serial, limited.refused, now, {}, limited.retry_after);
+  added.counted = limited.counted_as;
   quarantined_.take_due(now.mono);
   if (request.fingerprint != 0 && quarantined_.contains(request.fingerprint))
     return fail(request.serial, request_failure::quarantined, now);
@@ -339,14 +352,14 @@ dispatch_decisions dispatcher::condemn(live_request const& request, instant now)
 }
 
 dispatch_decisions dispatcher::fail(request_serial serial, request_failure reason, instant now,
-                                    std::optional<resume_refusal> not_resumed) {
+                                    std::optional<resume_refusal> not_resumed, std::optional<duration> retry_after) {
   auto& request = live_.at(serial);
   request.record.not_resumed = not_resumed;
   bool const waited = reason == request_failure::queue_full || reason == request_failure::queue_timeout ||
                       reason == request_failure::deadline || reason == request_failure::overloaded;
-  auto const wait = waited ? wait_expected(request) : std::nullopt;
+  if (waited) retry_after = wait_expected(request);
   finish(serial, request_state::failed, reason, now);
-  return {fail_request{serial, reason, not_resumed, wait}};
+  return {fail_request{serial, reason, not_resumed, retry_after}};
 }
 
 dispatch_decisions dispatcher::fail_all(std::vector<request_serial> const& which, request_failure reason, instant now) {
@@ -361,6 +374,7 @@ void dispatcher::finish(request_serial serial, request_state state, request_fail
   queue_.erase(serial);
   held_.erase(serial);
   blame_.acquit(serial);
+  if (at->second.counted) limits_.left(*at->second.counted);
   auto& record = at->second.record;
   move_to(record, state, now);
   record.failure = reason;

@@ -12,6 +12,7 @@
 #pragma once
 #include "core/dispatch/agent_health.hpp"
 #include "core/dispatch/blame.hpp"
+#include "core/dispatch/client_limits.hpp"
 #include "core/dispatch/engine_pace.hpp"
 #include "core/dispatch/request_queue.hpp"
 #include "core/dispatch/route_note.hpp"
@@ -42,10 +43,11 @@ struct dispatch_policy {
   duration word_within = std::chrono::seconds(1);     // that an agent says what became of its engine
   duration quarantine = std::chrono::minutes(10);     // of the body of a request of which engines died
   std::size_t max_quarantined = 1024;                 // bodies; more are not remembered
-  double retry_share = 0.2;                           // of requests, that may be tried again
-  double retry_burst = 100;                           // attempts that may be saved up
+  std::uint64_t retry_percent = 20;                   // of requests, that may be tried again
+  std::uint64_t retry_burst = 100;                    // attempts that may be saved up
   breaker_policy breaker = {};
   routing_policy routing = {};
+  limit_policies limits = {.priority_header = priority_trust::lower_only};
   std::size_t prefix_blocks = std::size_t{1} << 18; // of prompts, that are remembered; 28 bytes each
   std::size_t max_sessions = 65'536;                // that are remembered
   std::size_t ended_kept = 1000;                    // terminal requests kept for people to look at
@@ -94,21 +96,32 @@ struct fail_request {
   request_serial serial;
   request_failure reason = request_failure::none;
   std::optional<resume_refusal> not_resumed; // of agent_lost
-  std::optional<duration> retry_after;       // when a slot may be free, where that can be told
+  std::optional<duration> retry_after;       // when it may be served, where that can be told
 };
 
 using dispatch_decision = std::variant<run_request, fail_request>;
 using dispatch_decisions = std::vector<dispatch_decision>;
+
+// What of the policy limits clients.
+inline client_limit_policy client_limits_of(dispatch_policy const& policy) {
+  return {.requests_per_minute = policy.limits.requests_per_minute,
+          .concurrent_requests = policy.limits.concurrent_requests};
+}
 
 class dispatcher {
 public:
   explicit dispatcher(dispatch_policy policy)
       : policy_(policy),
         queue_({.max_requests = policy.max_queued, .max_bytes = policy.max_queued_bytes}),
+        limits_(client_limits_of(policy)),
         blame_(policy.word_within),
-        budget_(policy.retry_share, policy.retry_burst),
+        budget_(share_of(policy.retry_percent), static_cast<double>(policy.retry_burst)),
         health_(policy.breaker),
         index_(policy.prefix_blocks) {}
+
+  // From here on. What waits keeps its place, and the time until which it may wait; what runs goes on. The sizes of
+  // tables stay as they are.
+  void set_policy(dispatch_policy const& policy, generation version);
 
   // The names under which models are wanted. Requests that wait for a name that is no longer there fail.
   dispatch_decisions set_models(std::set<std::string> names, instant now);
@@ -179,6 +192,7 @@ private:
     request_record record;
     std::vector<route_note> routes;
     queued_request place;               // where it waits
+    std::optional<client_key> counted;  // as whose, against the limits of clients
     std::optional<mono_time> gives_up;  // its client
     std::optional<mono_time> begins_by; // to be answered before that
     slot_handle slot;
@@ -211,6 +225,8 @@ private:
     bool apart = false;         // where no other suspect is
   };
 
+  static double share_of(std::uint64_t percent) { return static_cast<double>(percent) / 100; }
+
   static std::string line_of(std::string const& model, std::uint64_t identity, bool suspect);
   dispatch_decisions match(std::string const& model, instant now);
   void run_waiting(std::string const& line, engine_wish const& wish, std::string const& model, instant now,
@@ -239,7 +255,7 @@ private:
   dispatch_decisions rejudge(std::vector<request_serial> const& which, instant now);
   dispatch_decisions condemn(live_request const& request, instant now);
   dispatch_decisions fail(request_serial serial, request_failure reason, instant now,
-                          std::optional<resume_refusal> not_resumed = {});
+                          std::optional<resume_refusal> not_resumed = {}, std::optional<duration> retry_after = {});
   dispatch_decisions fail_all(std::vector<request_serial> const& which, request_failure reason, instant now);
   void finish(request_serial serial, request_state state, request_failure reason, instant now);
   void set_deadline(live_request& request, instant now);
@@ -249,6 +265,7 @@ private:
   live_request* current(request_serial serial, attempt number);
 
   dispatch_policy policy_;
+  generation policy_version_;
   bool shutting_down_ = false;
   std::set<std::string> models_;
   std::map<request_serial, live_request> live_;
@@ -259,6 +276,7 @@ private:
   std::map<std::string, slot_time> times_; // by model
   std::map<std::string, duration> clocks_; // of engine_pace, by model
   request_queue queue_;
+  client_limits limits_;
   blame blame_;
   attempt_budget budget_;
   agent_health health_;

@@ -37,7 +37,11 @@ bool is_way(request_state from, request_state to) {
 class random_history {
 public:
   explicit random_history(std::uint64_t seed)
-      : random_(seed), it_({.max_queued = 5, .max_queued_bytes = 100, .queue_timeout = seconds(5)}) {
+      : random_(seed),
+        it_({.max_queued = 5,
+             .max_queued_bytes = 100,
+             .queue_timeout = seconds(5),
+             .limits = {.requests_per_minute = 300, .concurrent_requests = 4}}) {
     it_.set_models({"m"}, now_);
   }
 
@@ -65,7 +69,7 @@ private:
   }
 
   void next() {
-    switch (random_.below(7)) {
+    switch (random_.below(8)) {
     case 0: return arrive();
     case 1: return offer();
     case 2:
@@ -77,6 +81,7 @@ private:
     }
     case 4: return progress();
     case 5: return leave();
+    case 6: return swap_policy();
     default: return progress();
     }
   }
@@ -87,6 +92,21 @@ private:
     made.level = static_cast<request_class>(random_.below(3));
     if (random_.below(4) == 0) made.patience = seconds(random_.below(4));
     take(it_.arrived(made, now_));
+  }
+
+  void swap_policy() {
+    dispatch_policy const now{.max_queued = random_.below(6),
+                              .max_queued_bytes = random_.below(101),
+                              .queue_timeout = seconds(1 + random_.below(5)),
+                              .resume_timeout = seconds(1 + random_.below(30)),
+                              .max_attempts = 1 + random_.below(3),
+                              .max_resumes = random_.below(4),
+                              .retry_burst = random_.below(100),
+                              .routing = {.strategy = static_cast<routing_strategy>(random_.below(4))}};
+    auto const waited = it_.count();
+    it_.set_policy(now, {++policies_});
+    EXPECT_EQ(it_.count().queued, waited.queued) << "what waits stays";
+    EXPECT_EQ(it_.count().resuming, waited.resuming);
   }
 
   void offer() {
@@ -174,7 +194,7 @@ private:
   std::map<request_serial, running> running_;
   std::map<slot_serial, request_serial> held_;
   std::map<request_serial, std::uint64_t> begun_on_; // the identity of the engine that began it
-  std::uint64_t requests_ = 0, slots_ = 0, told_failed_ = 0, gone_ = 0;
+  std::uint64_t requests_ = 0, slots_ = 0, told_failed_ = 0, gone_ = 0, policies_ = 0;
   std::size_t most_busy_ = 0;
 };
 

@@ -154,6 +154,7 @@ run_request dispatcher::run_on(live_request& request, route_search_result const&
 
 void dispatcher::note_route(live_request& request, route_search_result const& found) const {
   route_note note{.number = request.record.tries,
+                  .policies = policy_version_,
                   .strategy = policy_.routing.strategy,
                   .reason = found.choice.reason,
                   .chosen = slots_.key_of(*found.choice.engine)->agent,

@@ -9,10 +9,22 @@ constexpr int smoothing = 8; // RFC 6298, section 2: alpha is 1/8
 
 } // namespace
 
+void request_queue::set_limits(std::size_t max_requests, std::size_t max_bytes) {
+  policy_.max_requests = max_requests;
+  policy_.max_bytes = max_bytes;
+  for (auto const what : {requests, bytes}) shrunk_[what] = counted(what) > limit(what);
+}
+
+bool request_queue::is_still_shrunk(measure what, std::size_t more) {
+  shrunk_[what] = shrunk_[what] && (more > limit(what) || counted(what) > limit(what) - more);
+  return shrunk_[what];
+}
+
 request_queue::admission request_queue::push(std::string const& model, queued_request const& request) {
   if (entries_.contains(request.serial)) return {.admitted = true, .displaced = {}};
   auto const number = lane_of(request.level);
   auto const* own = place_of(model, request.client, number);
+  if (is_still_shrunk(requests, 1) || is_still_shrunk(bytes, request.bytes)) return {};
   if (!has_room(requests, 1, own, number) || !has_room(bytes, request.bytes, own, number)) return {};
   admission out{.admitted = true, .displaced = {}};
   while (counted(requests) + 1 > policy_.max_requests) {

@@ -22,7 +22,8 @@
 // that holds anything; in its own class that is always a client that holds more than its own then does. A client counts
 // once for each model and class in which it waits. What comes back after it was served (put_back, resume) is never
 // refused, never displaced, goes before the new ones of its class and pays nothing. What was put back counts against
-// the limits, what resumes does not.
+// the limits, what resumes does not. Where limits become less than what waits, nothing is displaced: new requests are
+// refused until so much has left.
 //
 // Pure: no clock. Owned by one thread.
 #pragma once
@@ -70,6 +71,8 @@ struct queued_request {
 class request_queue {
 public:
   explicit request_queue(queue_policy policy) : policy_(policy) {}
+
+  void set_limits(std::size_t max_requests, std::size_t max_bytes);
 
   struct admission {
     bool admitted = false;
@@ -175,6 +178,7 @@ private:
 
   [[nodiscard]] std::size_t limit(measure what) const;
   [[nodiscard]] std::size_t counted(measure what) const;
+  bool is_still_shrunk(measure what, std::size_t more);
   [[nodiscard]] place const* place_of(std::string const& model, client_key client, lane_number number) const;
   [[nodiscard]] bool has_room(measure what, std::size_t more, place const* own, lane_number number) const;
   [[nodiscard]] request_serial heaviest(measure what, lane_number number) const;
@@ -190,6 +194,7 @@ private:
   void forget_idle(lane& in);
 
   queue_policy policy_;
+  std::array<bool, 2> shrunk_{}; // by measure: more waited than the new limit, and has not left yet
   models models_;
   entries entries_;
   deadline_queue<request_serial> deadlines_;

@@ -17,6 +17,7 @@ struct route_row {
 
 struct route_note {
   attempt number;
+  generation policies; // by which it was decided
   routing_strategy strategy = routing_strategy::prefix;
   route_reason reason = route_reason::nowhere;
   agent_id chosen;

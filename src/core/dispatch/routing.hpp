@@ -16,6 +16,7 @@
 #pragma once
 #include "base/time.hpp"
 #include "core/dispatch/prefix_index.hpp"
+#include "model/policies.hpp"
 
 #include <boost/describe/enum.hpp>
 
@@ -26,13 +27,6 @@
 #include <vector>
 
 namespace paddler {
-
-enum class routing_strategy {
-  prefix,       // to where most of the prompt need not be read again
-  session,      // to where its session was, unless that is saturated
-  least_loaded, // to the smallest share of busy slots
-  round_robin,  // to each in turn
-};
 
 struct routing_policy {
   routing_strategy strategy = routing_strategy::prefix;
@@ -113,7 +107,6 @@ route_choice choose_route(route_question const& question, routing_policy const& 
 // Whose turn comes after it.
 engine_ordinal next_turn(engine_ordinal chosen);
 
-BOOST_DESCRIBE_ENUM(routing_strategy, prefix, session, least_loaded, round_robin)
 BOOST_DESCRIBE_ENUM(route_filter, none, no_idle_slot, drained, breaker_open, stale_link, other_identity, suspect_aboard,
                     small_context)
 BOOST_DESCRIBE_ENUM(route_reason, nowhere, prefix, session, load, turn, kept)

@@ -29,6 +29,11 @@ void append_changes(std::vector<field_change>& out, changed_entries<Spec> const&
   for (auto const& [id, entry] : entries) append(out, compare(fields_of<Spec>(before(id)), fields_of(value_of(entry))));
 }
 
+void append_changes(std::vector<field_change>& out, std::optional<policies_spec> const& after,
+                    policies_spec const& before) {
+  if (after) append(out, compare(flatten(before), flatten(*after)));
+}
+
 // The same of one source's entries.
 template <class Spec> auto said_by(layered_list<Spec> const& list, source_id const& source) {
   return [&list, &source](id_of<Spec> const& id) { return list.find_said(source, id); };
@@ -68,12 +73,14 @@ result<std::optional<log_record>> desired_state::check(desired_change const& cha
   if (!is_valid_utf8(change.source.name)) // snapshots and answers are JSON
     return fail(error_code::invalid_input, "The name of this source is not UTF-8; nothing was changed.",
                 "Rename the file.");
-  if (auto wrong = validate_document(change.document); !wrong.empty())
-    return std::unexpected(refusal_of(std::move(wrong)));
+  auto wrong = validate_document(change.document);
+  if (change.source.kind == source_kind::discovery && !change.document.policies.empty())
+    wrong.push_back({std::string(policies_path), "is not for agents to say", "set it by the API or by a file", 0});
+  if (!wrong.empty()) return std::unexpected(refusal_of(std::move(wrong)));
   auto const said = table_.difference(change.source, change.document);
   if (said.empty()) return std::nullopt;
-  if (auto wrong = references(table_.effect(change.source, said), change.document); !wrong.empty())
-    return std::unexpected(refusal_of(std::move(wrong)));
+  wrong = references(table_.effect(change.source, said), change.document);
+  if (!wrong.empty()) return std::unexpected(refusal_of(std::move(wrong)));
   return log_record{current_.next(), now, change.source, change.document, change.origin};
 }
 
@@ -111,19 +118,22 @@ desired_news desired_state::apply(log_record const& record) {
   auto const effect = table_.effect(source, news.entries);
   append_changes(news.said, news.entries.agents, said_by(table_.agents(), source));
   append_changes(news.said, news.entries.models, said_by(table_.models(), source));
+  append_changes(news.said, news.entries.policies, table_.policies().said(source));
   append_changes(news.changes, effect.agents, in_effect(table_.agents()));
   append_changes(news.changes, effect.models, in_effect(table_.models()));
+  append_changes(news.changes, effect.policies, table_.policies().merged());
+  news.policies_changed = effect.policies.has_value();
+  if (news.policies_changed) policies_version_ = {current_.value};
   news.names_changed = brings_or_takes_entries(table_.models(), effect.models);
 
   auto const affected = applicable_.affected(table_, effect);
   table_.apply(source, news.entries, effect);
-  auto const claim = [&](auto const& entries) {
-    for (auto const& [id, entry] : entries)
-      std::ranges::move(claims_.replace(source, entry_path(id), fields_of(value_of(entry)), current_),
-                        std::back_inserter(news.losses));
+  auto const claim = [&](std::string const& entry, field_map const& fields) {
+    std::ranges::move(claims_.replace(source, entry, fields, current_), std::back_inserter(news.losses));
   };
-  claim(news.entries.agents);
-  claim(news.entries.models);
+  for (auto const& [id, entry] : news.entries.agents) claim(entry_path(id), fields_of(value_of(entry)));
+  for (auto const& [id, entry] : news.entries.models) claim(entry_path(id), fields_of(value_of(entry)));
+  if (news.entries.policies) claim(std::string(policies_path), flatten(*news.entries.policies));
   auto const names_before = applicable_.name_changes();
   news.agents = applicable_.update(table_, effect, affected, generation{current_.value});
   news.names_changed = news.names_changed || applicable_.name_changes() != names_before;
@@ -151,13 +161,16 @@ desired_state::desired_state(state_snapshot const& from) : current_(from.at) {
     for (auto const& each : since) revisions.emplace(each.path, each.since);
     for (auto const& entry : document.agents) claims_.restore(source, entry_path(entry.id), flatten(entry), revisions);
     for (auto const& entry : document.models) claims_.restore(source, entry_path(entry.id), flatten(entry), revisions);
+    claims_.restore(source, std::string(policies_path), flatten(document.policies), revisions);
   }
   applicable_.restore_references(table_);
   for (auto const& each : from.agents) applicable_.restore(table_, each.agent, each.version);
+  policies_version_ = from.policies.value_or(generation{});
 }
 
 state_snapshot desired_state::snapshot(wall_time taken) const {
-  state_snapshot out{.at = current_, .taken = taken, .sources = {}, .agents = {}};
+  state_snapshot out{.at = current_, .taken = taken, .sources = {}, .agents = {}, .policies = {}};
+  if (policies_version_ != generation{}) out.policies = policies_version_;
   for (auto& [source, document] : layers()) {
     source_snapshot each{source, document, {}};
     auto const add_since = [&](std::string const& entry) {
@@ -165,6 +178,7 @@ state_snapshot desired_state::snapshot(wall_time taken) const {
     };
     for (auto const& entry : document.agents) add_since(entry_path(entry.id));
     for (auto const& entry : document.models) add_since(entry_path(entry.id));
+    add_since(std::string(policies_path));
     std::ranges::sort(each.since, {}, &claim_since::path);
     out.sources.push_back(std::move(each));
   }

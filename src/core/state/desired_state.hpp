@@ -36,6 +36,7 @@ struct desired_news {
   std::vector<field_change> changes; // what is in effect otherwise now
   entry_changes entries;             // of the source
   bool names_changed = false;        // served_names() may be others now
+  bool policies_changed = false;     // policies() are others now
 };
 
 class desired_state {
@@ -60,6 +61,11 @@ public:
   [[nodiscard]] std::map<agent_id, agent_spec> const& agents() const { return table_.agents().merged(); }
 
   [[nodiscard]] std::map<model_id, model_spec> const& models() const { return table_.models().merged(); }
+
+  [[nodiscard]] policies_spec const& policies() const { return table_.policies().merged(); }
+
+  // The revision that last changed them; 0: nobody ever set one.
+  [[nodiscard]] generation policies_version() const { return policies_version_; }
 
   // Valid until the next change.
   [[nodiscard]] applicable_state const& applicable(agent_id const& agent) const;
@@ -96,6 +102,7 @@ private:
   layer_table table_;
   field_claims claims_;
   applicable_table applicable_;
+  generation policies_version_;
 };
 
 // The snapshot after these records, which follow those of `base`. For whoever compacts a log.

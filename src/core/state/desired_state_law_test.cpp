@@ -20,6 +20,7 @@ class reference_state {
 public:
   bool is_valid(desired_change const& change) const {
     if (!validate_document(change.document).empty()) return false;
+    if (change.source.kind == source_kind::discovery && change.document.policies != policies_spec{}) return false;
     auto changed = layers_;
     changed[change.source] = change.document;
     return validate_effective(merge_layers(changed)).empty();
@@ -31,7 +32,9 @@ public:
       layers_.erase(record.source);
     else
       layers_[record.source] = record.document;
+    auto const policies_before = effective_.policies;
     effective_ = merge_layers(layers_);
+    if (effective_.policies != policies_before) policies_version = {record.number.value};
     std::map<model_id, model_spec> models;
     for (auto const& model : effective_.models) models.emplace(model.id, model);
     std::map<agent_id, std::optional<applicable_model>> resolved;
@@ -59,6 +62,7 @@ public:
   desired_document const& effective() const { return effective_; }
 
   std::map<agent_id, applicable_state> applicable;
+  generation policies_version;
 
 private:
   desired_layers layers_;
@@ -78,6 +82,7 @@ void expect_equal(desired_state const& a, desired_state const& b) {
   EXPECT_EQ(a.applicable_states(), b.applicable_states());
   EXPECT_EQ(a.claims().explain(""), b.claims().explain(""));
   EXPECT_EQ(a.served_names(), b.served_names());
+  EXPECT_EQ(a.policies_version(), b.policies_version());
 }
 
 TEST(DesiredStateLaws, AChangeByWhatItTouchesIsTheChangeOfTheWhole) {
@@ -100,11 +105,15 @@ TEST(DesiredStateLaws, AChangeByWhatItTouchesIsTheChangeOfTheWhole) {
       }
       ++accepted;
       auto const before = flatten(reference.effective());
+      auto const policies_before = reference.policies_version;
       auto news = state.apply(**record);
       EXPECT_EQ(news.agents, reference.apply(**record));
       EXPECT_EQ(state.effective(), reference.effective());
       EXPECT_EQ(state.effective(), merge_layers(state.layers()));
       EXPECT_EQ(state.applicable_states(), reference.applicable);
+      EXPECT_EQ(state.policies(), reference.effective().policies);
+      EXPECT_EQ(state.policies_version(), reference.policies_version);
+      EXPECT_EQ(news.policies_changed, reference.policies_version != policies_before);
       std::ranges::sort(news.changes, {}, &field_change::path);
       EXPECT_EQ(news.changes, compare(before, flatten(reference.effective())));
       EXPECT_EQ(state.served_names(), reference.served_names());

@@ -116,5 +116,19 @@ TEST(DesiredState, ReplayGivesTheSameState) {
   EXPECT_EQ(second.current(), first.current());
 }
 
+TEST(DesiredState, WhoSetsOnlyPoliciesSaysSomething) {
+  desired_state state;
+  desired_document wanted;
+  wanted.policies.queue.max_requests = 3;
+  source_id const file{source_kind::file, "/c.yaml"};
+  EXPECT_TRUE(change(state, file, wanted).empty()) << "no agent is concerned";
+  EXPECT_EQ(state.table().sources(), std::set{file}) << "so it can be released when the file is gone";
+  EXPECT_EQ(state.table().said(file), wanted);
+  change(state, file, {});
+  EXPECT_TRUE(state.table().sources().empty());
+  EXPECT_EQ(state.policies(), policies_spec{});
+  EXPECT_EQ(state.policies_version(), generation{2});
+}
+
 } // namespace
 } // namespace paddler

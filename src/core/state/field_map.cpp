@@ -6,6 +6,9 @@
 #include <boost/describe/members.hpp>
 #include <boost/mp11/algorithm.hpp>
 
+#include <type_traits>
+#include <utility>
+
 namespace paddler {
 namespace {
 
@@ -19,6 +22,16 @@ field_value value_of(std::string const& value) { return value; }
 
 field_value value_of(model_source value) { return std::string(to_string(value)); }
 
+field_value value_of(routing_strategy value) { return std::string(to_string(value)); }
+
+field_value value_of(priority_trust value) { return std::string(to_string(value)); }
+
+template <class Struct, class Visit> void for_each_member(Visit const& visit) {
+  boost::mp11::mp_for_each<boost::describe::describe_members<Struct, boost::describe::mod_public>>(visit);
+}
+
+std::string group_path(char const* name) { return std::string(policies_path) + "/" + name; }
+
 // Adds a struct's fields beneath a path.
 class flattening {
 public:
@@ -30,10 +43,13 @@ public:
     add_fields(path, entry);
   }
 
+  void add_policies(policies_spec const& policies) {
+    for_each_member<policies_spec>([&](auto group) { add_fields(group_path(group.name), policies.*group.pointer); });
+  }
+
 private:
   template <class Struct> void add_fields(std::string const& path, Struct const& from) {
-    using members = boost::describe::describe_members<Struct, boost::describe::mod_public>;
-    boost::mp11::mp_for_each<members>([&](auto member) { add(path + "." + member.name, from.*member.pointer); });
+    for_each_member<Struct>([&](auto member) { add(path + "." + member.name, from.*member.pointer); });
   }
 
   template <class Id> void add(std::string const&, Id const&) {} // the entry's key is in its path
@@ -60,6 +76,7 @@ field_map flatten(desired_document const& document) {
   flattening fields(out);
   for (auto const& agent : document.agents) fields.add_entry(agent);
   for (auto const& model : document.models) fields.add_entry(model);
+  fields.add_policies(document.policies);
   return out;
 }
 
@@ -72,6 +89,21 @@ field_map flatten(agent_spec const& agent) {
 field_map flatten(model_spec const& model) {
   field_map out;
   flattening(out).add_entry(model);
+  return out;
+}
+
+field_map flatten(policies_spec const& policies) {
+  field_map out;
+  flattening(out).add_policies(policies);
+  return out;
+}
+
+std::vector<std::string> policy_paths() {
+  std::vector<std::string> out;
+  for_each_member<policies_spec>([&](auto group) {
+    using group_type = std::remove_cvref_t<decltype(std::declval<policies_spec>().*group.pointer)>;
+    for_each_member<group_type>([&](auto field) { out.push_back(group_path(group.name) + "." + field.name); });
+  });
   return out;
 }
 

@@ -1,7 +1,8 @@
 // A desired document as flat fields, so that any two can be compared field by field: "agents/a1.slots" → 4.
 //
 // Paths: KIND/ID for an entry itself, KIND/ID.FIELD or KIND/ID.FIELD.FIELD for what it sets, with the names of the
-// document format ("models/default-chat.parameters.temperature"). Fields that are not set are not there.
+// document format ("models/default-chat.parameters.temperature"). Policies are one entry, "policies", whose fields are
+// named policies/GROUP.FIELD ("policies/routing.strategy"). Fields that are not set are not there.
 #pragma once
 #include "model/desired.hpp"
 #include "model/fields.hpp"
@@ -15,10 +16,15 @@ namespace paddler {
 field_map flatten(desired_document const& document);
 field_map flatten(agent_spec const& agent);
 field_map flatten(model_spec const& model);
+field_map flatten(policies_spec const& policies);
 
 // "agents/a1", "models/default-chat".
 std::string entry_path(agent_id const& agent);
 std::string entry_path(model_id const& model);
+inline constexpr std::string_view policies_path = "policies";
+
+// Of every policy that there is, set or not, in the order of the document.
+std::vector<std::string> policy_paths();
 
 // What differs, in order of path.
 std::vector<field_change> compare(field_map const& before, field_map const& after);

@@ -102,6 +102,24 @@ TEST(FieldMap, EveryFieldHasItsPath) {
   EXPECT_EQ(fields.at("models/chat.chat_template"), field_value{"t"});
 }
 
+TEST(FieldMap, PoliciesAreOneEntryWithGroups) {
+  policies_spec some;
+  some.routing.strategy = routing_strategy::least_loaded;
+  some.queue.timeout_seconds = 2.5;
+  some.limits.priority_header = priority_trust::lower_only;
+  desired_document document;
+  document.policies = some;
+  EXPECT_THAT(flatten(document), ElementsAre(Pair("policies/limits.priority_header", field_value{"lower_only"}),
+                                             Pair("policies/queue.timeout_seconds", field_value{2.5}),
+                                             Pair("policies/routing.strategy", field_value{"least_loaded"})));
+  EXPECT_EQ(flatten(some), flatten(document));
+  EXPECT_EQ(policy_paths().front(), "policies/routing.strategy");
+  EXPECT_EQ(policy_paths().back(), "policies/resume.wait_seconds");
+  for (auto const* asked : {"policies", "policies/", "policies/routing", "policies/routing.strategy"})
+    EXPECT_TRUE(path_covers(asked, "policies/routing.strategy")) << asked;
+  EXPECT_FALSE(path_covers("policies/rout", "policies/routing.strategy"));
+}
+
 TEST(FieldMap, SaysValuesAndLossesInWords) {
   EXPECT_EQ(describe(field_value{}), "present");
   EXPECT_EQ(describe(field_value{0.7}), "0.7");

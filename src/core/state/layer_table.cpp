@@ -86,32 +86,79 @@ template <class Spec> Spec const* layered_list<Spec>::find_said(source_id const&
 template class layered_list<agent_spec>;
 template class layered_list<model_spec>;
 
+std::optional<policies_spec> layered_policies::difference(source_id const& source,
+                                                          policies_spec const& policies) const {
+  return said(source) == policies ? std::nullopt : std::optional(policies);
+}
+
+std::optional<policies_spec> layered_policies::effect(source_id const& source,
+                                                      std::optional<policies_spec> const& said) const {
+  if (!said) return std::nullopt;
+  auto words = said_;
+  words.insert_or_assign(source, *said);
+  policies_spec merged;
+  for (auto const& [each, word] : words) fill_entry(merged, word);
+  return merged == merged_ ? std::nullopt : std::optional(merged);
+}
+
+void layered_policies::apply(source_id const& source, std::optional<policies_spec> const& said,
+                             std::optional<policies_spec> const& effect) {
+  if (said) said_.insert_or_assign(source, *said);
+  if (said && said->empty()) said_.erase(source);
+  if (effect) merged_ = *effect;
+}
+
+policies_spec const& layered_policies::said(source_id const& source) const {
+  static policies_spec const nothing;
+  auto const at = said_.find(source);
+  return at == said_.end() ? nothing : at->second;
+}
+
 entry_changes layer_table::difference(source_id const& source, desired_document const& document) const {
-  return {agents_.difference(source, document.agents), models_.difference(source, document.models)};
+  return {agents_.difference(source, document.agents), models_.difference(source, document.models),
+          policies_.difference(source, document.policies)};
 }
 
 entry_changes layer_table::effect(source_id const& source, entry_changes const& said) const {
-  return {agents_.effect(source, said.agents), models_.effect(source, said.models)};
+  return {agents_.effect(source, said.agents), models_.effect(source, said.models),
+          policies_.effect(source, said.policies)};
 }
 
 void layer_table::apply(source_id const& source, entry_changes const& said, entry_changes const& effect) {
   agents_.apply(source, said.agents, effect.agents);
   models_.apply(source, said.models, effect.models);
+  policies_.apply(source, said.policies, effect.policies);
 }
 
 desired_document layer_table::effective() const {
   desired_document out;
   for (auto const& [id, entry] : agents_.merged()) out.agents.push_back(entry);
   for (auto const& [id, entry] : models_.merged()) out.models.push_back(entry);
+  out.policies = policies_.merged();
   return out;
 }
 
 desired_layers layer_table::layers() const {
   desired_layers out;
-  for (auto const& [source, ids] : agents_.sources())
-    for (auto const& id : ids) out[source].agents.push_back(*agents_.find_said(source, id));
-  for (auto const& [source, ids] : models_.sources())
-    for (auto const& id : ids) out[source].models.push_back(*models_.find_said(source, id));
+  for (auto const& source : sources()) out.emplace(source, said(source));
+  return out;
+}
+
+desired_document layer_table::said(source_id const& source) const {
+  desired_document out;
+  if (auto const at = agents_.sources().find(source); at != agents_.sources().end())
+    for (auto const& id : at->second) out.agents.push_back(*agents_.find_said(source, id));
+  if (auto const at = models_.sources().find(source); at != models_.sources().end())
+    for (auto const& id : at->second) out.models.push_back(*models_.find_said(source, id));
+  out.policies = policies_.said(source);
+  return out;
+}
+
+std::set<source_id> layer_table::sources() const {
+  std::set<source_id> out;
+  for (auto const& [source, ids] : agents_.sources()) out.insert(source);
+  for (auto const& [source, ids] : models_.sources()) out.insert(source);
+  for (auto const& [source, policies] : policies_.sources()) out.insert(source);
   return out;
 }
 

@@ -18,8 +18,9 @@ template <class Spec> using changed_entries = std::map<id_of<Spec>, std::optiona
 struct entry_changes {
   changed_entries<agent_spec> agents;
   changed_entries<model_spec> models;
+  std::optional<policies_spec> policies; // all of them, as they are to be
 
-  [[nodiscard]] bool empty() const { return agents.empty() && models.empty(); }
+  [[nodiscard]] bool empty() const { return agents.empty() && models.empty() && !policies; }
 
   friend bool operator==(entry_changes const&, entry_changes const&) = default;
 };
@@ -57,6 +58,28 @@ private:
 extern template class layered_list<agent_spec>;
 extern template class layered_list<model_spec>;
 
+// The one entry of policies. A source that sets none of their fields says nothing.
+class layered_policies {
+public:
+  // As those of layered_list; nothing: no difference.
+  [[nodiscard]] std::optional<policies_spec> difference(source_id const& source, policies_spec const& policies) const;
+  [[nodiscard]] std::optional<policies_spec> effect(source_id const& source,
+                                                    std::optional<policies_spec> const& said) const;
+  void apply(source_id const& source, std::optional<policies_spec> const& said,
+             std::optional<policies_spec> const& effect);
+
+  [[nodiscard]] policies_spec const& merged() const { return merged_; }
+
+  // The sources that set any of them, with what they say.
+  [[nodiscard]] std::map<source_id, policies_spec> const& sources() const { return said_; }
+
+  [[nodiscard]] policies_spec const& said(source_id const& source) const;
+
+private:
+  std::map<source_id, policies_spec> said_; // in order of priority
+  policies_spec merged_;
+};
+
 class layer_table {
 public:
   [[nodiscard]] entry_changes difference(source_id const& source, desired_document const& document) const;
@@ -67,13 +90,22 @@ public:
 
   [[nodiscard]] layered_list<model_spec> const& models() const { return models_; }
 
+  [[nodiscard]] layered_policies const& policies() const { return policies_; }
+
   // Whole documents, entries in order of id; made anew by each call.
   [[nodiscard]] desired_document effective() const;
   [[nodiscard]] desired_layers layers() const;
 
+  // What one source says; empty: nothing.
+  [[nodiscard]] desired_document said(source_id const& source) const;
+
+  // Those that say anything.
+  [[nodiscard]] std::set<source_id> sources() const;
+
 private:
   layered_list<agent_spec> agents_;
   layered_list<model_spec> models_;
+  layered_policies policies_;
 };
 
 } // namespace paddler

@@ -35,10 +35,10 @@ void fill(std::optional<model_parameters>& into, std::optional<model_parameters>
   for_each_field<model_parameters>([&](auto field) { fill((*into).*field, (*from).*field); });
 }
 
-template <class Id> void fill(Id&, Id const&) {} // the key of the entry
+template <class Tag> void fill(name_id<Tag>&, name_id<Tag> const&) {} // the key of the entry
 
-template <class Spec> void fill_fields(Spec& into, Spec const& from) {
-  for_each_field<Spec>([&](auto field) { fill(into.*field, from.*field); });
+template <class Struct> void fill_fields(Struct& into, Struct const& from) {
+  for_each_field<Struct>([&](auto field) { fill(into.*field, from.*field); });
 }
 
 template <class Spec, class Id> void add_entries(std::map<Id, Spec>& merged, std::vector<Spec> const& entries) {
@@ -52,14 +52,19 @@ void fill_entry(agent_spec& into, agent_spec const& from) { fill_fields(into, fr
 
 void fill_entry(model_spec& into, model_spec const& from) { fill_fields(into, from); }
 
+void fill_entry(policies_spec& into, policies_spec const& from) {
+  for_each_field<policies_spec>([&](auto group) { fill_fields(into.*group, from.*group); });
+}
+
 desired_document merge_layers(desired_layers const& layers) {
   std::map<agent_id, agent_spec> agents;
   std::map<model_id, model_spec> models;
+  desired_document out;
   for (auto const& [source, document] : layers) {
     add_entries(agents, document.agents);
     add_entries(models, document.models);
+    fill_entry(out.policies, document.policies);
   }
-  desired_document out;
   for (auto& [id, spec] : agents) out.agents.push_back(std::move(spec));
   for (auto& [id, spec] : models) out.models.push_back(std::move(spec));
   return out;

@@ -163,13 +163,32 @@ TEST(MergeLaws, TheSameDocumentAgainIsNoChange) {
     auto const state = state_of(layers);
     for (auto const& [source, document] : layers) {
       auto const again = state.check({source, document, std::nullopt, {}}, {});
-      if (!validate_document(document).empty()) continue;
+      bool const may_say_it = source.kind != source_kind::discovery || document.policies.empty();
+      if (!may_say_it || !validate_document(document).empty()) continue;
       ASSERT_TRUE(again.has_value());
       EXPECT_EQ(*again, std::nullopt);
       ++looked_at;
     }
   });
   EXPECT_GT(looked_at, seeds);
+}
+
+TEST(MergeLaws, ThePoliciesVersionGrowsWithThemAndOnlyWithThem) {
+  std::size_t moved = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    random_documents documents(seed);
+    desired_state state;
+    for (int step = 0; step < 15; ++step) {
+      auto const before = state.policies();
+      auto const version = state.policies_version();
+      auto const news = state.apply({state.current().next(), {}, documents.source(), documents.next(), {}});
+      EXPECT_EQ(news.policies_changed, state.policies() != before);
+      EXPECT_EQ(state.policies_version(), news.policies_changed ? generation{state.current().value} : version);
+      moved += news.policies_changed ? 1 : 0;
+    }
+  }
+  EXPECT_GT(moved, seeds);
 }
 
 // A version is the revision that last changed this agent's content: it never goes back, and it moves with content only.

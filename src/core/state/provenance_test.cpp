@@ -27,6 +27,7 @@ public:
     for (auto const& model : before.models) entries[entry_path(model.id)];
     for (auto const& agent : document.agents) entries[entry_path(agent.id)] = flatten(agent);
     for (auto const& model : document.models) entries[entry_path(model.id)] = flatten(model);
+    entries[std::string(policies_path)] = flatten(document.policies);
     for (auto const& [entry, fields] : entries) field_claims::replace(source, entry, fields, at);
     before = document;
   }

@@ -21,13 +21,16 @@ public:
       if (maybe()) out.agents.push_back(agent(id));
     for (char const* id : {"m", "n"})
       if (random_.below(3) == 0) out.models.push_back({{id}, text({"x", "y"}), parameters()});
+    if (maybe()) out.policies = policies();
     return out;
   }
 
   // The document with one entry more, less or changed: what most changes are.
   desired_document next_to(desired_document document) {
     auto const fresh = next();
-    if (!fresh.models.empty() && maybe()) {
+    if (random_.below(4) == 0) {
+      document.policies = fresh.policies;
+    } else if (!fresh.models.empty() && maybe()) {
       replace(document.models, fresh.models.front());
     } else if (!fresh.agents.empty() && maybe()) {
       replace(document.agents, fresh.agents.front());
@@ -66,6 +69,16 @@ private:
     model_parameters out;
     out.temperature = 0.5 * static_cast<double>(random_.below(3));
     out.max_tokens = number();
+    return out;
+  }
+
+  policies_spec policies() {
+    policies_spec out;
+    if (maybe()) out.routing.strategy = maybe() ? routing_strategy::session : routing_strategy::round_robin;
+    if (maybe()) out.queue.max_requests = 10 * static_cast<std::int64_t>(random_.below(3));
+    if (maybe()) out.queue.timeout_seconds = 0.5 * static_cast<double>(random_.below(3)); // 0 is not valid
+    if (maybe()) out.limits.priority_header = priority_trust::accept;
+    out.resume.max_resumes = number();
     return out;
   }
 

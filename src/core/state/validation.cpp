@@ -98,6 +98,21 @@ void check_model(errors& out, std::string const& path, model_spec const& model) 
   if (model.parameters) check_parameters(out, path + ".parameters", *model.parameters);
 }
 
+void check_policies(errors& out, policies_spec const& p) {
+  check_range(out, "policies.routing.saturation_percent", p.routing.saturation_percent, 0, 100);
+  check_range(out, "policies.queue.max_requests", p.queue.max_requests, std::int64_t{0}, max_queue_requests);
+  check_range(out, "policies.queue.max_bytes", p.queue.max_bytes, std::int64_t{1}, max_queue_bytes);
+  check_range(out, "policies.queue.timeout_seconds", p.queue.timeout_seconds, shortest_wait_seconds,
+              longest_wait_seconds);
+  check_range(out, "policies.limits.requests_per_minute", p.limits.requests_per_minute, 1, max_client_requests);
+  check_range(out, "policies.limits.concurrent_requests", p.limits.concurrent_requests, 1, max_client_requests);
+  check_range(out, "policies.retries.max_attempts", p.retries.max_attempts, 1, max_tries);
+  check_range(out, "policies.retries.budget_percent", p.retries.budget_percent, 0, 100);
+  check_range(out, "policies.retries.burst", p.retries.burst, 0, max_retry_burst);
+  check_range(out, "policies.resume.max_resumes", p.resume.max_resumes, 0, max_tries);
+  check_range(out, "policies.resume.wait_seconds", p.resume.wait_seconds, shortest_wait_seconds, longest_wait_seconds);
+}
+
 template <class Spec, class Check>
 void check_list(errors& out, std::string_view list, std::vector<Spec> const& entries, std::size_t limit, Check check) {
   if (entries.size() > limit)
@@ -118,6 +133,7 @@ std::vector<field_error> validate_document(desired_document const& document) {
   errors out;
   check_list(out, "agents", document.agents, max_agents, check_agent);
   check_list(out, "models", document.models, max_models, check_model);
+  check_policies(out, document.policies);
   return out;
 }
 

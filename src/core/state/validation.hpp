@@ -16,6 +16,13 @@ inline constexpr int max_slots = 256;
 inline constexpr int min_context_length = 16;
 inline constexpr int max_context_length_limit = 16'777'216;
 inline constexpr std::size_t max_chat_template_bytes = 262'144;
+inline constexpr std::int64_t max_queue_requests = 1'000'000;
+inline constexpr std::int64_t max_queue_bytes = std::int64_t{1} << 40;
+inline constexpr double shortest_wait_seconds = 0.001;
+inline constexpr double longest_wait_seconds = 86'400;
+inline constexpr int max_client_requests = 1'000'000; // in a minute, and at the same time
+inline constexpr int max_tries = 100;                 // of one request, and of one stream to go on
+inline constexpr int max_retry_burst = 1'000'000;
 
 // Everything wrong with what one source says; empty if nothing is. Paths are as in `agents[0].slots`.
 std::vector<field_error> validate_document(desired_document const& document);

@@ -104,6 +104,49 @@ TEST(ValidateDocument, ParametersAreGoodUpToTheirLimits) {
   }
 }
 
+struct policy_limit {
+  std::string_view field;
+  std::function<void(policies_spec&, double)> set;
+  double least;
+  double most;
+  double step; // beyond which it is wrong
+};
+
+TEST(ValidateDocument, PoliciesAreGoodUpToTheirLimits) {
+  using p = policies_spec;
+  auto const whole = [](double v) { return static_cast<int>(v); };
+  auto const big = [](double v) { return static_cast<std::int64_t>(v); };
+  policy_limit const cases[] = {
+      {"routing.saturation_percent", [&](p& to, double v) { to.routing.saturation_percent = whole(v); }, 0, 100, 1},
+      {"queue.max_requests", [&](p& to, double v) { to.queue.max_requests = big(v); }, 0, 1'000'000, 1},
+      {"queue.max_bytes", [&](p& to, double v) { to.queue.max_bytes = big(v); }, 1, 1'099'511'627'776, 1},
+      {"queue.timeout_seconds", [](p& to, double v) { to.queue.timeout_seconds = v; }, 0.001, 86'400, 0.0005},
+      {"limits.requests_per_minute", [&](p& to, double v) { to.limits.requests_per_minute = whole(v); }, 1, 1e6, 1},
+      {"limits.concurrent_requests", [&](p& to, double v) { to.limits.concurrent_requests = whole(v); }, 1, 1e6, 1},
+      {"retries.max_attempts", [&](p& to, double v) { to.retries.max_attempts = whole(v); }, 1, 100, 1},
+      {"retries.budget_percent", [&](p& to, double v) { to.retries.budget_percent = whole(v); }, 0, 100, 1},
+      {"retries.burst", [&](p& to, double v) { to.retries.burst = whole(v); }, 0, 1'000'000, 1},
+      {"resume.max_resumes", [&](p& to, double v) { to.resume.max_resumes = whole(v); }, 0, 100, 1},
+      {"resume.wait_seconds", [](p& to, double v) { to.resume.wait_seconds = v; }, 0.001, 86'400, 0.0005},
+  };
+  for (auto const& c : cases) {
+    SCOPED_TRACE(c.field);
+    for (auto const good : {c.least, c.most}) {
+      auto document = valid();
+      c.set(document.policies, good);
+      EXPECT_TRUE(validate_document(document).empty()) << good;
+    }
+    for (auto const bad : {c.least - c.step, c.most + c.step}) {
+      auto document = valid();
+      c.set(document.policies, bad);
+      auto const found = validate_document(document);
+      ASSERT_EQ(found.size(), 1U) << bad;
+      EXPECT_EQ(found[0].path, "policies." + std::string(c.field));
+      EXPECT_TRUE(found[0].hint.starts_with("give a value from ")) << found[0].hint;
+    }
+  }
+}
+
 TEST(ValidateDocument, AnAgentIsGoodUpToItsLimits) {
   for (int const slots : {1, max_slots}) {
     auto document = valid();

@@ -1,0 +1,131 @@
+// Clients that hold what they got and give nothing, and processes that get no processor: others are served all the
+// while, memory stays bounded, nothing ends that need not (OVR-01, OVR-02, OVR-16).
+#include "harness/process_cluster.hpp"
+#include "harness/process_facts.hpp"
+#include "harness/system_test.hpp"
+
+#include <deque>
+
+namespace paddler_test {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::size_t kib = 1024;
+
+task<> expect_others_served(cluster_api api) {
+  for (int i = 0; i < 20; ++i) co_await api.expect_serving("a quick question " + std::to_string(i));
+}
+
+std::size_t growth(std::int64_t pid, std::size_t before) {
+  auto const now = resident_bytes(pid);
+  return now > before ? now - before : 0;
+}
+
+// Until nothing comes any more: all between engine and reader is full.
+task<> until_clogged(std::deque<connection> const* readers) {
+  constexpr int looks_without_news = 40;
+  std::size_t seen = 0;
+  int same = 0;
+  auto const is_so = [&] {
+    std::size_t now = 0;
+    for (auto const& each : *readers) now += each.unread();
+    same = now == std::exchange(seen, now) ? same + 1 : 0;
+    return same >= looks_without_news;
+  };
+  bool const clogged = co_await eventually(patience, is_so);
+  require(clogged && seen > 0, "every reader has got what it can hold");
+}
+
+SYSTEM_TEST(overload, OVR_01_a_hundred_readers_that_do_not_read, process_cluster) {
+  constexpr std::size_t count = 100;
+  constexpr std::size_t client_limit = 256 * kib;
+  constexpr int unread = 4096;
+  co_await cluster.start_balancer();
+  co_await cluster.api().apply(want_agents(1, count + 2));
+  cluster.start_agent("a1");
+  co_await cluster.api().until_slots(count + 2);
+  co_await expect_others_served(cluster.api());
+  auto const pid = cluster.balancer().pid();
+  auto const before = resident_bytes(pid);
+  std::deque<connection> readers;
+  for (std::size_t i = 0; i < count; ++i)
+    readers.push_back(
+        co_await send_chat(cluster.api().inference(), endless_question("reader " + std::to_string(i)), unread));
+  co_await cluster.api().until_requests("streaming", count);
+  co_await until_clogged(&readers);
+  co_await expect_others_served(cluster.api());
+  EXPECT_LE(growth(pid, before) / count, client_limit);
+  testing::Test::RecordProperty("bytes_per_client", std::to_string(growth(pid, before) / count));
+  co_await cluster.api().until_requests("streaming", count); // their engine waits for them
+  for (auto& each : readers) each.reset();
+  co_await cluster.api().until_idle(count + 2);
+}
+
+SYSTEM_TEST(overload, OVR_02_slow_heads_and_bodies, process_cluster) {
+  constexpr std::size_t count = 50;
+  constexpr std::size_t client_limit = 64 * kib;
+  constexpr int too_late = 408;
+  co_await cluster.start_balancer();
+  co_await cluster.api().apply(want_agents(1, 2));
+  cluster.start_agent("a1");
+  co_await cluster.api().until_slots(2);
+  co_await expect_others_served(cluster.api());
+  co_await cluster.api().until_idle(2);
+  auto const pid = cluster.balancer().pid();
+  auto const files = open_files(pid);
+  auto const before = resident_bytes(pid);
+  std::deque<connection> heads;
+  std::deque<connection> bodies;
+  std::string const line = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n";
+  for (std::size_t i = 0; i < count; ++i) {
+    heads.push_back(co_await connection::open(cluster.api().inference()));
+    co_await heads.back().send(line + "X-Slowly: ");
+    bodies.push_back(co_await connection::open(cluster.api().inference()));
+    co_await bodies.back().send(line + "Content-Length: 1000\r\n\r\n{\"model\":");
+  }
+  require(co_await eventually(patience, [&] { return open_files(pid) >= 2 * count; }), "most are let in");
+  co_await expect_others_served(cluster.api());
+  EXPECT_LE(growth(pid, before) / (2 * count), client_limit);
+  for (auto& each : heads) {
+    auto const answer = co_await each.read_answer();
+    EXPECT_EQ(answer.status, too_late);
+  }
+  for (auto& each : bodies) each.close();
+  EXPECT_TRUE(co_await eventually(patience, [&] { return open_files(pid) <= files; })) << open_files(pid);
+  co_await cluster.api().until_idle(2);
+}
+
+// Shorter than three heartbeats by one.
+SYSTEM_TEST(overload, OVR_16_two_seconds_without_a_processor_end_nothing, process_cluster) {
+  constexpr std::size_t streams = 2;
+  co_await cluster.start_balancer();
+  co_await cluster.api().apply(want_agents(1, streams));
+  cluster.start_agent("a1", "token-time=2ms");
+  co_await cluster.api().until_slots(streams);
+  auto const row = co_await cluster.api().agent("a1");
+  for (auto const pid : {cluster.balancer().pid(), cluster.named("a1").pid(), row->engine_pid}) {
+    std::deque<std::pair<chat_question, chat_stream>> open;
+    for (std::size_t i = 0; i < streams; ++i) {
+      auto const asked = question("process " + std::to_string(pid) + ", stream " + std::to_string(i), 300);
+      open.emplace_back(asked, co_await chat_stream::open(cluster.api().inference(), asked));
+      require(co_await open.back().second.read_pieces(1), "it streams");
+    }
+    co_await stand_still(pid, seconds(2));
+    for (auto& [asked, stream] : open) {
+      auto const answer = co_await stream.read_to_end();
+      EXPECT_TRUE(answer.is_whole()) << answer.error_code << ": " << answer.error_message;
+      EXPECT_EQ(answer.text, chain_of(asked));
+    }
+  }
+  EXPECT_EQ(cluster.balancer().logged("link.closed", "msg"), "") << "an agent that lived was taken for dead";
+  EXPECT_EQ(cluster.balancer().logged("request.failed", "msg"), "");
+  auto const after = co_await cluster.api().agent("a1");
+  EXPECT_EQ(after->engine_pid, row->engine_pid);
+  auto const rows = co_await cluster.api().list("requests");
+  for (auto const& each : rows)
+    EXPECT_EQ(each.as_object().at("attempts").to_number<int>(), 1) << "a stream went on elsewhere";
+}
+
+} // namespace
+} // namespace paddler_test
