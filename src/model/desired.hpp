@@ -37,8 +37,8 @@ struct agent_spec {
   std::optional<std::string> model;      // which models[] entry; may be left out where there is one
   std::optional<int> slots;              // requests served at the same time
   std::optional<int> max_context_length; // tokens per slot
-  std::optional<bool> drain;             // it gets nothing new, and becomes empty
-  std::optional<int> drain_seconds;      // that what runs there may stay before it moves
+  std::optional<bool> drain = {};        // it gets nothing new, and becomes empty
+  std::optional<int> drain_seconds = {}; // that what runs there may stay before it moves
   friend bool operator==(agent_spec const&, agent_spec const&) = default;
 };
 

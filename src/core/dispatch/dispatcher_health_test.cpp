@@ -312,6 +312,10 @@ public:
 
   void set_time(std::size_t engine, duration time) { times_[engine] = time; }
 
+  [[nodiscard]] std::optional<duration> measured(std::size_t engine) const {
+    return it.time_of({{std::to_string(engine)}, "m"});
+  }
+
 private:
   std::size_t begin() {
     it.arrived({{++requests_}, {"r"}, "m", "/", 1}, now_);
@@ -333,7 +337,9 @@ private:
 
 TEST(DispatcherPace, OfEqualLoadEachGetsRequestsInProportionToItsSpeed) {
   paced_fleet fleet({seconds(1), seconds(2), seconds(4)});
-  fleet.run(20); // until all are measured
+  EXPECT_EQ(fleet.measured(0), std::nullopt);
+  fleet.run(20);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(fleet.measured(i), seconds(1 << i));
   auto const got = fleet.run(700);
   EXPECT_NEAR(static_cast<double>(got[0]), 400, 8);
   EXPECT_NEAR(static_cast<double>(got[1]), 200, 8);
