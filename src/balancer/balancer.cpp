@@ -177,6 +177,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state, front_d
           [](lost_field const& loss) { log_warn("desired.field_lost", describe(loss), {{"path", loss.path}}); },
       .run = [this](run_request const& decision) { inference->run(decision); },
       .fail = [this](fail_request const& decision) { inference->fail(decision); },
+      .interrupt = [this](interrupt_attempt const& decision) { inference->interrupt(decision); },
       .drop_slots_of = [this](drop_slots const& which) { slots->drop(which); },
       .drop_one_slot = [this](drop_slot const& which) { slots->drop(which); },
       .published = [this] { events->notify(); },

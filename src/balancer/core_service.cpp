@@ -66,6 +66,7 @@ void core_service::apply(balancer_event event) {
 void core_service::carry_out(balancer_effect effect) {
   if (auto* run = std::get_if<run_request>(&effect)) return handlers.run(*run);
   if (auto* failed = std::get_if<fail_request>(&effect)) return handlers.fail(*failed);
+  if (auto* moves = std::get_if<interrupt_attempt>(&effect)) return handlers.interrupt(*moves);
   if (auto* drop = std::get_if<drop_slots>(&effect)) return handlers.drop_slots_of(*drop);
   if (auto* drop = std::get_if<drop_slot>(&effect)) return handlers.drop_one_slot(*drop);
 

@@ -25,6 +25,7 @@ struct core_effect_handlers {
   std::function<void(lost_field const&)> tell_loser;
   std::function<void(run_request const&)> run;
   std::function<void(fail_request const&)> fail;
+  std::function<void(interrupt_attempt const&)> interrupt;
   std::function<void(drop_slots const&)> drop_slots_of;
   std::function<void(drop_slot const&)> drop_one_slot;
   std::function<void()> published;           // events, for those who watch

@@ -87,6 +87,7 @@ struct CoreServiceTest : ::testing::Test {
         .tell_loser = [](lost_field const&) {},
         .run = [](run_request const&) {},
         .fail = [this](fail_request const& refused) { data_lane.push_back(std::to_string(refused.serial.value)); },
+        .interrupt = [](interrupt_attempt const&) {},
         .drop_slots_of = [](drop_slots const&) {},
         .drop_one_slot = [](drop_slot const&) {},
         .storage_failed =

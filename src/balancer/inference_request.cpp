@@ -66,6 +66,20 @@ void inference_request::on_fail(fail_request const& decision) {
   changed_.notify_all();
 }
 
+// Its agent is to become empty. The relay notices by its failing read; the core then has it go on elsewhere. An attempt
+// that is over by now says so by itself.
+void inference_request::on_interrupt(interrupt_attempt const& decision) {
+  if (delivered_ && why_not_resumable()) return core_.apply(attempt_stays{serial_, decision.number});
+  if (decision_ && decision_->number == decision.number) return give_up_before_it_began();
+  if (borrowed_ && attempt_ == decision.number) slots_.interrupt(*borrowed_);
+}
+
+void inference_request::give_up_before_it_began() {
+  auto const decision = *std::exchange(decision_, std::nullopt);
+  slots_.give_back(decision.slot->serial, false);
+  core_.apply(attempt_ended{serial_, decision.number, attempt_outcome::lost_early});
+}
+
 void inference_request::abort_for_shutdown() {
   shutting_down_ = true;
   // The relay notices by its failing read, and the core ends the request.
@@ -103,6 +117,7 @@ task<inference_request::outcome> inference_request::try_on(run_request const& de
   auto* engine = slots_.borrow(decision.slot->serial);
   if (!engine) co_return attempt_outcome::lost_early;
   borrowed_ = decision.slot->serial;
+  attempt_ = decision.number;
   auto ended = co_await relay(*engine, decision);
   borrowed_.reset();
   // Once cancelled, the request ends as left, which closes its slot, even where the answer was whole.

@@ -35,12 +35,14 @@ public:
   // The core's decisions about this request.
   void on_run(run_request const& decision);
   void on_fail(fail_request const& decision);
+  void on_interrupt(interrupt_attempt const& decision);
 
   // The balancer stops now: the client is told, the slot is given up.
   void abort_for_shutdown();
 
 private:
   task<> drive();
+  void give_up_before_it_began();
   task<bool> next_decision();
   task<std::optional<attempt_outcome>> try_on(run_request const& decision);
   using outcome = std::optional<attempt_outcome>; // nothing: the client could not be written to
@@ -82,6 +84,7 @@ private:
   std::optional<fail_request> failure_;
   std::optional<resume_refusal> refused_; // an attempt to go on with the stream that came to nothing
   std::optional<slot_serial> borrowed_;
+  attempt attempt_; // the newest that began
   bool shutting_down_ = false;
   bool delivered_ = false; // bytes of the answer have left: no other attempt
   bool client_lost_ = false;

@@ -107,6 +107,10 @@ void inference_service::fail(fail_request const& decision) {
   if (auto const at = live_.find(decision.serial); at != live_.end()) at->second->on_fail(decision);
 }
 
+void inference_service::interrupt(interrupt_attempt const& decision) {
+  if (auto const at = live_.find(decision.serial); at != live_.end()) at->second->on_interrupt(decision);
+}
+
 void inference_service::abort_all() {
   for (auto const& [serial, request] : live_) request->abort_for_shutdown();
 }

@@ -32,6 +32,7 @@ public:
   // The core's decisions.
   void run(run_request const& decision);
   void fail(fail_request const& decision);
+  void interrupt(interrupt_attempt const& decision);
 
   // Running requests end with an error that says why.
   void abort_all();

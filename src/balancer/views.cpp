@@ -46,6 +46,8 @@ agent_view view_agent(agent_record const& agent, balancer_core const& core) {
     out.model = engine.model;
   out.slots_busy = static_cast<int>(core.requests().slots_of(agent.id, true));
   out.slots = static_cast<int>(core.requests().slots_of(agent.id, false)) + out.slots_busy;
+  if (core.requests().is_drained(agent.id))
+    out.drain = out.slots_busy > 0 ? drain_state::draining : drain_state::drained;
   agent_model const place{agent.id, out.model.value_or("")};
   out.breaker = core.requests().breaker_of(place);
   if (auto const time = core.requests().time_of(place)) out.request_milliseconds = milliseconds(*time);

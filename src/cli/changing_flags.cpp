@@ -200,6 +200,73 @@ void add_rollback(std::vector<declared_command>& commands) {
                       finish});
 }
 
+void add_drain(std::vector<declared_command>& commands) {
+  struct drain_values {
+    drain_command command;
+    std::optional<duration> deadline;
+    bool no_wait = false;
+  };
+
+  auto const given = std::make_shared<drain_values>();
+  flag_set flags;
+  flags.add({.name = "AGENT", .help = "Whose machine is to become empty", .completed = completed_by::agents},
+            set_text(given->command.agent));
+  flags.add({.name = "--deadline",
+             .value = "DURATION",
+             .help = "How long what runs there may stay; then it moves to other agents",
+             .default_text = "5m"},
+            [given](std::string const& text) -> result<void> {
+              given->deadline.emplace();
+              return set_duration(*given->deadline)(text);
+            });
+  flags.add_switch({.name = "--no-wait", .help = "Do not wait until nothing runs there"}, given->no_wait);
+  add_management(flags, given->command.management);
+  auto const finish = [given](environment const&) -> result<command> {
+    if (given->command.agent.empty())
+      return fail(error_code::invalid_input, "drain which agent?",
+                  "As in: paddler drain gpu-1. There are: paddler get agents");
+    if (given->deadline) given->command.seconds = std::chrono::ceil<std::chrono::seconds>(*given->deadline).count();
+    given->command.wait = !given->no_wait;
+    return given->command;
+  };
+  commands.push_back(
+      {{.name = "drain",
+        .group = "Change",
+        .summary = "Make an agent's machine empty: nothing new goes there, and what runs ends or moves",
+        .usage = "AGENT [flags]",
+        .text = "Sets `drain` and `drain_seconds` of the agent in desired state, and waits until nothing "
+                "runs there. At the deadline, what can go on elsewhere does, one request after the "
+                "other, each when a slot is idle for it; what cannot stays to its end. Its engine stays "
+                "loaded. Undo it with paddler undrain.",
+        .examples = "paddler drain gpu-1\n"
+                    "paddler drain gpu-1 --deadline 30s"},
+       std::move(flags),
+       finish});
+}
+
+void add_undrain(std::vector<declared_command>& commands) {
+  auto const given = std::make_shared<drain_command>();
+  given->drain = false;
+  flag_set flags;
+  flags.add({.name = "AGENT", .help = "Who is wanted again", .completed = completed_by::agents},
+            set_text(given->agent));
+  add_management(flags, given->management);
+  auto const finish = [given](environment const&) -> result<command> {
+    if (given->agent.empty())
+      return fail(error_code::invalid_input, "undrain which agent?",
+                  "As in: paddler undrain gpu-1. There are: paddler get agents");
+    return *given;
+  };
+  commands.push_back({{.name = "undrain",
+                       .group = "Change",
+                       .summary = "Send requests to a drained agent again",
+                       .usage = "AGENT [flags]",
+                       .text = "Takes back what paddler drain said in desired state.",
+                       .examples = "paddler undrain gpu-1"},
+                      std::move(flags),
+                      finish});
+}
+
 } // namespace
 
 void add_changing_commands(std::vector<declared_command>& commands) {
@@ -208,6 +275,8 @@ void add_changing_commands(std::vector<declared_command>& commands) {
   add_diff(commands);
   add_validate(commands);
   add_rollback(commands);
+  add_drain(commands);
+  add_undrain(commands);
 }
 
 } // namespace paddler

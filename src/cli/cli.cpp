@@ -7,6 +7,7 @@
 #include "cli/completion.hpp"
 #include "cli/describe.hpp"
 #include "cli/diff.hpp"
+#include "cli/drain.hpp"
 #include "cli/dump.hpp"
 #include "cli/events.hpp"
 #include "cli/explain.hpp"
@@ -63,6 +64,8 @@ struct runner {
   exit_code operator()(events_command const& wanted) const { return run_events(wanted, terminal); }
 
   exit_code operator()(describe_command const& wanted) const { return run_describe(wanted, terminal); }
+
+  exit_code operator()(drain_command const& wanted) const { return run_drain(wanted, terminal); }
 
   exit_code operator()(why_command const& wanted) const { return run_why(wanted, terminal); }
 

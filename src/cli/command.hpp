@@ -161,6 +161,15 @@ struct rollback_command {
   bool dry = false;
 };
 
+// An agent whose machine somebody wants empty, or, without `drain`, one that is wanted again.
+struct drain_command {
+  host_and_port management{"127.0.0.1", default_management_port};
+  std::string agent;
+  bool drain = true;
+  std::optional<std::int64_t> seconds; // that what runs there may stay; left out: as the balancer has it
+  bool wait = true;                    // until nothing runs there
+};
+
 struct dump_command {
   host_and_port management{"127.0.0.1", default_management_port};
   std::string file; // empty: standard output
@@ -193,7 +202,7 @@ struct chat_command {
 
 using command = std::variant<help_command, version_command, up_command, balancer_command, agent_command, get_command,
                              describe_command, why_command, apply_command, diff_command, plan_command, validate_command,
-                             explain_command, history_command, rollback_command, dump_command, replay_command,
-                             events_command, chat_command, completion_command, complete_command>;
+                             explain_command, history_command, rollback_command, drain_command, dump_command,
+                             replay_command, events_command, chat_command, completion_command, complete_command>;
 
 } // namespace paddler

@@ -135,6 +135,12 @@ TEST(command_line, commands_of_state_take_their_flags) {
   EXPECT_EQ(history.limit, 5);
   EXPECT_EQ(history.since, 2h);
   EXPECT_EQ(parsed<history_command>("history").limit, 20);
+  auto const drain = parsed<drain_command>("drain gpu-1 --deadline 1500ms --no-wait");
+  EXPECT_EQ(drain.agent, "gpu-1");
+  EXPECT_EQ(drain.seconds, 2) << "no less than was asked";
+  EXPECT_FALSE(drain.wait);
+  EXPECT_TRUE(parsed<drain_command>("drain gpu-1").drain);
+  EXPECT_FALSE(parsed<drain_command>("undrain gpu-1").drain);
   auto const rollback = parsed<rollback_command>("rollback 40 -y --if-revision 41");
   EXPECT_EQ(rollback.to, 40);
   EXPECT_TRUE(rollback.yes);
@@ -214,9 +220,9 @@ TEST(command_line, help_is_there_for_everything) {
   for (auto const* const line : {"", "--help", "-h", "help"}) {
     EXPECT_THAT(parsed<help_command>(line).text, HasSubstr("The first five minutes")) << line;
   }
-  for (std::string const name :
-       {"up", "balancer", "agent", "get", "describe", "watch", "events", "history", "explain", "dump", "replay",
-        "apply", "plan", "diff", "validate", "rollback", "chat", "completion", "version"}) {
+  for (std::string const name : {"up",       "balancer", "agent", "get",     "describe", "watch",      "events",
+                                 "history",  "explain",  "dump",  "replay",  "apply",    "plan",       "diff",
+                                 "validate", "rollback", "drain", "undrain", "chat",     "completion", "version"}) {
     auto const help = parsed<help_command>(name + " --help").text;
     EXPECT_EQ(help, parsed<help_command>("help " + name).text);
     EXPECT_THAT(help, HasSubstr("Usage: paddler " + name));
@@ -325,6 +331,9 @@ TEST(command_line, says_what_is_wrong_and_how_to_mend_it) {
            {"plan", {"no document was named", "paddler plan -f FILE"}},
            {"validate", {"no document was named", "paddler validate -f FILE"}},
            {"rollback", {"go back to which revision?", "paddler history"}},
+           {"drain", {"drain which agent?", "paddler get agents"}},
+           {"drain gpu-1 --deadline soon", {"--deadline", "soon"}},
+           {"undrain", {"undrain which agent?"}},
            {"rollback yesterday", {"REVISION: \"yesterday\" is not a whole number"}},
            {"history --limit 0", {"--limit: \"0\""}},
            {"history --since yesterday", {"--since: \"yesterday\" is not a duration"}},

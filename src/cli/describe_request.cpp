@@ -28,6 +28,7 @@ std::string words_of(attempt_outcome outcome) {
   case attempt_outcome::completed_last: return "its answer was delivered whole";
   case attempt_outcome::lost_early: return "the engine was lost before the client had a byte of it";
   case attempt_outcome::lost_late: return "the engine was lost in the midst of its answer";
+  case attempt_outcome::moved: return "moved: its agent is drained, and it went on elsewhere";
   case attempt_outcome::refused: return "refused: the engine ran another version by then, and nothing was done";
   case attempt_outcome::not_continued: return "the engine could not go on with the stream";
   case attempt_outcome::timeout: return "the engine was silent for too long";

@@ -17,7 +17,8 @@ std::string status_of(agent_view const& agent) {
   auto const breaker = state == breaker_state::open        ? ",breaker-open"
                        : state == breaker_state::half_open ? ",breaker-half-open"
                                                            : "";
-  return std::string(to_string(agent.status)) + breaker;
+  auto const drain = !agent.drain ? "" : *agent.drain == drain_state::draining ? ",draining" : ",drained";
+  return std::string(to_string(agent.status)) + drain + breaker;
 }
 
 std::string age(wall_time since, wall_time now) { return since == wall_time{} ? "" : print_age(now - since); }

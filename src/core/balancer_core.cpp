@@ -1,11 +1,21 @@
 #include "core/balancer_core.hpp"
 
 #include "base/canary.hpp"
+#include "core/state/applicable.hpp"
 #include "core/state/field_map.hpp"
 
 #include <utility>
 
 namespace paddler {
+namespace {
+
+std::optional<drain_wish> drain_wanted(desired_state const& desired, agent_id const& agent) {
+  auto const at = desired.agents().find(agent);
+  if (at == desired.agents().end() || !at->second.drain.value_or(false)) return std::nullopt;
+  return drain_wish{std::chrono::seconds(at->second.drain_seconds.value_or(default_drain_seconds))};
+}
+
+} // namespace
 
 // One call of `apply`: an overload for each event, which appends to `out`.
 struct balancer_core::handler {
@@ -86,6 +96,8 @@ struct balancer_core::handler {
   void operator()(attempt_sent const& e) { core.dispatch_.sent(e.serial, e.number, now); }
 
   void operator()(attempt_first_byte const& e) { add(core.dispatch_.first_byte(e.serial, e.number, now)); }
+
+  void operator()(attempt_stays const& e) { add(core.dispatch_.stays(e.serial, e.number)); }
 
   void operator()(attempt_ended const& e) {
     add(core.dispatch_.ended(e.serial, e.number, e.outcome, now, e.not_resumable, e.status));
@@ -169,6 +181,8 @@ struct balancer_core::handler {
       auto const names = core.desired_.served_names();
       add(core.dispatch_.set_models({names.begin(), names.end()}, now));
     }
+    for (auto const& [agent, entry] : news.entries.agents)
+      add(core.dispatch_.set_drained(agent, drain_wanted(core.desired_, agent), now));
     for (auto const& agent : news.agents) deliver(agent);
     for (auto const& loss : news.losses) {
       core.events_.lost(loss, record.number, now.wall);
@@ -259,12 +273,7 @@ struct balancer_core::handler {
   }
 
   void add(dispatch_decisions decisions) {
-    for (auto& decision : decisions) {
-      if (auto* run = std::get_if<run_request>(&decision))
-        out.emplace_back(std::move(*run));
-      else
-        out.emplace_back(std::get<fail_request>(decision));
-    }
+    for (auto& decision : decisions) std::visit([this](auto& each) { out.emplace_back(std::move(each)); }, decision);
   }
 };
 
@@ -278,6 +287,7 @@ void balancer_core::restore(state_snapshot base, std::span<log_record const> log
   take_policies();
   auto const names = desired_.served_names();
   dispatch_.set_models({names.begin(), names.end()}, {});
+  for (auto const& [agent, entry] : desired_.agents()) dispatch_.set_drained(agent, drain_wanted(desired_, agent), {});
 }
 
 void balancer_core::take_policies() {

@@ -71,6 +71,12 @@ struct attempt_sent {
   attempt number;
 };
 
+// It was to be interrupted, and cannot go on elsewhere.
+struct attempt_stays {
+  request_serial serial;
+  attempt number;
+};
+
 // The first of this attempt that the client gets.
 struct attempt_first_byte {
   request_serial serial;
@@ -109,8 +115,8 @@ struct stop_requested {};
 
 using balancer_event =
     std::variant<balancer_started, link_greeted, link_spoke, link_closed, desired_submitted, request_arrived,
-                 request_left, slot_arrived, slot_left, attempt_sent, attempt_first_byte, attempt_ended, records_stored,
-                 records_refused, log_compacted, log_not_compacted, time_passed, stop_requested>;
+                 request_left, slot_arrived, slot_left, attempt_sent, attempt_first_byte, attempt_stays, attempt_ended,
+                 records_stored, records_refused, log_compacted, log_not_compacted, time_passed, stop_requested>;
 
 // --- effects ---
 
@@ -151,7 +157,7 @@ struct compact_log {
 };
 
 using balancer_effect = std::variant<persist_record, send_to_agent, close_link, answer_command, tell_loser, run_request,
-                                     fail_request, drop_slots, drop_slot, tell_breaker, compact_log>;
+                                     fail_request, interrupt_attempt, drop_slots, drop_slot, tell_breaker, compact_log>;
 using balancer_effects = std::vector<balancer_effect>;
 
 struct balancer_policy {

@@ -37,6 +37,8 @@ struct agent_spec {
   std::optional<std::string> model;      // which models[] entry; may be left out where there is one
   std::optional<int> slots;              // requests served at the same time
   std::optional<int> max_context_length; // tokens per slot
+  std::optional<bool> drain;             // it gets nothing new, and becomes empty
+  std::optional<int> drain_seconds;      // that what runs there may stay before it moves
   friend bool operator==(agent_spec const&, agent_spec const&) = default;
 };
 
@@ -86,7 +88,7 @@ using desired_layers = std::map<source_id, desired_document>;
 BOOST_DESCRIBE_ENUM(model_source, huggingface, local, url)
 BOOST_DESCRIBE_ENUM(source_kind, api, file, discovery)
 BOOST_DESCRIBE_STRUCT(model_reference, (), (source, model_id, revision, file, quantization, path, url))
-BOOST_DESCRIBE_STRUCT(agent_spec, (), (id, desired_model, model, slots, max_context_length))
+BOOST_DESCRIBE_STRUCT(agent_spec, (), (id, desired_model, model, slots, max_context_length, drain, drain_seconds))
 BOOST_DESCRIBE_STRUCT(model_parameters, (),
                       (temperature, top_p, top_k, min_p, repeat_penalty, presence_penalty, frequency_penalty,
                        max_tokens, seed))

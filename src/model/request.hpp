@@ -53,6 +53,7 @@ enum class attempt_outcome {
   completed_last, // the same, but the connection cannot be used again
   lost_early,     // the connection broke before the client got a byte
   lost_late,      // it broke after that
+  moved,          // its agent is to become empty, and it goes on elsewhere
   refused,        // the engine runs another version by now; nothing was done
   not_continued,  // it was to go on with a stream, and that cannot be gone on with
   timeout,        // the engine was silent for too long
@@ -116,7 +117,7 @@ BOOST_DESCRIBE_ENUM(request_state, queued, routed, processing, streaming, resumi
 BOOST_DESCRIBE_ENUM(request_failure, none, queue_full, queue_timeout, overloaded, no_model, rate_limited,
                     concurrency_limited, shutdown, client_gone, deadline, agent_lost, attempts_exhausted, retry_budget,
                     poison, quarantined, timeout, slow_client, engine_error)
-BOOST_DESCRIBE_ENUM(attempt_outcome, completed, completed_last, lost_early, lost_late, refused, not_continued, timeout,
-                    slow_client, engine_error)
+BOOST_DESCRIBE_ENUM(attempt_outcome, completed, completed_last, lost_early, lost_late, refused, moved, not_continued,
+                    timeout, slow_client, engine_error)
 
 } // namespace paddler

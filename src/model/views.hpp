@@ -34,6 +34,9 @@ struct link_view {
   link_traffic received;
 };
 
+// Of an agent whose machine is to become empty.
+enum class drain_state { draining, drained }; // with requests, and with none
+
 struct agent_view {
   agent_id id;
   bool connected = false;
@@ -41,6 +44,7 @@ struct agent_view {
   std::optional<std::string> model;           // what it serves or is to serve
   int slots = 0;
   int slots_busy = 0;
+  std::optional<drain_state> drain;                  // nothing where it is wanted
   std::optional<breaker_standing> breaker;           // how its requests went; nothing where nothing speaks against it
   std::optional<std::uint64_t> request_milliseconds; // that one takes its slot, on average
   generation wanted;                                 // version of its applicable state
@@ -175,13 +179,14 @@ template <class View> struct view_list {
   revision at; // of desired state when the list was made
 };
 
+BOOST_DESCRIBE_ENUM(drain_state, draining, drained)
 BOOST_DESCRIBE_ENUM(slot_status, idle, busy)
 BOOST_DESCRIBE_STRUCT(link_traffic, (), (messages, deltas, bytes, whole_bytes))
 BOOST_DESCRIBE_STRUCT(link_view, (), (sent, received))
 BOOST_DESCRIBE_STRUCT(agent_view, (),
-                      (id, connected, status, model, slots, slots_busy, breaker, request_milliseconds, wanted, applied,
-                       serving, refused, reason, last_seen, engine_pid, engine_restarts, capabilities, file, issues,
-                       link))
+                      (id, connected, status, model, slots, slots_busy, drain, breaker, request_milliseconds, wanted,
+                       applied, serving, refused, reason, last_seen, engine_pid, engine_restarts, capabilities, file,
+                       issues, link))
 BOOST_DESCRIBE_STRUCT(model_view, (), (name, agents_wanted, agents_ready, slots, slots_busy, agents))
 BOOST_DESCRIBE_STRUCT(slot_view, (), (id, agent, model, status, request))
 BOOST_DESCRIBE_STRUCT(request_view, (),

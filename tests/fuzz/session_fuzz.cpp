@@ -258,6 +258,8 @@ private:
     must(over_.insert(effect.serial).second);
   }
 
+  void carry_out(interrupt_attempt const& effect) { must(!over_.contains(effect.serial)); }
+
   void carry_out(drop_slots const& effect) {
     for (auto const& [serial, slot] : slots_)
       if (slot.offer.agent == effect.agent && slot.offer.process == effect.process) dropped_.push_back(serial);

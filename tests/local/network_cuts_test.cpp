@@ -54,7 +54,7 @@ chat_question short_question() { return question("cut me off", 3); }
 // One agent with one slot that serves. However many attempts are lost, another one follows.
 task<> one_slot(chaos_cluster& cluster) {
   auto& dispatch = cluster.config.policy.dispatch;
-  dispatch.retry_burst = static_cast<double>(no_end);
+  dispatch.retry_burst = no_end;
   dispatch.max_attempts = dispatch.max_resumes = no_end;
   dispatch.word_within = std::chrono::milliseconds(1); // no engine dies here
   co_await cluster.start(want_agents(1, 1));
@@ -208,7 +208,7 @@ task<> cut_links(chaos_cluster& cluster, course which, std::size_t count) {
   auto const met = cluster.agents.met();
   cluster.agents.plan = one_after_the_other(&arrival::is_link, which, cuts_of(bytes, count));
   cluster.agents.cut(mishap::reset);
-  bool const all = co_await eventually(test_limit, [&] { return cluster.agents.met() == met + count; });
+  bool const all = co_await eventually(patience, [&] { return cluster.agents.met() == met + count; });
   EXPECT_TRUE(all) << cluster.agents.met() - met << " links were cut";
   co_await expect_recovered(cluster, before);
 }

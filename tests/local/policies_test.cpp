@@ -114,6 +114,19 @@ SYSTEM_TEST(policies, a_header_favours_nobody_until_it_is_accepted, local_cluste
   EXPECT_EQ(after.at("request").at("priority").as_string(), "interactive");
 }
 
+SYSTEM_TEST(policies, SEC_14_a_limit_of_clients_comes_and_goes, local_cluster) {
+  co_await cluster.start(want_agents(1, 1));
+  cluster.add_agent("a1");
+  co_await cluster.api().until_slots(1);
+  co_await patch(cluster.api(), R"({"limits":{"requests_per_minute":1}})");
+  EXPECT_EQ((co_await post_chat(cluster.api().inference(), question("one"))).status, 200);
+  auto const refused = co_await post_chat(cluster.api().inference(), question("two"));
+  EXPECT_EQ(refused.status, 429) << refused.body;
+  EXPECT_NE(refused.body.find("rate_limit_exceeded"), std::string::npos) << refused.body;
+  co_await patch(cluster.api(), R"({"limits":{"requests_per_minute":null}})");
+  EXPECT_EQ((co_await post_chat(cluster.api().inference(), question("three"))).status, 200);
+}
+
 SYSTEM_TEST(policies, each_is_changed_and_released_by_itself, local_cluster) {
   co_await cluster.start(want_agents(1, 1));
   auto const api = cluster.api();

@@ -3,8 +3,10 @@
 #include "harness/process_cluster.hpp"
 #include "harness/process_facts.hpp"
 #include "harness/system_test.hpp"
+#include "harness/temporary_directory.hpp"
 
 #include <deque>
+#include <sstream>
 
 namespace paddler_test {
 namespace {
@@ -22,24 +24,35 @@ std::size_t growth(std::int64_t pid, std::size_t before) {
   return now > before ? now - before : 0;
 }
 
-// Until nothing comes any more: all between engine and reader is full.
-task<> until_clogged(std::deque<connection> const* readers) {
+// Hundredths of a second that it has run (proc(5)).
+std::uint64_t run_time(std::int64_t pid) {
+  auto const text = read_whole_file("/proc/" + std::to_string(pid) + "/stat");
+  std::istringstream fields(text.substr(text.rfind(')') + 1));
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  std::uint64_t own = 0;
+  std::uint64_t kernel = 0;
+  fields >> own >> kernel;
+  return own + kernel;
+}
+
+// Until it makes nothing any more, for a fifth of a second: all between it and those who read nothing is full.
+task<> until_clogged(std::int64_t engine) {
   constexpr int looks_without_news = 40;
-  std::size_t seen = 0;
+  std::uint64_t seen = 0;
   int same = 0;
   auto const is_so = [&] {
-    std::size_t now = 0;
-    for (auto const& each : *readers) now += each.unread();
+    auto const now = run_time(engine);
     same = now == std::exchange(seen, now) ? same + 1 : 0;
     return same >= looks_without_news;
   };
   bool const clogged = co_await eventually(patience, is_so);
-  require(clogged && seen > 0, "every reader has got what it can hold");
+  require(clogged, "the engine waits for those who do not read");
 }
 
-SYSTEM_TEST(overload, OVR_01_a_hundred_readers_that_do_not_read, process_cluster) {
-  constexpr std::size_t count = 100;
-  constexpr std::size_t client_limit = 256 * kib;
+SYSTEM_TEST(overload, OVR_01_readers_that_do_not_read, process_cluster) {
+  constexpr std::size_t count = 20;
+  constexpr std::size_t client_limit = 256 * kib; // with what is kept of each answer, to go on with it elsewhere
   constexpr int unread = 4096;
   co_await cluster.start_balancer();
   co_await cluster.api().apply(want_agents(1, count + 2));
@@ -53,7 +66,8 @@ SYSTEM_TEST(overload, OVR_01_a_hundred_readers_that_do_not_read, process_cluster
     readers.push_back(
         co_await send_chat(cluster.api().inference(), endless_question("reader " + std::to_string(i)), unread));
   co_await cluster.api().until_requests("streaming", count);
-  co_await until_clogged(&readers);
+  auto const row = co_await cluster.api().agent("a1");
+  co_await until_clogged(row->engine_pid);
   co_await expect_others_served(cluster.api());
   EXPECT_LE(growth(pid, before) / count, client_limit);
   testing::Test::RecordProperty("bytes_per_client", std::to_string(growth(pid, before) / count));

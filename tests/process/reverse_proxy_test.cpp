@@ -157,7 +157,8 @@ task<> behind_nginx(nginx_cluster& cluster) {
   for (bool const buffers : {false, true}) {
     for (bool const reuses : {false, true}) {
       SCOPED_TRACE(std::string(buffers ? "buffering" : "no buffering") + (reuses ? ", reused connections" : ""));
-      co_await serve_behind_nginx(cluster, {buffers, reuses});
+      nginx_setting const setting{buffers, reuses};
+      co_await serve_behind_nginx(cluster, setting);
     }
   }
 }

@@ -7,11 +7,12 @@
 #include <iterator>
 
 namespace paddler {
-namespace {
 
 void append(dispatch_decisions& out, dispatch_decisions more) {
   out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
+
+namespace {
 
 std::string_view model_of_line(std::string_view line) { return line.substr(0, line.find('\n')); }
 
@@ -38,7 +39,6 @@ void dispatcher::set_policy(dispatch_policy const& policy, generation version) {
   queue_.set_limits(policy.max_queued, policy.max_queued_bytes);
   limits_.set_policy(client_limits_of(policy));
   budget_.set(share_of(policy.retry_percent), static_cast<double>(policy.retry_burst));
-  health_.set_policy(policy.breaker);
 }
 
 dispatch_decisions dispatcher::set_models(std::set<std::string> names, instant now) {
@@ -141,6 +141,9 @@ dispatch_decisions dispatcher::ended(request_serial serial, attempt number, atte
   auto& record = request->record;
   std::string const model = record.model;
   agent_process const where{request->slot->agent, request->slot->process};
+  if (moving_ == serial) moving_.reset();
+  bool const lost = outcome == attempt_outcome::lost_early || outcome == attempt_outcome::lost_late;
+  if (lost && request->moves == move_state::does) outcome = attempt_outcome::moved;
   record.attempts.back().outcome = outcome;
   judge_agent(*request, outcome, status, now);
   release(*request, outcome == attempt_outcome::completed || outcome == attempt_outcome::refused);
@@ -152,6 +155,7 @@ dispatch_decisions dispatcher::ended(request_serial serial, attempt number, atte
     ++request->refusals;
     out = try_again(*request, false, refusal, now);
     break;
+  case attempt_outcome::moved: out = try_again(*request, false, refusal, now); break;
   case attempt_outcome::not_continued:
     ++request->fruitless;
     out = try_again(*request, true, refusal, now);
@@ -187,12 +191,15 @@ dispatch_decisions dispatcher::expire(instant now) {
     let_or_withhold(where);
     append(out, match(where.model, now));
   }
+  if (drains_.take_due(now.mono))
+    for (auto const& model : models_) append(out, move_on(model));
   return out;
 }
 
 std::optional<mono_time> dispatcher::next_deadline() const {
   std::optional<mono_time> first;
-  for (auto const& each : {queue_.next_deadline(), blame_.next_deadline(), health_.next_deadline()})
+  for (auto const& each :
+       {queue_.next_deadline(), blame_.next_deadline(), health_.next_deadline(), drains_.next_deadline()})
     if (each && (!first || *each < *first)) first = each;
   return first;
 }
@@ -374,6 +381,7 @@ void dispatcher::finish(request_serial serial, request_state state, request_fail
   queue_.erase(serial);
   held_.erase(serial);
   blame_.acquit(serial);
+  if (moving_ == serial) moving_.reset();
   if (at->second.counted) limits_.left(*at->second.counted);
   auto& record = at->second.record;
   move_to(record, state, now);

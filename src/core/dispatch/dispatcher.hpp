@@ -13,6 +13,7 @@
 #include "core/dispatch/agent_health.hpp"
 #include "core/dispatch/blame.hpp"
 #include "core/dispatch/client_limits.hpp"
+#include "core/dispatch/drain_table.hpp"
 #include "core/dispatch/engine_pace.hpp"
 #include "core/dispatch/request_queue.hpp"
 #include "core/dispatch/route_note.hpp"
@@ -99,8 +100,17 @@ struct fail_request {
   std::optional<duration> retry_after;       // when it may be served, where that can be told
 };
 
-using dispatch_decision = std::variant<run_request, fail_request>;
+// Break the attempt off, and report it as lost: the request goes on elsewhere, as its agent is to become empty. Where
+// the caller cannot have it go on, it reports `stays` instead.
+struct interrupt_attempt {
+  request_serial serial;
+  attempt number;
+};
+
+using dispatch_decision = std::variant<run_request, fail_request, interrupt_attempt>;
 using dispatch_decisions = std::vector<dispatch_decision>;
+
+void append(dispatch_decisions& out, dispatch_decisions more);
 
 // What of the policy limits clients.
 inline client_limit_policy client_limits_of(dispatch_policy const& policy) {
@@ -125,6 +135,14 @@ public:
 
   // The names under which models are wanted. Requests that wait for a name that is no longer there fail.
   dispatch_decisions set_models(std::set<std::string> names, instant now);
+
+  // An agent that is to get nothing new: what runs there ends, or moves to where it can go on once its time is over.
+  // Without a wish it is wanted again.
+  dispatch_decisions set_drained(agent_id const& agent, std::optional<drain_wish> const& wish, instant now);
+  // Of an attempt that was to be interrupted: it cannot go on elsewhere.
+  dispatch_decisions stays(request_serial serial, attempt number);
+
+  [[nodiscard]] bool is_drained(agent_id const& agent) const { return drains_.contains(agent); }
 
   dispatch_decisions arrived(request_arrival request, instant now);
   // Ends the request wherever it stands. Its slot connection, if any, counts as closed: the caller closes it.
@@ -188,6 +206,9 @@ public:
   [[nodiscard]] std::optional<duration> time_of(agent_model const& where) const;
 
 private:
+  // From an agent that is to become empty.
+  enum class move_state { may, does, cannot };
+
   struct live_request {
     request_record record;
     std::vector<route_note> routes;
@@ -203,6 +224,7 @@ private:
     std::vector<block_hash> blocks;
     engine_ordinal engine{}; // while it has a slot
     std::uint64_t fruitless = 0, refusals = 0;
+    move_state moves = move_state::may;    // of the newest attempt
     bool apart = false;                    // it runs, is suspected, and has brought nothing yet
     begin_number begun{};                  // of the newest attempt
     std::optional<agent_model> counted_at; // who was charged with its loss, until it brings something
@@ -243,6 +265,7 @@ private:
   void begin_at(live_request& request);
   void judge_agent(live_request& request, std::optional<attempt_outcome> outcome, unsigned status, instant now);
   void let_or_withhold(agent_model const& where);
+  dispatch_decisions move_on(std::string const& model);
   run_request run_on(live_request& request, route_search_result const& found, instant now);
   void note_route(live_request& request, route_search_result const& found) const;
   void release(live_request& request, bool reusable);
@@ -280,6 +303,8 @@ private:
   blame blame_;
   attempt_budget budget_;
   agent_health health_;
+  drain_table drains_;
+  std::optional<request_serial> moving_; // its attempt is being interrupted
   prefix_index index_;
   std::map<std::uint64_t, engine_ordinal> sessions_; // where the newest request of each went
   std::deque<std::uint64_t> session_order_;          // the oldest first

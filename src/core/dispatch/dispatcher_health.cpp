@@ -59,6 +59,7 @@ void dispatcher::judge_agent(live_request& request, std::optional<attempt_outcom
   case attempt_outcome::timeout: fails(agent_fault::silent); break;
   case attempt_outcome::engine_error: fails(agent_fault::garbled); break;
   case attempt_outcome::refused:
+  case attempt_outcome::moved:
   case attempt_outcome::not_continued:
   case attempt_outcome::slow_client: health_.passed(where, request.begun); break;
   }
@@ -66,7 +67,7 @@ void dispatcher::judge_agent(live_request& request, std::optional<attempt_outcom
 }
 
 void dispatcher::let_or_withhold(agent_model const& where) {
-  bool const takes = health_.takes(where);
+  bool const takes = health_.takes(where) && !drains_.contains(where.agent);
   for (auto const engine : slots_.engines_at(where.model, where.agent)) slots_.withhold(engine, !takes);
 }
 

@@ -55,6 +55,20 @@ TEST_F(DispatcherTest, WhoWaitsMayWaitAsLongAsItWasTold) {
   EXPECT_EQ(text(it.expire(now)), failed("a", request_failure::queue_timeout));
 }
 
+TEST_F(DispatcherTest, SEC_14_LimitsOfClientsAreInForceFromTheNextRequestOn) {
+  request("a");
+  policy.limits.concurrent_requests = 1;
+  it.set_policy(policy, {1});
+  EXPECT_EQ(text(request("b")), failed("b", request_failure::concurrency_limited)) << "the one that waits counts";
+  policy.limits = {.requests_per_minute = 1};
+  it.set_policy(policy, {2});
+  EXPECT_EQ(text(request("c")), "");
+  EXPECT_EQ(text(request("d")), failed("d", request_failure::rate_limited));
+  policy.limits = {};
+  it.set_policy(policy, {3});
+  EXPECT_EQ(text(request("e")), "");
+}
+
 TEST_F(DispatcherTest, FewerAttemptsAreInForceAtTheNextLoss) {
   slot("x");
   request("a");

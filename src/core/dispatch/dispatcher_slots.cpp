@@ -28,7 +28,7 @@ dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) 
   if (!engine) return {};
   auto const [facts, is_new] = engines_.try_emplace(*engine, engine_facts{.identity = slot.identity});
   if (facts->second.identity != slot.identity) facts->second.identity = 0; // it contradicts itself
-  if (is_new) slots_.withhold(*engine, !health_.takes({slot.agent, slot.model}));
+  if (is_new) let_or_withhold({slot.agent, slot.model});
   idle_.emplace(slot.serial, std::make_shared<slot_offer const>(slot));
   ++by_agent_[slot.agent].idle;
   return match(slot.model, now);
@@ -83,6 +83,7 @@ dispatch_decisions dispatcher::match(std::string const& model, instant now) {
       run_waiting(line_of(model, identity, suspect), {identity, suspect}, model, now, out);
   if (blame_.has_suspects()) run_waiting(line_of(model, 0, true), {.apart = true}, model, now, out);
   run_waiting(model, {}, model, now, out);
+  append(out, move_on(model));
   return out;
 }
 
@@ -114,10 +115,11 @@ route_search_result dispatcher::search(std::string const& model, live_request co
 
 void dispatcher::know(route_candidate& each, live_request const* request, engine_wish const& wish) const {
   auto const& facts = engines_.at(each.engine);
+  auto const* const key = slots_.key_of(each.engine);
   if (slots_.is_withheld(each.engine)) each.filter = route_filter::breaker_open;
+  if (drains_.contains(key->agent)) each.filter = route_filter::drained;
   if (wish.identity != 0 && facts.identity != wish.identity) each.filter = route_filter::other_identity;
   if (wish.apart && facts.apart > 0) each.filter = route_filter::suspect_aboard;
-  auto const* const key = slots_.key_of(each.engine);
   each.lost_it = request != nullptr && key->agent == request->record.agent;
   if (auto const clock = clocks_.find(key->model); clock != clocks_.end()) each.ahead = facts.pace.ahead(clock->second);
 }
@@ -139,6 +141,7 @@ run_request dispatcher::run_on(live_request& request, route_search_result const&
   if (request.apart) ++engines_.at(engine).apart;
   request.slot = slot;
   request.engine = engine;
+  request.moves = move_state::may;
   begin_at(request);
   auto& record = request.record;
   record.agent = slot->agent;

@@ -58,6 +58,10 @@ protected:
 
   dispatch_decisions leave(std::string_view id) { return it.client_gone(named(id), now); }
 
+  dispatch_decisions drain(std::string agent, std::optional<duration> stays) {
+    return it.set_drained({std::move(agent)}, stays ? std::optional(drain_wish{*stays}) : std::nullopt, now);
+  }
+
   request_record const& record(std::string_view id) { return *it.find(named(id)); }
 
   void pass(duration time) { now = {now.mono + time, now.wall + time}; }
@@ -70,6 +74,8 @@ inline std::string text(dispatch_decisions const& decisions) {
   for (auto const& decision : decisions) {
     if (auto const* run = std::get_if<run_request>(&decision))
       out += (run->resumes ? "resume " : "run ") + name_of(run->serial) + " on " + run->slot->agent.value + ";";
+    if (auto const* moves = std::get_if<interrupt_attempt>(&decision))
+      out += "interrupt " + name_of(moves->serial) + ";";
     if (auto const* failed = std::get_if<fail_request>(&decision)) {
       out += "fail " + name_of(failed->serial) + " " + std::string(to_string(failed->reason));
       if (failed->not_resumed) out += " (" + std::string(to_string(*failed->not_resumed)) + ")";

@@ -11,6 +11,7 @@ namespace paddler {
 
 inline constexpr int default_slots = 4;
 inline constexpr int default_max_context_length = 4096;
+inline constexpr int default_drain_seconds = 300;
 
 // The models[] entry that an agent serves: the one it names, else the only one; null where there is none.
 model_spec const* served_entry(std::map<model_id, model_spec> const& models, agent_spec const& agent);

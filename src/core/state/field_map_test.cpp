@@ -70,6 +70,8 @@ TEST(FieldMap, EveryFieldHasItsPath) {
   agent.id.value = "a1";
   agent.model = "chat";
   agent.max_context_length = 512;
+  agent.drain = true;
+  agent.drain_seconds = 60;
   agent.desired_model = model_reference{.source = model_source::huggingface,
                                         .model_id = "o/r",
                                         .revision = "main",
@@ -93,7 +95,8 @@ TEST(FieldMap, EveryFieldHasItsPath) {
   EXPECT_THAT(paths, ElementsAre("agents/a1", "agents/a1.desired_model.file", "agents/a1.desired_model.model_id",
                                  "agents/a1.desired_model.path", "agents/a1.desired_model.quantization",
                                  "agents/a1.desired_model.revision", "agents/a1.desired_model.source",
-                                 "agents/a1.desired_model.url", "agents/a1.max_context_length", "agents/a1.model"));
+                                 "agents/a1.desired_model.url", "agents/a1.drain", "agents/a1.drain_seconds",
+                                 "agents/a1.max_context_length", "agents/a1.model"));
   auto const fields = flatten(model);
   EXPECT_EQ(fields.size(), 11U);
   EXPECT_EQ(fields.at("models/chat.parameters.seed"), field_value{std::int64_t{4294967295}});

@@ -87,6 +87,8 @@ private:
     out.id.value = std::move(id);
     if (maybe()) out.model = text({"m", "n"});
     out.slots = number();
+    if (maybe()) out.drain = maybe();
+    if (maybe()) out.drain_seconds = *number().or_else([] { return std::optional(1); });
     if (maybe()) out.max_context_length = 16 * *number().or_else([] { return std::optional(1); });
     if (maybe()) {
       bool const local = maybe();

@@ -88,6 +88,7 @@ void check_agent(errors& out, std::string const& path, agent_spec const& agent) 
   check_range(out, path + ".slots", agent.slots, 1, max_slots);
   check_range(out, path + ".max_context_length", agent.max_context_length, min_context_length,
               max_context_length_limit);
+  check_range(out, path + ".drain_seconds", agent.drain_seconds, 0, max_drain_seconds);
 }
 
 void check_model(errors& out, std::string const& path, model_spec const& model) {

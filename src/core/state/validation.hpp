@@ -15,6 +15,7 @@ inline constexpr std::size_t max_models = 1'000;
 inline constexpr int max_slots = 256;
 inline constexpr int min_context_length = 16;
 inline constexpr int max_context_length_limit = 16'777'216;
+inline constexpr int max_drain_seconds = 7 * 24 * 60 * 60;
 inline constexpr std::size_t max_chat_template_bytes = 262'144;
 inline constexpr std::int64_t max_queue_requests = 1'000'000;
 inline constexpr std::int64_t max_queue_bytes = std::int64_t{1} << 40;
