@@ -60,9 +60,6 @@ class agent_health {
 public:
   explicit agent_health(breaker_policy const& policy) : policy_(policy) {}
 
-  // What is remembered stays; it counts for what comes from now on.
-  void set_policy(breaker_policy const& policy) { policy_ = policy; }
-
   // A request goes there; it ends with one of the next three.
   begin_number began(agent_model const& where);
 

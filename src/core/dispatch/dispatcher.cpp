@@ -39,7 +39,6 @@ void dispatcher::set_policy(dispatch_policy const& policy, generation version) {
   queue_.set_limits(policy.max_queued, policy.max_queued_bytes);
   limits_.set_policy(client_limits_of(policy));
   budget_.set(share_of(policy.retry_percent), static_cast<double>(policy.retry_burst));
-  health_.set_policy(policy.breaker);
 }
 
 dispatch_decisions dispatcher::set_models(std::set<std::string> names, instant now) {
