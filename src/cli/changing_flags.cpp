@@ -232,7 +232,7 @@ void add_drain(std::vector<declared_command>& commands) {
   commands.push_back(
       {{.name = "drain",
         .group = "Change",
-        .summary = "Make an agent's machine empty: nothing new goes there, and what runs ends or moves",
+        .summary = "Make an agent empty: nothing new goes there, what runs ends or moves",
         .usage = "AGENT [flags]",
         .text = "Sets `drain` and `drain_seconds` of the agent in desired state, and waits until nothing "
                 "runs there. At the deadline, what can go on elsewhere does, one request after the "

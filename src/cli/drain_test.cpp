@@ -46,8 +46,8 @@ TEST(DrainProgress, SaysWhatRuns) {
 }
 
 canned_answer agents_with(int busy) {
-  return {200, R"({"items":[{"id":"a1","connected":true,"slots":4,"slots_busy":)" + std::to_string(busy) +
-                   R"(}],"revision":42})"};
+  return {200, R"({"items":[{"id":"a1","connected":true,"slots":4,"wanted":1,"applied":1,"slots_busy":)" +
+                   std::to_string(busy) + R"(}],"revision":42})"};
 }
 
 canned_api::script answers() {

@@ -33,8 +33,8 @@ desired_submitted submission(std::uint64_t command, desired_document document) {
 
 // One word per effect, in order.
 std::string text(balancer_effects const& effects) {
-  static constexpr std::string_view names[] = {"persist", "send",       "close",     "answer",  "tell",   "run",
-                                               "fail",    "drop_slots", "drop_slot", "breaker", "compact"};
+  static constexpr std::string_view names[] = {"persist", "send",      "close",      "answer",    "tell",    "run",
+                                               "fail",    "interrupt", "drop_slots", "drop_slot", "breaker", "compact"};
   std::string out;
   for (auto const& effect : effects) out += std::string(names[effect.index()]) + " ";
   return out;
