@@ -258,6 +258,8 @@ private:
     must(over_.insert(effect.serial).second);
   }
 
+  void carry_out(tell_breaker const& effect) { must(!effect.what.agent.value.empty()); }
+
   void carry_out(interrupt_attempt const& effect) { must(!over_.contains(effect.serial)); }
 
   void carry_out(drop_slots const& effect) {
