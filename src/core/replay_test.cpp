@@ -77,7 +77,8 @@ private:
 cluster_dump busy_dump(std::size_t compacted = 0) {
   busy_balancer balancer(7);
   balancer.change(200);
-  for (int i = 0; i < 100 && balancer.dump().conflicts.empty(); ++i) balancer.change(1);
+  auto const lacks_something = [](cluster_dump const& d) { return d.conflicts.empty() || d.desired.policies.empty(); };
+  for (int i = 0; i < 100 && lacks_something(balancer.dump()); ++i) balancer.change(1);
   return balancer.dump(compacted);
 }
 

@@ -80,7 +80,7 @@ agent: []
 )"),
             R"(the document has 12 errors
   line 2: agents[0].id: anchors (`&name`) are not supported (remove the anchor)
-  line 3: agents[0].slotz: unknown key (did you mean "slots"? valid keys: id, desired_model, model, slots, max_context_length)
+  line 3: agents[0].slotz: unknown key (did you mean "slots"? valid keys: id, desired_model, model, slots, max_context_length, drain, drain_seconds)
   line 4: agents[0].slots: expected a whole number, got text "4" (write it without quotes)
   line 5: agents[0].max_context_length: expected a whole number, got the number 1.5 (write it without a fraction)
   line 6: agents[1].slots: `010` begins with a zero: some read it as octal (write a decimal number, or put it in quotes if it is text)
