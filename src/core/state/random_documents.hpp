@@ -88,7 +88,7 @@ private:
     if (maybe()) out.model = text({"m", "n"});
     out.slots = number();
     if (maybe()) out.drain = maybe();
-    if (maybe()) out.drain_seconds = *number().or_else([] { return std::optional(1); });
+    out.drain_seconds = number();
     if (maybe()) out.max_context_length = 16 * *number().or_else([] { return std::optional(1); });
     if (maybe()) {
       bool const local = maybe();
