@@ -5,7 +5,6 @@
 #include "wire/json_text.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 #include <utility>
 
@@ -30,8 +29,13 @@ constexpr relayed_path relayed_paths[] = {
     {"/detokenize", "detokenize"},
 };
 
-std::uint64_t digest_of(std::string_view path, std::string const& body) {
-  return std::hash<std::string>{}(std::string(path) + "\n" + body);
+// Of all that the answer depends on.
+std::uint64_t digest_of(hash_key key, std::string_view path, std::string_view body) {
+  keyed_hash out(key);
+  out.add(path);
+  out.add("\n");
+  out.add(body);
+  return out.value();
 }
 
 // Why a request with an Idempotency-Key gets no answer.
@@ -151,7 +155,7 @@ task<> inference_service::run_once(http_exchange& exchange, answer_writer& write
                                    std::string body, probed_request asked) {
   using standing = idempotent_answers::standing;
   idempotency_key const key{wishes.client, std::string(wishes.idempotency_key)};
-  auto const digest = digest_of(exchange.head().path, body);
+  auto const digest = digest_of(prompts_, exchange.head().path, body);
   auto found = answers_.ask(key, digest, mono_now());
   bool const waits = found.what == standing::runs;
   bool const left = waits && !co_await run_unless(wait_for_answer(key, digest, found), writer.watch_client());

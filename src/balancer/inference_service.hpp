@@ -54,7 +54,7 @@ private:
   slot_registry& slots_;
   inference_limits const limits_;
   std::size_t const max_body_bytes_;
-  hash_key const prompts_{random_number(), random_number()}; // nobody shall know which prompts look alike
+  hash_key const prompts_{random_number(), random_number()}; // nobody shall know which of them look alike
   stream_memory memory_;
   std::map<request_serial, inference_request*> live_;
   idempotent_answers answers_{{}};

@@ -23,6 +23,13 @@ task<> keep_answer(std::string address, std::string text, chat_question asked, s
   answers->push_back(std::move(answer));
 }
 
+// So many streams that are open at once. Each head came with a comment: all of them wait.
+task<std::deque<chat_stream>> open_streams(std::string address, chat_question asked, std::string text, int count) {
+  std::deque<chat_stream> out;
+  for (int i = 0; i < count; ++i) out.push_back(co_await chat_stream::open(address, asked, key(text)));
+  co_return out;
+}
+
 // The number of requests that ran or run.
 task<std::size_t> requests_of(cluster_api api) { co_return (co_await api.list("requests")).size(); }
 
@@ -30,10 +37,7 @@ SYSTEM_TEST(idempotency, REQ_10_ten_streams_at_once_are_one_request, local_clust
   cluster.config.comment_interval = milliseconds(20);
   co_await cluster.start(want_agents(1, 4));
   auto const asked = question("ten of this");
-  std::deque<chat_stream> clients;
-  for (int i = 0; i < 10; ++i)
-    clients.push_back(co_await chat_stream::open(cluster.api().inference(), asked, key("ten")));
-  // Each head came with a comment: all of them wait.
+  auto clients = co_await open_streams(cluster.api().inference(), asked, "ten", 10);
   EXPECT_EQ(co_await requests_of(cluster.api()), 1U);
   cluster.add_agent("a1");
   for (auto& client : clients) {
@@ -101,9 +105,7 @@ SYSTEM_TEST(idempotency, REQ_10_who_waits_takes_over_from_a_client_that_leaves, 
   cluster.config.comment_interval = milliseconds(20);
   co_await cluster.start(want_agents(1, 1));
   auto const asked = question("left behind");
-  std::deque<chat_stream> clients;
-  for (int i = 0; i < 3; ++i)
-    clients.push_back(co_await chat_stream::open(cluster.api().inference(), asked, key("left")));
+  auto clients = co_await open_streams(cluster.api().inference(), asked, "left", 3);
   clients.front().line().close();
   co_await cluster.api().until_requests("failed", 1);
   co_await cluster.api().until_requests("queued", 1);
@@ -126,8 +128,7 @@ SYSTEM_TEST(idempotency, REQ_10_an_answer_that_survived_its_engine_is_everybodys
   auto const asked = question("it goes on", 60);
   auto first = co_await chat_stream::open(cluster.api().inference(), asked, key("on"));
   EXPECT_TRUE(co_await first.read_pieces(3));
-  std::deque<chat_stream> others;
-  for (int i = 0; i < 3; ++i) others.push_back(co_await chat_stream::open(cluster.api().inference(), asked, key("on")));
+  auto others = co_await open_streams(cluster.api().inference(), asked, "on", 3);
   cluster.add_agent("a2");
   co_await cluster.stop_agent("a1", milliseconds(0));
   auto const answer = co_await first.read_to_end();

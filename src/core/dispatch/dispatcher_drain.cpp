@@ -4,6 +4,7 @@
 namespace paddler {
 
 dispatch_decisions dispatcher::set_drained(agent_id const& agent, std::optional<drain_wish> const& wish, instant now) {
+  if (!wish && !drains_.contains(agent)) return {}; // as it is with almost all of a change's agents
   bool const changed = drains_.set(agent, wish, now.mono);
   dispatch_decisions out;
   for (auto const& model : models_) {
