@@ -5,6 +5,7 @@
 #include "core/state/field_map.hpp"
 #include "model/words.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/json_writer.hpp"
 #include "wire/mapper.hpp"
 
 #include <algorithm>
@@ -33,10 +34,29 @@ agent_row row_of(agent_id const& id, agent_record const* agent, balancer_core co
   return row;
 }
 
-std::string timeline_of(request_page const& page) {
-  auto out = object_node();
-  out.add("steps", to_document(page.steps)).add("attempts", to_document(page.attempts));
-  return print_json(out);
+// A row is written for each request: nothing that costs a tree.
+constexpr std::size_t usual_timeline_bytes = 1024;
+
+std::string timeline_of(request_record const& request) {
+  std::string out;
+  out.reserve(usual_timeline_bytes);
+  out += R"({"steps":)";
+  append_json(out, view_steps(request));
+  out += R"(,"attempts":)";
+  append_json(out, view_attempts(request));
+  out += '}';
+  return out;
+}
+
+std::string parameters_of(request_record const& request) {
+  std::string out = R"({"model":)";
+  append_json(out, request.model);
+  out += R"(,"endpoint":)";
+  append_json(out, request.endpoint);
+  out += R"(,"body_bytes":)";
+  append_json(out, request.body_bytes);
+  out += '}';
+  return out;
 }
 
 std::optional<wall_time> first_byte_of(request_record const& request) {
@@ -45,17 +65,13 @@ std::optional<wall_time> first_byte_of(request_record const& request) {
 }
 
 request_row row_of(request_record const& request, std::string slot) {
-  auto parameters = object_node();
-  parameters.add("model", text_node(request.model));
-  parameters.add("endpoint", text_node(request.endpoint));
-  parameters.add("body_bytes", number_node(request.body_bytes));
   request_row row;
   row.id = request.id;
   row.slot = std::move(slot);
   row.status = boost::describe::enum_to_string(request.state, "");
   row.created_at = request.created_at;
   if (is_terminal(request.state)) row.completed_at = request.completed_at;
-  row.parameters = print_json(parameters);
+  row.parameters = parameters_of(request);
   row.agent = request.agent;
   if (request.failure != request_failure::none) row.failure = boost::describe::enum_to_string(request.failure, "");
   row.attempts = request.tries.value;
@@ -64,7 +80,7 @@ request_row row_of(request_record const& request, std::string slot) {
   row.resumes = request.resumes;
   if (request.not_resumed) row.not_resumed = to_string(*request.not_resumed);
   row.first_byte_at = first_byte_of(request);
-  row.timeline = timeline_of(page_of(request));
+  row.timeline = timeline_of(request);
   return row;
 }
 

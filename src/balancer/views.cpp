@@ -228,13 +228,26 @@ route_view view_route(route_note const& note) {
 
 } // namespace
 
+std::vector<request_step_view> view_steps(request_record const& request) {
+  std::vector<request_step_view> out;
+  out.reserve(request.steps.size());
+  for (auto const& step : request.steps) out.push_back({step.at, step.state, step.number.value});
+  return out;
+}
+
+std::vector<request_attempt_view> view_attempts(request_record const& request) {
+  std::vector<request_attempt_view> out;
+  out.reserve(request.attempts.size());
+  for (auto const& each : request.attempts) out.push_back({each.number.value, each.agent, each.version, each.outcome});
+  return out;
+}
+
 request_page page_of(request_record const& request, std::span<route_note const> routes) {
   request_page out;
   out.request = view_request(request);
   if (request.not_resumed) out.why_not_resumed = describe(*request.not_resumed);
-  for (auto const& step : request.steps) out.steps.push_back({step.at, step.state, step.number.value});
-  for (auto const& each : request.attempts)
-    out.attempts.push_back({each.number.value, each.agent, each.version, each.outcome});
+  out.steps = view_steps(request);
+  out.attempts = view_attempts(request);
   for (auto const& note : routes) out.routes.push_back(view_route(note));
   return out;
 }

@@ -28,6 +28,8 @@ std::vector<policy_view> view_policies(balancer_core const& core);
 std::vector<request_view> view_requests(balancer_core const& core, request_filter const& wanted = {});
 
 // Its way; with `routes`, why it went it.
+std::vector<request_step_view> view_steps(request_record const& request);
+std::vector<request_attempt_view> view_attempts(request_record const& request);
 request_page page_of(request_record const& request, std::span<route_note const> routes = {});
 
 // The newest ones that the log keeps, the oldest of them first.

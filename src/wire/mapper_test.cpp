@@ -1,4 +1,5 @@
 #include "wire/json_codec.hpp"
+#include "wire/json_writer.hpp"
 #include "wire/mapper.hpp"
 #include "wire/yaml_codec.hpp"
 
@@ -74,6 +75,19 @@ TEST(Mapper, ValuesComeBackThroughJsonAndYaml) {
   ASSERT_TRUE(yaml);
   EXPECT_EQ(from_document<whole>(*json, unknown_keys::refuse).value(), sample());
   EXPECT_EQ(from_document<whole>(*yaml, unknown_keys::refuse).value(), sample());
+}
+
+TEST(Mapper, WritesTheSameJsonWithoutATree) {
+  auto const expect_same = [](auto const& value) {
+    std::string out = "before ";
+    append_json(out, value);
+    EXPECT_EQ(out, "before " + print_json(to_document(value)));
+  };
+  expect_same(sample());
+  expect_same(whole{});
+  expect_same(part{{"\x01\"\xff"}, std::nullopt});
+  expect_same(std::vector<part>{});
+  expect_same(std::vector<part>{{{"a"}, colour::blue}, {{"b"}, static_cast<colour>(9)}});
 }
 
 TEST(Mapper, PrintsFieldsInTheirOrderAndLeavesOutWhatIsNotSet) {

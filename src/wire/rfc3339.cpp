@@ -13,11 +13,12 @@ using std::chrono::floor;
 using std::chrono::seconds;
 
 constexpr std::size_t max_fraction_digits = 9;
+constexpr std::size_t longest_time = std::string_view("2026-01-31T12:00:00.123456789Z").size();
 
+// Whole numbers that are not negative, with zeros in front.
 void append_padded(std::string& out, std::int64_t value, std::size_t width) {
-  std::string const digits = std::to_string(value);
-  out.append(digits.size() < width ? width - digits.size() : 0, '0');
-  out += digits;
+  out.append(width, '0');
+  for (auto at = out.size(); value != 0; value /= 10) out[--at] = static_cast<char>('0' + value % 10);
 }
 
 void append_fraction(std::string& out, std::int64_t nanoseconds) {
@@ -98,7 +99,8 @@ std::string print_rfc3339(wall_time time) {
   std::chrono::year_month_day const date{day};
   std::chrono::hh_mm_ss const clock{whole - day.time_since_epoch()};
   std::string out;
-  append_padded(out, static_cast<int>(date.year()), 4);
+  out.reserve(longest_time);
+  append_padded(out, static_cast<int>(date.year()), 4); // 1677 to 2262
   out += '-';
   append_padded(out, static_cast<unsigned>(date.month()), 2);
   out += '-';
