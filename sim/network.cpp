@@ -41,6 +41,9 @@ public:
     std::size_t under_way = 0;  // sent by this end, not yet read by the other
     mono_time next_arrival{};   // at this end: bytes stay in order
     wakeup changed;
+    std::move_only_function<void()> on_gone; // while somebody watches
+
+    [[nodiscard]] bool gone() const { return closed || reset || peer_finished || !who->alive(); }
   };
 
   sim_connection(sim_network& net, process& dialler, process& acceptor, bool local)
@@ -66,6 +69,18 @@ public:
     return std::min(room, net_.conditions.segment);
   }
 
+  // Something is otherwise at this end.
+  void changed(std::size_t side) {
+    auto& it = ends_[side];
+    it.changed.notify_all();
+    if (it.on_gone && it.gone()) tell_watcher(side);
+  }
+
+  void watch(std::size_t side, std::move_only_function<void()> gone) {
+    ends_[side].on_gone = std::move(gone);
+    if (ends_[side].gone()) tell_watcher(side);
+  }
+
   // The process behind one end is gone; the other end is told.
   void abandon(process const& who) {
     for (std::size_t side = 0; side < 2; ++side)
@@ -73,9 +88,8 @@ public:
   }
 
   void wake(process& who) {
-    auto const self = shared_from_this();
-    for (auto& each : ends_)
-      if (each.who == &who) net_.sim_.after({}, who, [self, &each] { each.changed.notify_all(); });
+    for (std::size_t side = 0; side < 2; ++side)
+      if (ends_[side].who == &who) change_soon(side, {});
   }
 
   void send(std::size_t side, std::string bytes) {
@@ -95,7 +109,7 @@ public:
     if (std::exchange(ends_[side].finished, true)) return;
     deliver_last(side, [this, side] {
       ends_[1 - side].peer_finished = true;
-      ends_[1 - side].changed.notify_all();
+      changed(1 - side);
     });
   }
 
@@ -105,16 +119,16 @@ public:
     auto const self = shared_from_this();
     auto& sender = ends_[1 - side];
     if (relay_) return;
-    net_.sim_.after(net_.delay(local_), *sender.who, [self, &sender, count] {
+    net_.sim_.after(net_.delay(local_), *sender.who, [self, side, &sender, count] {
       sender.under_way -= std::min(count, sender.under_way);
-      sender.changed.notify_all();
+      self->changed(1 - side);
     });
   }
 
   void close(std::size_t side) {
     auto& mine = ends_[side];
     if (std::exchange(mine.closed, true)) return;
-    mine.changed.notify_all();
+    changed(side);
     if (!mine.who->alive() || mine.reset) return;
     if (mine.arrived.empty())
       finish(side);
@@ -126,19 +140,29 @@ public:
   void tell_reset(std::size_t side) {
     deliver_last(1 - side, [this, side] {
       ends_[side].reset = true;
-      ends_[side].changed.notify_all();
+      changed(side);
     });
   }
 
   void break_now() {
-    for (auto& each : ends_) {
-      each.reset = true;
-      auto const self = shared_from_this();
-      net_.sim_.after({}, *each.who, [self, &each] { each.changed.notify_all(); });
+    for (std::size_t side = 0; side < 2; ++side) {
+      ends_[side].reset = true;
+      change_soon(side, {});
     }
   }
 
 private:
+  void change_soon(std::size_t side, duration delay) {
+    net_.sim_.after(delay, *ends_[side].who, [self = shared_from_this(), side] { self->changed(side); });
+  }
+
+  void tell_watcher(std::size_t side) {
+    asio::post(ends_[side].who->executor(), [self = shared_from_this(), side] {
+      auto& it = self->ends_[side];
+      if (it.on_gone && it.gone()) std::exchange(it.on_gone, nullptr)();
+    });
+  }
+
   void pass_on(std::size_t side, std::string bytes) {
     deliver(side, [this, side, bytes = std::move(bytes)]() mutable { arrive(side, std::move(bytes)); });
   }
@@ -204,10 +228,10 @@ private:
       return;
     }
     to.arrived += bytes;
-    to.changed.notify_all();
+    changed(1 - side);
     if (local_ || !net_.sim_.likely(net_.conditions.events_again)) return;
     net_.sim_.count("network.event_again");
-    net_.sim_.after(net_.delay(false), *to.who, [self = shared_from_this(), &to] { to.changed.notify_all(); });
+    change_soon(1 - side, net_.delay(false));
   }
 
   sim_network& net_;
@@ -257,7 +281,7 @@ struct socket_end : std::enable_shared_from_this<socket_end> {
     if (deadline == mono_time::max()) return;
     if (sim.now() < deadline) return arm();
     timed_out = true;
-    mine().changed.notify_all();
+    connection->changed(side);
   }
 
   void renew_deadline() {
@@ -334,7 +358,10 @@ public:
   sim_transport(simulator& sim, std::shared_ptr<sim_connection> connection, std::size_t side, std::string peer)
       : end_(std::make_shared<socket_end>(sim, std::move(connection), side)), peer_(std::move(peer)) {}
 
-  ~sim_transport() override { sim_transport::close(); }
+  ~sim_transport() override {
+    sim_transport::unwatch_peer();
+    sim_transport::close();
+  }
 
   task<io_result> read_some(asio::mutable_buffer into) override { return read_from(end_, into); }
 
@@ -363,12 +390,11 @@ public:
     end_->deadline = mono_time::max();
   }
 
-  task<> wait_peer_closed() override {
-    auto const s = end_;
-    while (!s->broken() && !s->mine().reset && !s->mine().peer_finished &&
-           !is_cancelled(co_await asio::this_coro::cancellation_state))
-      co_await s->mine().changed.wait();
+  void watch_peer(std::move_only_function<void()> gone) override {
+    end_->connection->watch(end_->side, std::move(gone));
   }
+
+  void unwatch_peer() noexcept override { end_->mine().on_gone = nullptr; }
 
   void finish_writing() noexcept override { end_->connection->finish(end_->side); }
 

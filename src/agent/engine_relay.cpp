@@ -3,7 +3,6 @@
 #include "base/text.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
-#include "runtime/race.hpp"
 
 #include <algorithm>
 #include <array>
@@ -178,7 +177,7 @@ task<relay_end> relay_to_engine(http_exchange& exchange, ready_engine const& eng
     co_return relay_end::answered;
   }
   settle_at_end const settles(line);
-  auto const end = co_await unless(ask_engine(exchange, engine, line, *body), exchange.wait_client_gone());
+  auto const end = co_await exchange.unless_client_leaves(ask_engine(exchange, engine, line, *body));
   if (end != relay_end::answered) exchange.abort();
   co_return end.value_or(relay_end::balancer_gone);
 }

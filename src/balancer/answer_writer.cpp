@@ -2,7 +2,6 @@
 
 #include "base/canary.hpp"
 #include "runtime/clock.hpp"
-#include "runtime/race.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@ namespace {
 constexpr std::chrono::seconds least_retry{1};
 constexpr std::chrono::seconds most_retry{60};
 constexpr std::string_view event_stream = "text/event-stream";
+constexpr std::string_view blank_line = "\n\n";
 constexpr std::string_view waiting_comment = ": waiting\n\n";
 
 std::vector<header_view> headers_of(std::string_view content_type, std::vector<header_view> const& more) {
@@ -44,25 +44,22 @@ std::vector<header_view> error_headers(inference_error const& wrong, retry_texts
 
 bool is_event_stream(std::string_view content_type) { return content_type.starts_with(event_stream); }
 
-answer_writer::answer_writer(http_exchange& exchange, duration comment_interval, bool wants_stream)
-    : exchange_(exchange),
-      comment_interval_(comment_interval),
-      wants_stream_(wants_stream),
-      changed_(exchange.connection().executor()),
-      last_write_(mono_now()) {}
+answer_writer::answer_writer(http_exchange& exchange)
+    : exchange_(exchange), changed_(exchange.connection().executor()), last_write_(mono_now()) {}
 
-task<> answer_writer::watch_client() {
-  while (!co_await with_deadline(comment_interval_, exchange_.wait_client_gone())) {
-    bool const silent = mono_now() - last_write_ >= comment_interval_;
-    if (!wants_stream_ || writing_ || !silent) continue;
-    writing_ = true;
-    if (!committed_) prepare_stream(200, event_stream);
-    bool const sent = co_await exchange_.write_chunk(waiting_comment);
-    writing_ = false;
-    last_write_ = mono_now();
-    changed_.notify_all();
-    if (!sent) co_return;
-  }
+// Where it cannot be written, the connection ends, which whoever works for the client is told.
+task<> answer_writer::comment() {
+  if (writing_) co_return;
+  writing_ = commenting_ = true;
+  if (!committed_) prepare_stream(200, event_stream);
+  if (!co_await exchange_.write_chunk(waiting_comment)) exchange_.abort();
+  writing_ = commenting_ = false;
+  last_write_ = mono_now();
+  changed_.notify_all();
+}
+
+task<> answer_writer::settle() {
+  while (commenting_) co_await changed_.wait_uncancellable();
 }
 
 void answer_writer::prepare_stream(unsigned status, std::string_view content_type,
@@ -78,6 +75,7 @@ task<bool> answer_writer::write(std::string_view first, std::string_view second,
   writing_ = true;
   remember(first);
   remember(second);
+  if (auto const newest = second.empty() ? first : second; !newest.empty()) within_event_ = !newest.ends_with('\n');
   std::array<asio::const_buffer, 2> const pieces{asio::buffer(first), asio::buffer(second)};
   bool written = false;
   if (where == position::last)
@@ -101,7 +99,8 @@ task<bool> answer_writer::respond(unsigned status, std::string_view content_type
 task<bool> answer_writer::tell(inference_error const& wrong, std::optional<duration> retry_after) {
   auto const dialect = dialect_of(exchange_.head().path);
   if (committed_) {
-    auto frame = error_frame(wrong, dialect);
+    // Behind a piece of an event it would be read as more of it.
+    auto frame = (within_event_ ? std::string(blank_line) : "") + error_frame(wrong, dialect);
     if (is_loose(canary::failure_not_told)) frame.clear();
     co_return co_await write(frame, {}, position::last);
   }

@@ -31,11 +31,16 @@ bool is_event_stream(std::string_view content_type);
 // Lives in the frame of its HTTP handler. Functions that write return false when the client is gone or does not read.
 class answer_writer {
 public:
-  // `wants_stream`: the client asked for one, so it may get comments before its answer begins.
-  answer_writer(http_exchange& exchange, duration comment_interval, bool wants_stream);
+  explicit answer_writer(http_exchange& exchange);
 
-  // Ends when the client is gone. Writes the comments meanwhile.
-  task<> watch_client();
+  // Of a client that asked for a stream: whether it has heard nothing since then.
+  [[nodiscard]] bool is_silent(mono_time since) const { return !writing_ && last_write_ <= since; }
+
+  // Tells it that it is not forgotten, before its answer begins or in a pause of it. To be settled.
+  task<> comment();
+
+  // Waits for the end of a comment that is being written.
+  task<> settle();
 
   // From now on what is written is kept, for whoever asks the same again.
   void keep(std::size_t max_bytes);
@@ -61,11 +66,11 @@ private:
   void remember(std::string_view bytes);
 
   http_exchange& exchange_;
-  duration const comment_interval_;
-  bool const wants_stream_;
   wakeup changed_; // a write ended
   bool committed_ = false;
   bool writing_ = false;
+  bool commenting_ = false;
+  bool within_event_ = false; // what was written last is a piece of a long event
   mono_time last_write_;
   bool keeps_ = false;
   std::size_t max_kept_ = 0;

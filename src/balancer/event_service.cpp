@@ -84,7 +84,7 @@ task<> event_service::serve_stream(http_exchange& exchange, event_watch watch) {
   std::vector<header_view> const headers = {
       {"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   if (!co_await exchange.start_stream(200, headers)) co_return;
-  co_await run_unless(write_events(exchange, watch), exchange.wait_client_gone());
+  co_await exchange.run_unless_client_leaves(write_events(exchange, watch));
   if (stopping_) co_await exchange.finish_stream();
 }
 

@@ -3,8 +3,8 @@
 #include "base/canary.hpp"
 #include "model/words.hpp"
 #include "runtime/log.hpp"
-#include "runtime/race.hpp"
 #include "wire/event_boundary.hpp"
+#include "wire/event_text.hpp"
 #include "wire/inference_error.hpp"
 #include "wire/stream_splice.hpp"
 
@@ -46,7 +46,7 @@ task<> inference_request::run(request_wishes wishes) {
                                .session = wishes.session,
                                .prompt_bytes = asked_.prompt_bytes,
                                .blocks = std::move(asked_.blocks)}});
-  bool const told = co_await run_unless(drive(), writer_.watch_client());
+  bool const told = co_await exchange_.run_unless_client_leaves(drive());
   if (borrowed_) slots_.give_back(*borrowed_, false);
   // The client left before its turn was taken: the slot was assigned, and the core counts it as closed.
   if (decision_) slots_.give_back(decision_->slot->serial, false);
@@ -215,18 +215,21 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
     if (!piece) co_return lost(piece.error());
     done = piece->empty() || engine.body_done();
     std::string_view const bytes{piece->data(), piece->size()};
-    auto const whole = done || is_loose(canary::half_event_passed_on) ? events.finish(bytes) : events.feed(bytes);
-    if (whole.empty() && !done) continue;
+    auto whole = events.feed(bytes);
+    if (is_loose(canary::half_event_passed_on)) whole = {.kept = {}, .fresh = bytes};
+    bool const ended = done && ends_stream(events.newest_event(), dialect_of(exchange_.head().path));
+    if (whole.empty() && !ended) continue;
     if (!writer_.committed())
       writer_.prepare_stream(static_cast<unsigned>(head.status), head.header("content-type"), headers_about(decision));
     if (!delivered_) core_.apply(attempt_first_byte{serial_, decision.number});
     delivered_ = true;
-    auto const where = done ? answer_writer::position::last : answer_writer::position::middle;
+    auto const where = ended ? answer_writer::position::last : answer_writer::position::middle;
     if (!co_await writer_.write(whole.kept, whole.fresh, where)) co_return std::nullopt;
     kept_.delivered(whole.kept);
     kept_.delivered(whole.fresh);
+    if (ended) co_return attempt_outcome::completed;
   }
-  co_return attempt_outcome::completed;
+  co_return ended_early(decision);
 }
 
 // The head has left with a comment, so the engine's own error follows as an event.
@@ -297,14 +300,16 @@ task<inference_request::outcome> inference_request::relay_continued(http_connect
     done = piece->empty() || engine.body_done();
     auto const events = splice.feed({piece->data(), piece->size()});
     if (!events) co_return attempt_outcome::engine_error;
-    if (events->empty() && !done) continue;
+    bool const ended = done && splice.ended();
+    if (events->empty() && !ended) continue;
     if (!begun) core_.apply(attempt_first_byte{serial_, decision.number});
     begun = true;
-    auto const where = done ? answer_writer::position::last : answer_writer::position::middle;
+    auto const where = ended ? answer_writer::position::last : answer_writer::position::middle;
     if (!co_await writer_.write(*events, {}, where)) co_return std::nullopt;
     if (!is_loose(canary::continued_text_forgotten)) kept_.delivered(*events);
+    if (ended) co_return attempt_outcome::completed;
   }
-  co_return attempt_outcome::completed;
+  co_return ended_early(decision);
 }
 
 // Nothing of the answer remains to be made: what is missing of its end is said here.
@@ -351,6 +356,13 @@ task<> inference_request::tell_failure() {
 std::vector<header_view> inference_request::headers_about(run_request const& decision) {
   queue_milliseconds_ = std::to_string(decision.queue_milliseconds);
   return {{"X-Paddler-Agent", decision.slot->agent.value}, {"X-Paddler-Queue-Ms", queue_milliseconds_}};
+}
+
+// A stream whose body is over, but which lacks the event that ends it.
+attempt_outcome inference_request::ended_early(run_request const& decision) const {
+  log_warn("request.ended_early", "the engine's stream ended without its last event",
+           {{"request_id", id_}, {"agent", decision.slot->agent.value}});
+  return delivered_ ? attempt_outcome::lost_late : attempt_outcome::lost_early;
 }
 
 attempt_outcome inference_request::lost(error const& cause) const {

@@ -1,7 +1,7 @@
 #include "balancer/inference_service.hpp"
 
 #include "runtime/clock.hpp"
-#include "runtime/race.hpp"
+#include "runtime/timer.hpp"
 #include "wire/json_text.hpp"
 
 #include <algorithm>
@@ -28,6 +28,8 @@ constexpr relayed_path relayed_paths[] = {
     {"/tokenize", "tokenize"},
     {"/detokenize", "detokenize"},
 };
+
+constexpr int looks_an_interval = 8; // of comments
 
 // Of all that the answer depends on.
 std::uint64_t digest_of(hash_key key, std::string_view path, std::string_view body) {
@@ -87,6 +89,23 @@ private:
   bool answered_ = false;
 };
 
+// While its client gets comments.
+class listed_stream {
+public:
+  listed_stream(std::set<answer_writer*>& list, answer_writer& writer) : list_(list), writer_(writer) {
+    list_.insert(&writer_);
+  }
+
+  listed_stream(listed_stream const&) = delete;
+  listed_stream& operator=(listed_stream const&) = delete;
+
+  ~listed_stream() { list_.erase(&writer_); }
+
+private:
+  std::set<answer_writer*>& list_;
+  answer_writer& writer_;
+};
+
 std::string model_object(std::string_view name) {
   return R"({"id":)" + json_text(name) + R"(,"object":"model","created":0,"owned_by":"paddler"})";
 }
@@ -131,11 +150,27 @@ task<> inference_service::infer(http_exchange& exchange) {
   auto const wishes = read_wishes(exchange.head(), exchange.connection().peer(), trust);
   if (!wishes) co_return co_await refuse(exchange, error_of_input(wishes.error()));
 
-  answer_writer writer(exchange, limits_.comment_interval, asked->stream.value_or(false));
+  answer_writer writer(exchange);
+  std::optional<listed_stream> listed;
+  if (asked->stream.value_or(false)) listed.emplace(streams_, writer);
   if (wishes->idempotency_key.empty())
     co_await run(exchange, writer, *wishes, std::move(*body), std::move(*asked));
   else
     co_await run_once(exchange, writer, *wishes, std::move(*body), std::move(*asked));
+  listed.reset();
+  co_await writer.settle();
+}
+
+void inference_service::spawn_into(task_group& group) { group.spawn("comments", keep_awake(group)); }
+
+// One look at all of them costs less than a timer for each.
+task<> inference_service::keep_awake(task_group& group) {
+  auto const pause = limits_.comment_interval / looks_an_interval;
+  while (co_await sleep_for(pause)) {
+    auto const since = mono_now() + pause - limits_.comment_interval;
+    for (auto* const writer : streams_)
+      if (writer->is_silent(since)) group.spawn("comment", writer->comment());
+  }
 }
 
 // Whether it was answered.
@@ -158,7 +193,7 @@ task<> inference_service::run_once(http_exchange& exchange, answer_writer& write
   auto const digest = digest_of(prompts_, exchange.head().path, body);
   auto found = answers_.ask(key, digest, mono_now());
   bool const waits = found.what == standing::runs;
-  bool const left = waits && !co_await run_unless(wait_for_answer(key, digest, found), writer.watch_client());
+  bool const left = waits && !co_await exchange.run_unless_client_leaves(wait_for_answer(key, digest, found));
   if (found.what == standing::begins) {
     key_in_use in_use(answers_, answers_changed_, key);
     if (left) co_return exchange.abort();

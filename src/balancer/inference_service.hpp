@@ -7,12 +7,13 @@
 #include "runtime/clock.hpp"
 
 #include <map>
+#include <set>
 #include <utility>
 
 namespace paddler {
 
 struct inference_limits {
-  duration comment_interval; // a stream that has nothing to say gets an SSE comment this often
+  duration comment_interval; // a stream that has nothing to say gets an SSE comment after so long, at the latest
 };
 
 // Lives on one executor; `core` and `slots` must outlive it.
@@ -25,6 +26,9 @@ public:
         limits_(limits),
         max_body_bytes_(max_body_bytes),
         answers_changed_(std::move(executor)) {}
+
+  // Its task, until cancelled: comments for streams that have nothing to say.
+  void spawn_into(task_group& group);
 
   // Every path it serves.
   std::vector<route> routes();
@@ -40,6 +44,7 @@ public:
   [[nodiscard]] std::size_t size() const { return live_.size(); }
 
 private:
+  task<> keep_awake(task_group& group);
   task<> infer(http_exchange& exchange);
   task<bool> run(http_exchange& exchange, answer_writer& writer, request_wishes const& wishes, std::string body,
                  probed_request asked);
@@ -57,6 +62,7 @@ private:
   hash_key const prompts_{random_number(), random_number()}; // nobody shall know which of them look alike
   stream_memory memory_;
   std::map<request_serial, inference_request*> live_;
+  std::set<answer_writer*> streams_; // whose clients get comments
   idempotent_answers answers_{{}};
   wakeup answers_changed_;
   std::uint64_t serials_ = 0;

@@ -3,7 +3,6 @@
 #include "base/canary.hpp"
 #include "base/text.hpp"
 #include "runtime/clock.hpp"
-#include "runtime/race.hpp"
 #include "wire/slot_papers.hpp"
 
 namespace paddler {
@@ -14,8 +13,6 @@ constexpr std::string_view slot_protocol = "paddler-slot/1";
 std::optional<std::uint64_t> number_in(http_head const& head, std::string_view name) {
   return parse_number<std::uint64_t>(head.header(name));
 }
-
-task<> wait_for_change(wakeup& changed) { co_await changed.wait(); }
 
 } // namespace
 
@@ -58,27 +55,25 @@ task<> slot_registry::serve(http_exchange& exchange, agent_id agent) {
   if (others->second.empty()) of_process_.erase(others);
 }
 
-// Watches an idle connection for its end; leaves a borrowed one to its borrower.
+// Until its end, which a watch sees while it is idle, and its borrower otherwise.
 task<> slot_registry::keep(std::shared_ptr<slot> kept) {
-  while (!kept->ended) {
-    if (kept->borrowed) {
-      if (!co_await kept->changed.wait()) break;
-      continue;
-    }
-    bool const closed =
-        co_await run_unless(kept->connection->stream().wait_peer_closed(), wait_for_change(kept->changed));
-    if (!closed || kept->borrowed) continue;
-    end(*kept);
+  watch(*kept);
+  while (!kept->ended && co_await kept->changed.wait()) {
   }
   if (!kept->ended && !kept->borrowed) end(*kept);
   while (kept->borrowed) co_await kept->changed.wait_uncancellable();
+}
+
+// The registry has the slot until it has ended.
+void slot_registry::watch(slot& idle) {
+  idle.connection->stream().watch_peer([this, &idle] { end(idle); });
 }
 
 http_connection* slot_registry::borrow(slot_serial serial) {
   auto const at = slots_.find(serial);
   if (at == slots_.end() || at->second->ended) return nullptr;
   at->second->borrowed = true;
-  at->second->changed.notify_all();
+  at->second->connection->stream().unwatch_peer();
   return at->second->connection.get();
 }
 
@@ -87,10 +82,9 @@ void slot_registry::give_back(slot_serial serial, bool reusable) {
   if (at == slots_.end()) return;
   auto& returned = *at->second;
   returned.borrowed = false;
-  if (!reusable) {
-    returned.ended = true;
-    returned.connection->close();
-  }
+  if (reusable) return watch(returned);
+  returned.ended = true;
+  returned.connection->close();
   returned.changed.notify_all();
 }
 

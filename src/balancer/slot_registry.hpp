@@ -48,6 +48,7 @@ private:
     bool ended = false;
   };
 
+  void watch(slot& idle);
   void end(slot& which);
   task<> keep(std::shared_ptr<slot> kept);
 

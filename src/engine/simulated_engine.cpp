@@ -2,7 +2,6 @@
 
 #include "net/listener.hpp"
 #include "runtime/clock.hpp"
-#include "runtime/race.hpp"
 #include "runtime/timer.hpp"
 
 #include <boost/json/array.hpp>
@@ -178,7 +177,7 @@ task<> simulated_engine::answer_document(http_exchange& exchange, api_result<std
 
 task<> simulated_engine::list_slots(http_exchange& exchange) {
   if (hung_) {
-    co_await run_unless(hang(), exchange.wait_client_gone());
+    co_await exchange.run_unless_client_leaves(hang());
   } else {
     co_await respond(exchange, slots_json());
   }

@@ -2,7 +2,6 @@
 #include "engine/simulated_engine.hpp"
 #include "runtime/check.hpp"
 #include "runtime/clock.hpp"
-#include "runtime/race.hpp"
 #include "runtime/timer.hpp"
 
 #include <boost/asio/post.hpp>
@@ -79,7 +78,7 @@ task<> simulated_engine::generate(http_exchange& exchange, generation_api api) {
   work.request = std::move(*request);
   work.plan = std::move(*plan);
   work.writer = make_answer_writer(work.request, work.plan, next_identity());
-  co_await run_unless(serve_generation(exchange, work), exchange.wait_client_gone());
+  co_await exchange.run_unless_client_leaves(serve_generation(exchange, work));
 }
 
 // The slot is held as long as this runs: a client that leaves ends it at once.
@@ -164,7 +163,7 @@ task<> simulated_engine::embed(http_exchange& exchange) {
     co_await refuse(exchange, request.error());
     co_return;
   }
-  co_await run_unless(serve_embedding(exchange, *request), exchange.wait_client_gone());
+  co_await exchange.run_unless_client_leaves(serve_embedding(exchange, *request));
 }
 
 task<> simulated_engine::serve_embedding(http_exchange& exchange, embedding_request const& request) {

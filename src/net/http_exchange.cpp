@@ -193,6 +193,13 @@ void http_exchange::abort() {
   session_.stream_->close();
 }
 
+task<bool> http_exchange::run_unless_client_leaves(task<> work) {
+  stop_switch leaves;
+  peer_watch const watch(*session_.stream_, [&leaves] { leaves.stop(); });
+  bool const stayed = co_await run_unless(std::move(work), leaves);
+  co_return stayed;
+}
+
 task<> http_exchange::wait_client_gone() { return session_.stream_->wait_peer_closed(); }
 
 transport& http_exchange::connection() { return *session_.stream_; }

@@ -4,6 +4,7 @@
 #include "net/http_types.hpp"
 #include "net/listener.hpp"
 #include "net/transport.hpp"
+#include "runtime/race.hpp"
 #include "runtime/task.hpp"
 #include "runtime/task_group.hpp"
 
@@ -12,6 +13,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -96,8 +98,18 @@ public:
   // Drops the connection: a started stream then ends cut off, which clients can tell from a complete one.
   void abort();
 
-  // Returns when the client closes, half-closes or resets the connection. To be raced against work, once the body is
-  // read: co_await run_unless(answer(exchange), exchange.wait_client_gone()).
+  // Runs the work; where the client closes, half-closes or resets the connection meanwhile, cancels it and waits for
+  // its end. True when the client stayed. For when the body is read.
+  task<bool> run_unless_client_leaves(task<> work);
+
+  // The work's result; nothing when the client left.
+  template <class T> task<std::optional<T>> unless_client_leaves(task<T> work) {
+    std::optional<T> out;
+    if (!co_await run_unless_client_leaves(detail::store_result(std::move(work), &out))) out.reset();
+    co_return out;
+  }
+
+  // Returns when the client leaves.
   task<> wait_client_gone();
 
   transport& connection();

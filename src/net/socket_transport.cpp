@@ -1,6 +1,5 @@
 // transport on a socket of the kernel.
 #include "net/transport.hpp"
-#include "runtime/timer.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -117,7 +116,10 @@ public:
   socket_transport(stream_socket socket, std::string peer)
       : state_(std::make_shared<state>(std::move(socket))), socket_(state_->socket), peer_(std::move(peer)) {}
 
-  ~socket_transport() override { close(); }
+  ~socket_transport() override {
+    state_->on_gone = nullptr;
+    close();
+  }
 
   task<io_result> read_some(asio::mutable_buffer into) override {
     if (state_->timed_out) co_return io_result(asio::error::timed_out, 0);
@@ -176,16 +178,12 @@ public:
     state_->deadline = steady::time_point::max();
   }
 
-  task<> wait_peer_closed() override {
-    while (socket_.is_open() && !state_->timed_out && !is_cancelled(co_await asio::this_coro::cancellation_state)) {
-      auto const seen = look_at_peer(socket_.native_handle());
-      if (seen == peer_state::gone) co_return;
-      if (seen == peer_state::quiet)
-        co_await socket_.async_wait(stream_socket::wait_read, as_result);
-      else
-        co_await sleep_for(peer_poll_period); // waiting for readability would spin
-    }
+  void watch_peer(std::move_only_function<void()> gone) override {
+    state_->on_gone = std::move(gone);
+    wait_for_peer(state_);
   }
+
+  void unwatch_peer() noexcept override { state_->on_gone = nullptr; }
 
   void finish_writing() noexcept override {
     error_code ignored;
@@ -197,6 +195,7 @@ public:
     socket_.close(ignored);
     state_->deadline = steady::time_point::max();
     if (state_->timer_fires_at != steady::time_point::max()) state_->timer.cancel();
+    state_->peer_poll.cancel();
   }
 
   [[nodiscard]] std::string const& peer() const override { return peer_; }
@@ -206,7 +205,8 @@ public:
 private:
   // Shared with the timer's handler, which may be queued already when the transport goes.
   struct state {
-    explicit state(stream_socket socket_in) : socket(std::move(socket_in)), timer(socket.get_executor()) {}
+    explicit state(stream_socket socket_in)
+        : socket(std::move(socket_in)), timer(socket.get_executor()), peer_poll(socket.get_executor()) {}
 
     stream_socket socket;
     asio::steady_timer timer;
@@ -214,7 +214,32 @@ private:
     steady::time_point deadline = steady::time_point::max();
     steady::time_point timer_fires_at = steady::time_point::max(); // max: not armed
     bool timed_out = false;
+    std::move_only_function<void()> on_gone; // while somebody watches
+    bool waits_for_peer = false;             // until there is something to look at
+    asio::steady_timer peer_poll;
   };
+
+  // A wait goes on when its watch is over: what ends it is the next bytes, and until then it serves the next watch.
+  static void wait_for_peer(std::shared_ptr<state> const& s) {
+    if (std::exchange(s->waits_for_peer, true)) return;
+    s->socket.async_wait(stream_socket::wait_read, [s](error_code ec) { look_at_peer_of(s, ec); });
+  }
+
+  static void look_at_peer_of(std::shared_ptr<state> const& s, error_code ec) {
+    s->waits_for_peer = false;
+    if (!s->on_gone) return;
+    // A deadline that passed ended this wait with all others, and says nothing of the peer.
+    auto seen = peer_state::quiet;
+    if (!s->socket.is_open())
+      seen = peer_state::gone;
+    else if (ec != asio::error::operation_aborted)
+      seen = look_at_peer(s->socket.native_handle());
+    if (seen == peer_state::gone) return std::exchange(s->on_gone, nullptr)();
+    if (seen == peer_state::quiet) return wait_for_peer(s);
+    s->waits_for_peer = true; // waiting for readability would spin
+    s->peer_poll.expires_after(peer_poll_period);
+    s->peer_poll.async_wait([s](error_code cancelled) { look_at_peer_of(s, cancelled); });
+  }
 
   // One timer a transport. It is armed for the deadline of that moment; when it fires and the deadline has moved on, it
   // is armed again. So a deadline that is set for every read costs a timer only once in its length.

@@ -11,6 +11,7 @@
 #include <boost/asio/buffer.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -41,9 +42,16 @@ public:
   virtual void set_deadline(duration limit) = 0;
   virtual void clear_deadline() = 0;
 
-  // Returns when the peer closed, half-closed or reset the connection, while nobody reads it. Bytes that arrive
-  // meanwhile stay unread. Also returns when cancelled, timed out or closed here.
-  virtual task<> wait_peer_closed() = 0;
+  // Calls `gone` once, through the executor, when the peer closed, half-closed or reset the connection, while nobody
+  // reads it; also when it was closed here. Bytes that arrive meanwhile stay unread. One watch at a time:
+  // a new one takes its place. Costs no task.
+  virtual void watch_peer(std::move_only_function<void()> gone) = 0;
+
+  // From now on `gone` is not called any more.
+  virtual void unwatch_peer() noexcept = 0;
+
+  // The same for a task: also returns when that is cancelled.
+  task<> wait_peer_closed();
 
   // No more writing; the peer reads to the end and sees a clean one.
   virtual void finish_writing() noexcept = 0;
@@ -53,6 +61,22 @@ public:
 
   [[nodiscard]] virtual std::string const& peer() const = 0; // "127.0.0.1:5030", "unix"
   [[nodiscard]] virtual asio::any_io_executor executor() = 0;
+};
+
+// Watches for as long as it lives. The transport must outlive it, or be taken elsewhere.
+class peer_watch {
+public:
+  peer_watch(transport& stream, std::move_only_function<void()> gone) : stream_(stream) {
+    stream_.watch_peer(std::move(gone));
+  }
+
+  peer_watch(peer_watch const&) = delete;
+  peer_watch& operator=(peer_watch const&) = delete;
+
+  ~peer_watch() { stream_.unwatch_peer(); }
+
+private:
+  transport& stream_;
 };
 
 // A connected socket's descriptor as a transport, which owns it from now on.

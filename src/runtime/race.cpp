@@ -5,6 +5,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <exception>
@@ -77,6 +78,46 @@ task<bool> run_unless(task<> work, task<> stopper) {
     if (each.escaped) std::rethrow_exception(each.escaped);
   }
   co_return race.first == 0;
+}
+
+namespace {
+
+// While the task waits for another one that has a signal of its own, its own cancellation goes there.
+class forwarded_cancellation {
+public:
+  forwarded_cancellation(asio::cancellation_slot from, asio::cancellation_signal& to) : from_(from) {
+    if (from_.is_connected()) from_.assign([&to](asio::cancellation_type type) { to.emit(type); });
+  }
+
+  forwarded_cancellation(forwarded_cancellation const&) = delete;
+  forwarded_cancellation& operator=(forwarded_cancellation const&) = delete;
+
+  ~forwarded_cancellation() {
+    if (from_.is_connected()) from_.clear();
+  }
+
+private:
+  asio::cancellation_slot from_;
+};
+
+// Stopped before it began, it runs with its cancellation pending, as every task of a cancelled group does.
+task<> enter_stoppable(bool stopped, asio::cancellation_signal& signal, task<> work) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation{});
+  if (stopped) signal.emit(asio::cancellation_type::all);
+  co_await std::move(work);
+}
+
+} // namespace
+
+task<bool> run_unless(task<> work, stop_switch& stopper) {
+  auto const executor = co_await asio::this_coro::executor;
+  auto const own = co_await asio::this_coro::cancellation_state;
+  bool const stopped = stopper.stopped_ || is_cancelled(own);
+  forwarded_cancellation const forwarded(own.slot(), stopper.signal_);
+  auto as_child = asio::bind_cancellation_slot(stopper.signal_.slot(), asio::use_awaitable);
+  co_await asio::co_spawn(executor, enter_stoppable(stopped, stopper.signal_, std::move(work)), std::move(as_child));
+  co_return !stopper.stopped_ && !is_cancelled(co_await asio::this_coro::cancellation_state);
 }
 
 } // namespace paddler

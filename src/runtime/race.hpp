@@ -4,6 +4,8 @@
 #include "runtime/task.hpp"
 #include "runtime/timer.hpp"
 
+#include <boost/asio/cancellation_signal.hpp>
+
 #include <optional>
 #include <utility>
 
@@ -12,6 +14,28 @@ namespace paddler {
 // Runs both until the first ends, cancels the other, waits for it too. True when `work` was first. Cancelling the race
 // cancels both. An exception of either is thrown here once both ended.
 task<bool> run_unless(task<> work, task<> stopper);
+
+// Ends a task from outside. Lives on one executor; serves one run_unless, which it must outlive.
+class stop_switch {
+public:
+  stop_switch() = default;
+  stop_switch(stop_switch const&) = delete;
+  stop_switch& operator=(stop_switch const&) = delete;
+
+  void stop() {
+    stopped_ = true;
+    signal_.emit(asio::cancellation_type::all);
+  }
+
+private:
+  friend task<bool> run_unless(task<> work, stop_switch& stopper);
+  asio::cancellation_signal signal_;
+  bool stopped_ = false;
+};
+
+// A race against something that is no task, which costs much less: the work runs to its end, is cancelled by a stop,
+// and awaited in any case. True when nothing stopped it.
+task<bool> run_unless(task<> work, stop_switch& stopper);
 
 namespace detail {
 

@@ -29,13 +29,33 @@ event_boundary::delivery event_boundary::feed(std::string_view piece) {
   std::swap(delivered_, next_);
   std::size_t const cut = end == 0 ? piece.size() : end;
   next_.assign(piece.substr(cut));
+  if (end == 0)
+    newest_.clear();
+  else
+    note_newest(delivered_, piece.substr(0, cut));
+  within_ = end == 0;
   return {delivered_, piece.substr(0, cut)};
 }
 
-event_boundary::delivery event_boundary::finish(std::string_view piece) {
-  delivered_.clear();
-  std::swap(delivered_, next_);
-  return {delivered_, piece};
+// From the last event of a delivery of whole ones, `kept` being a part of the first, back to one that is no comment.
+void event_boundary::note_newest(std::string_view kept, std::string_view fresh) {
+  while (!fresh.empty()) {
+    auto const last_letter = fresh.find_last_not_of("\r\n");
+    auto const before =
+        last_letter == std::string_view::npos ? 0 : end_of_last_event(kept, fresh.substr(0, last_letter));
+    auto const event = fresh.substr(before);
+    if (before == 0 && within_) return newest_.clear(); // the end of one whose beginning has left
+    if (before == 0 && kept.starts_with(':')) return;
+    if (before == 0 && !kept.empty()) {
+      newest_.assign(kept.substr(0, max_start_bytes)).append(event.substr(0, max_start_bytes - newest_.size()));
+      return;
+    }
+    if (!event.starts_with(':')) {
+      newest_.assign(event.substr(0, max_start_bytes));
+      return;
+    }
+    fresh = fresh.substr(0, before);
+  }
 }
 
 } // namespace paddler

@@ -26,12 +26,19 @@ public:
 
   delivery feed(std::string_view piece);
 
-  // The last piece before a clean end: everything, whole or not, because the engine meant it so.
-  delivery finish(std::string_view piece);
+  // How the newest event that was delivered begins, comments left out; empty before the first, and while an event is
+  // delivered in pieces.
+  static constexpr std::size_t max_start_bytes = 64;
+
+  [[nodiscard]] std::string_view newest_event() const { return newest_; }
 
 private:
+  void note_newest(std::string_view kept, std::string_view fresh);
+
   std::string delivered_; // what `kept` of the last delivery points to
   std::string next_;      // the start of an event
+  std::string newest_;
+  bool within_ = false; // what was delivered last is a piece of an event
 };
 
 } // namespace paddler

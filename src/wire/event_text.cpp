@@ -3,12 +3,26 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <span>
 
 namespace paddler {
 namespace {
 
 constexpr std::size_t longest_quote = 80;
+
+// How the last events of streams begin; `data: {"error"` is how engines say in every dialect what went wrong.
+constexpr std::array any_dialect{std::string_view(R"(data: {"error")")};
+constexpr std::array openai_ends{std::string_view("data: [DONE]")};
+constexpr std::array anthropic_ends{std::string_view("event: message_stop\n"), std::string_view("event: error\n")};
+constexpr std::array responses_ends{std::string_view("event: response.completed\n"),
+                                    std::string_view("event: response.incomplete\n"),
+                                    std::string_view("event: response.failed\n"), std::string_view("event: error\n")};
+
+bool begins_with_one_of(std::string_view text, std::span<std::string_view const> starts) {
+  return std::ranges::any_of(starts, [&](std::string_view start) { return text.starts_with(start); });
+}
 
 // Takes the first line, without its end, off `rest`.
 std::string_view take_line(std::string_view& rest) {
@@ -46,6 +60,16 @@ result<std::string_view> event_data(std::string_view event) {
     data = line;
   }
   return data;
+}
+
+bool ends_stream(std::string_view event_start, api_dialect dialect) {
+  if (begins_with_one_of(event_start, any_dialect)) return true;
+  switch (dialect) {
+  case api_dialect::openai: return begins_with_one_of(event_start, openai_ends);
+  case api_dialect::responses: return begins_with_one_of(event_start, responses_ends);
+  case api_dialect::anthropic: return begins_with_one_of(event_start, anthropic_ends);
+  }
+  return false;
 }
 
 } // namespace paddler

@@ -51,7 +51,8 @@ result<std::string> stream_splice::spliced(std::string_view event) {
   auto chunk = parse_unambiguous_json(*data);
   if (!chunk) return broken("an event of the engine cannot be read: " + chunk.error().message);
   if (chunk->kind != node_kind::object) return broken("an event of the engine is no object but " + describe(*chunk));
-  if (value_of(&*chunk, "error") != nullptr) return std::string(event);
+  failed_ = value_of(&*chunk, "error") != nullptr;
+  if (failed_) return std::string(event);
   return spliced_chunk(*std::move(chunk));
 }
 

@@ -27,8 +27,8 @@ public:
   // is no event of such a stream; too_large, for an event beyond max_event_bytes. Behind an error it is of no use.
   result<std::string> feed(std::string_view bytes);
 
-  // [DONE] came: the stream is whole.
-  [[nodiscard]] bool done() const { return done_; }
+  // [DONE] came, or the engine's own error: nothing follows.
+  [[nodiscard]] bool ended() const { return done_ || failed_; }
 
 private:
   result<std::string> spliced(std::string_view event);
@@ -42,6 +42,7 @@ private:
   bool role_sent_;
   bool finished_ = false;
   bool done_ = false;
+  bool failed_ = false;
   std::string pending_; // the start of an event
 };
 

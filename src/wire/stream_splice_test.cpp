@@ -78,7 +78,7 @@ data: {"choices":[],"created":1795806536,"id":"chatcmpl-mzl1PHbHwXseYBsClSL2ubvx
 data: [DONE]
 
 )");
-  EXPECT_TRUE(splice.done());
+  EXPECT_TRUE(splice.ended());
 }
 
 // The bytes of the uncut stream, wherever it is cut.
@@ -97,7 +97,7 @@ TEST(StreamSplice, RES_01_EachCutOfAStreamIsInvisible) {
       stream_splice splice(*first, made);
       reader.deliver(spliced(splice, another(engine).stream(made)));
       ASSERT_EQ(reader.stream, first->id.empty() ? another(engine).stream() : uncut) << cut;
-      EXPECT_TRUE(splice.done());
+      EXPECT_TRUE(splice.ended());
     }
   }
 }
@@ -121,7 +121,7 @@ TEST(StreamSpliceLaws, RES_01_AnyNumberOfCutsIsInvisible) {
       bool const whole = random.below(3) == 0;
       for (std::size_t i = 0, end = whole ? events.size() : random.below(events.size()); i < end; ++i)
         reader.deliver(spliced_in_pieces(splice, events[i], random));
-      ASSERT_EQ(splice.done(), whole) << seed;
+      ASSERT_EQ(splice.ended(), whole) << seed;
     }
     engine.timings = false;
     EXPECT_EQ(reader.stream, engine.stream()) << seed;

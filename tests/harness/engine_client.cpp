@@ -54,7 +54,7 @@ task<std::string> engine_client::rest_of(stream_question asked, std::string deli
     stream_splice splice(*so_far, made);
     auto const stream = co_await ask(asked.path, **body);
     auto out = splice.feed(stream);
-    require(out.has_value() && splice.done(), "the streams are joined to the end");
+    require(out.has_value() && splice.ended(), "the streams are joined to the end");
     co_return *std::move(out);
   }
   auto prompt = count_prompt(*request);

@@ -86,6 +86,10 @@ std::vector<bad_answer> bad_answers() {
           {"a stream without an event", stream, "attempts_exhausted"},
           {"a stream that breaks off", stream + chunk_of(event), "agent_lost"},
           {"a stream that breaks off within an event", stream + chunk_of(event.substr(0, 16)), "attempts_exhausted"},
+          {"a stream that ends without an event", stream + "0\r\n\r\n", "attempts_exhausted"},
+          {"a stream that ends within an event", stream + chunk_of(event + event.substr(0, 16)) + "0\r\n\r\n",
+           "agent_lost"},
+          {"a stream that ends without its last event", stream + chunk_of(event) + "0\r\n\r\n", "agent_lost"},
           {"a chunk that is none", stream + chunk_of(event) + "zz\r\n", "engine_error"},
           {"a chunk beyond all numbers", stream + chunk_of(event) + "ffffffffffffffffff\r\n", "engine_error"},
           {"a chunk that goes on", stream + "2\r\ndata: x", "engine_error"},
@@ -158,6 +162,28 @@ SYSTEM_TEST(doors, REQ_14_a_long_answer_that_breaks_off_is_not_begun_again, loca
   EXPECT_EQ(answer.body.substr(0, part.size()), part);
   EXPECT_EQ(answer.body.find("xxxx", part.size()), std::string::npos) << "its beginning came twice";
   expect_words(answer.body.substr(part.size()), {"agent_lost"});
+  agent.cancel();
+  co_await agent.join();
+  co_await cluster.api().until_idle(0);
+}
+
+// One that is too long to be kept leaves in pieces: what is said behind a piece must not be read as more of it.
+SYSTEM_TEST(doors, REQ_14_an_error_behind_half_an_event_is_an_event_of_its_own, local_cluster) {
+  cluster.config.policy.link.heartbeat = test_limit;
+  co_await cluster.start(want_agents(1, 1));
+  auto link = co_await fake_link::open(cluster.api().management(), "a1", hello_of("a1", 5));
+  auto const welcome = co_await link.listen();
+  require(welcome.has_value(), "the link is welcome");
+  std::string const half = "data: " + std::string(std::size_t{3} << 20, 'x');
+  std::string const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+  task_group agent(co_await asio::this_coro::executor, "agent that answers badly");
+  agent.spawn("slots", answer_badly(cluster.api().management(), head + chunk_of(half), 3));
+  auto const answer = co_await post_chat(cluster.api().inference(), question("anybody?"));
+  auto const end = answer.body.find_first_not_of('x', std::string_view("data: ").size());
+  require(end != std::string::npos && answer.body.substr(0, end) == half.substr(0, end), "a part of it came");
+  auto const behind = answer.body.substr(end);
+  EXPECT_TRUE(behind.starts_with("\n\ndata: {\"error\"")) << behind;
+  expect_words(behind, {"agent_lost"});
   agent.cancel();
   co_await agent.join();
   co_await cluster.api().until_idle(0);
