@@ -8,7 +8,14 @@ find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
+find_package(mimalloc 2 REQUIRED)
 include(GoogleTest)
+
+# What programs that run for long take their memory from. Sanitizers bring an allocator of their own.
+add_library(paddler_allocator INTERFACE)
+if(NOT PADDLER_SANITIZE AND NOT PADDLER_FUZZ)
+  target_link_libraries(paddler_allocator INTERFACE -Wl,--push-state,--no-as-needed mimalloc -Wl,--pop-state)
+endif()
 
 # yaml-cpp's target is named differently in 0.7 and 0.8.
 add_library(paddler_yaml INTERFACE)

@@ -67,10 +67,22 @@ void sqlite_run::bind(int parameter, std::int64_t value) {
   if (bind_code_ == SQLITE_OK) bind_code_ = code;
 }
 
+namespace {
+
+// An empty view may have no address, which SQLite would take for NULL.
+char const* address_of(std::string_view text) { return text.empty() ? "" : text.data(); }
+
+} // namespace
+
 void sqlite_run::bind(int parameter, std::string_view text) {
-  // An empty view may have no address, which SQLite would take for NULL.
-  char const* const start = text.empty() ? "" : text.data();
-  int const code = sqlite3_bind_text64(statement_, parameter, start, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  int const code =
+      sqlite3_bind_text64(statement_, parameter, address_of(text), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  if (bind_code_ == SQLITE_OK) bind_code_ = code;
+}
+
+void sqlite_run::bind_view(int parameter, std::string_view text) {
+  int const code =
+      sqlite3_bind_text64(statement_, parameter, address_of(text), text.size(), SQLITE_STATIC, SQLITE_UTF8);
   if (bind_code_ == SQLITE_OK) bind_code_ = code;
 }
 

@@ -32,6 +32,9 @@ public:
   void bind(int parameter, std::string_view text);
   void bind(int parameter, std::span<unsigned char const> bytes);
 
+  // Not copied: it must live, as it is, until the run ends.
+  void bind_view(int parameter, std::string_view text);
+
   result<bool> step();   // whether there is a row
   result<void> finish(); // for statements without rows
 

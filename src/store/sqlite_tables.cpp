@@ -89,10 +89,9 @@ constexpr std::string_view write_slot =
     "?4), context_length = ?5, last_request = coalesce(?6, last_request)";
 constexpr std::string_view write_request =
     "INSERT INTO requests VALUES (?1, (SELECT id FROM slots WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-    "?13, ?14, ?15) ON CONFLICT (id, created_at) DO UPDATE SET slot_id = (SELECT id FROM slots WHERE id = ?2), status "
-    "= "
-    "?3, completed_at = ?5, parameters = ?6, agent_id = ?7, failure = ?8, attempts = ?9, queue_milliseconds = ?10, "
-    "priority = ?11, resumes = ?12, not_resumed = ?13, first_byte_at = ?14, timeline = ?15";
+    "?13, ?14, ?15) ON CONFLICT (id, created_at) DO UPDATE SET slot_id = excluded.slot_id, status = ?3, completed_at = "
+    "?5, parameters = ?6, agent_id = ?7, failure = ?8, attempts = ?9, queue_milliseconds = ?10, priority = ?11, "
+    "resumes = ?12, not_resumed = ?13, first_byte_at = ?14, timeline = ?15";
 constexpr std::string_view write_conflict = "REPLACE INTO conflicts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 constexpr std::string_view remove_agent = "DELETE FROM agents WHERE id = ?1";
 constexpr std::string_view remove_model = "DELETE FROM models WHERE id = ?1";
@@ -100,9 +99,9 @@ constexpr std::string_view old_agents =
     "DELETE FROM agents WHERE connected = 0 AND rowid <= (SELECT max(rowid) FROM agents) - ?1";
 constexpr std::string_view old_requests = "DELETE FROM requests WHERE rowid <= (SELECT max(rowid) FROM requests) - ?1";
 
-// What is not bound is NULL.
+// Rows live until they are written. What is not bound is NULL.
 void bind_text(sqlite_run& run, int parameter, std::string const& text) {
-  if (!text.empty()) run.bind(parameter, text);
+  if (!text.empty()) run.bind_view(parameter, text);
 }
 
 void bind_time(sqlite_run& run, int parameter, std::optional<wall_time> time) {
@@ -114,39 +113,39 @@ void bind_number(sqlite_run& run, int parameter, std::uint64_t value) {
 }
 
 void bind_row(sqlite_run& run, agent_row const& row) {
-  run.bind(1, row.id.value);
-  run.bind(2, row.status);
+  run.bind_view(1, row.id.value);
+  run.bind_view(2, row.status);
   bind_time(run, 3, row.last_seen);
-  if (row.configuration) run.bind(4, *row.configuration);
-  if (row.capabilities) run.bind(5, *row.capabilities);
+  if (row.configuration) run.bind_view(4, *row.configuration);
+  if (row.capabilities) run.bind_view(5, *row.capabilities);
   bind_number(run, 6, row.connected ? 1 : 0);
-  run.bind(7, row.reason);
+  run.bind_view(7, row.reason);
 }
 
 void bind_row(sqlite_run& run, model_row const& row) {
-  run.bind(1, row.id);
+  run.bind_view(1, row.id);
   bind_text(run, 2, row.source_type);
   bind_text(run, 3, row.source_location);
-  run.bind(4, row.metadata);
+  run.bind_view(4, row.metadata);
   bind_time(run, 5, row.loaded_at);
 }
 
 void bind_row(sqlite_run& run, slot_row const& row) {
-  run.bind(1, row.id);
-  run.bind(2, row.agent.value);
-  run.bind(3, row.status);
-  run.bind(4, row.model);
+  run.bind_view(1, row.id);
+  run.bind_view(2, row.agent.value);
+  run.bind_view(3, row.status);
+  run.bind_view(4, row.model);
   run.bind(5, std::int64_t{row.context_length});
   bind_time(run, 6, row.last_request);
 }
 
 void bind_row(sqlite_run& run, request_row const& row) {
-  run.bind(1, row.id.value);
-  run.bind(2, row.slot);
-  run.bind(3, row.status);
+  run.bind_view(1, row.id.value);
+  run.bind_view(2, row.slot);
+  run.bind_view(3, row.status);
   bind_time(run, 4, row.created_at);
   bind_time(run, 5, row.completed_at);
-  run.bind(6, row.parameters);
+  run.bind_view(6, row.parameters);
   bind_text(run, 7, row.agent.value);
   bind_text(run, 8, row.failure);
   bind_number(run, 9, row.attempts);
@@ -159,18 +158,18 @@ void bind_row(sqlite_run& run, request_row const& row) {
 }
 
 void bind_row(sqlite_run& run, conflict_row const& row) {
-  run.bind(1, row.path);
+  run.bind_view(1, row.path);
   bind_text(run, 2, row.owner);
   bind_text(run, 3, row.value);
   if (!row.owner.empty()) bind_number(run, 4, row.owner_since.value);
-  run.bind(5, row.loser);
-  run.bind(6, row.lost_value);
+  run.bind_view(5, row.loser);
+  run.bind_view(6, row.lost_value);
   bind_number(run, 7, row.loser_since.value);
 }
 
-void bind_row(sqlite_run& run, agent_id const& id) { run.bind(1, id.value); }
+void bind_row(sqlite_run& run, agent_id const& id) { run.bind_view(1, id.value); }
 
-void bind_row(sqlite_run& run, std::string const& id) { run.bind(1, id); }
+void bind_row(sqlite_run& run, std::string const& id) { run.bind_view(1, id); }
 
 void bind_row(sqlite_run& run, std::size_t limit) { bind_number(run, 1, limit); }
 

@@ -1,5 +1,6 @@
 #include "wire/event_boundary.hpp"
 
+#include <cstring>
 #include <utility>
 
 namespace paddler {
@@ -9,10 +10,13 @@ namespace {
 // what stands in front of `text`.
 std::size_t end_of_last_event(std::string_view before, std::string_view text) {
   auto const at = [&](std::size_t i) { return i < before.size() ? before[i] : text[i - before.size()]; };
-  for (std::size_t end = before.size() + text.size(); end > before.size() && end >= 2; --end) {
-    if (at(end - 1) != '\n') continue;
-    bool const blank = at(end - 2) == '\n' || (end >= 4 && at(end - 2) == '\r' && at(end - 3) == '\n');
-    if (blank) return end - before.size();
+  std::size_t left = text.size();
+  while (auto const* const found = static_cast<char const*>(::memrchr(text.data(), '\n', left))) {
+    left = static_cast<std::size_t>(found - text.data());
+    auto const line_end = before.size() + left;
+    bool const blank = (line_end >= 1 && at(line_end - 1) == '\n') ||
+                       (line_end >= 2 && at(line_end - 1) == '\r' && at(line_end - 2) == '\n');
+    if (blank) return left + 1;
   }
   return 0;
 }
