@@ -94,6 +94,7 @@ void cluster::start_balancer() {
     config.open_desired_file = [this](blocking_executor&) { return files_.open(desired_file); };
   }
   config.engine_silence = 30s;
+  config.memory.look_every = std::chrono::hours(24); // that of the simulation says nothing of it
   balancer_ = std::make_shared<balancer_life>(sim_, net_, where, std::move(config));
   balancer_->on_end = [this] {
     sim_.count("balancer.ended");

@@ -113,6 +113,7 @@ struct balancer::parts {
   std::optional<event_service> events;
   std::deque<file_source> files_of_desired;
   std::optional<http_server> inference_server, management_server;
+  std::optional<memory_watch> memory;
   task_group background{executor, "balancer", on_escape::fail_process};
   std::string inference_address, management_address;
 
@@ -201,6 +202,8 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state, front_d
   inference_server.emplace(executor, std::move(as_inference),
                            guarded(guard_of(front.inference),
                                    routed(router(joined(inference->routes(), health_routes(*core)), about_inference))));
+  memory.emplace(config.memory, files, *inference, *inference_server);
+  background.spawn("memory", memory->run());
   auto management_routes = joined(joined(management->routes(), history->routes()), events->routes());
   management_routes = joined(joined(std::move(management_routes), policies->routes()), dump->routes());
   management_routes = joined(std::move(management_routes), health_routes(*core));

@@ -1,6 +1,7 @@
 // The balancer: front door for inference, management API, agents' links and slot connections, and the state behind
 // them.
 #pragma once
+#include "balancer/memory_watch.hpp"
 #include "core/balancer_core.hpp"
 #include "core/session/resource_questions.hpp"
 #include "ports/state_store.hpp"
@@ -32,7 +33,8 @@ struct balancer_config {
   duration comment_interval = std::chrono::seconds(10); // a waiting stream gets an SSE comment this often
   duration client_silence = std::chrono::seconds(30);   // that a client reads nothing of what is written to it
   duration engine_silence = std::chrono::minutes(10);   // between two pieces of an answer, or before its first
-  duration stop_deadline = std::chrono::seconds(4);     // for running requests when the balancer stops
+  memory_limits memory = {};
+  duration stop_deadline = std::chrono::seconds(4); // for running requests when the balancer stops
 };
 
 // Life: construct, `start`, serve until `stop` has returned, destroy. Everything on the executor's one thread.

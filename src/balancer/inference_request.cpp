@@ -86,6 +86,13 @@ void inference_request::abort_for_shutdown() {
   if (borrowed_) slots_.interrupt(*borrowed_);
 }
 
+void inference_request::give_up_for_memory() {
+  given_up_ = true;
+  core_.apply(request_left{serial_, request_failure::short_of_memory});
+  if (borrowed_) slots_.interrupt(*borrowed_);
+  on_fail({.serial = serial_, .reason = request_failure::short_of_memory, .not_resumed = {}, .retry_after = {}});
+}
+
 task<> inference_request::drive() {
   auto const cancellation = co_await asio::this_coro::cancellation_state;
   while (co_await next_decision()) {

@@ -40,6 +40,12 @@ public:
   // The balancer stops now: the client is told, the slot is given up.
   void abort_for_shutdown();
 
+  // What it keeps of what the client sent and got.
+  [[nodiscard]] std::size_t held_bytes() const { return given_up_ ? 0 : body_.size() + kept_.bytes(); }
+
+  // The same as for a shutdown, as memory is short.
+  void give_up_for_memory();
+
 private:
   task<> drive();
   void give_up_before_it_began();
@@ -87,6 +93,7 @@ private:
   std::optional<slot_serial> borrowed_;
   attempt attempt_; // the newest that began
   bool shutting_down_ = false;
+  bool given_up_ = false;
   bool delivered_ = false; // bytes of the answer have left: no other attempt
   bool client_lost_ = false;
   unsigned status_ = 200; // of what the engine of this attempt answered last

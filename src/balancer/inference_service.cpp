@@ -89,6 +89,21 @@ private:
   bool answered_ = false;
 };
 
+// For as long as it lives.
+class counted_bytes {
+public:
+  counted_bytes(std::uint64_t& sum, std::uint64_t bytes) : sum_(sum), bytes_(bytes) { sum_ += bytes_; }
+
+  counted_bytes(counted_bytes const&) = delete;
+  counted_bytes& operator=(counted_bytes const&) = delete;
+
+  ~counted_bytes() { sum_ -= bytes_; }
+
+private:
+  std::uint64_t& sum_;
+  std::uint64_t bytes_;
+};
+
 // While its client gets comments.
 class listed_stream {
 public:
@@ -138,7 +153,21 @@ void inference_service::abort_all() {
   for (auto const& [serial, request] : live_) request->abort_for_shutdown();
 }
 
+void inference_service::give_up_largest() {
+  auto const held = [](auto const& each) { return each.second->held_bytes(); };
+  auto const largest = std::ranges::max_element(live_, {}, held);
+  if (largest != live_.end() && held(*largest) > 0) largest->second->give_up_for_memory();
+}
+
 task<> inference_service::infer(http_exchange& exchange) {
+  auto const bytes = exchange.head().content_length.value_or(max_body_bytes_);
+  if (refuses_new_ || bytes > max_bodies_ - std::min(max_bodies_, bodies_))
+    co_return co_await refuse(exchange, error_of_failure(request_failure::short_of_memory, ""));
+  counted_bytes const counted(bodies_, bytes);
+  co_await serve(exchange);
+}
+
+task<> inference_service::serve(http_exchange& exchange) {
   request_probe probe(prompts_);
   auto look = [&probe](std::string_view piece) { (void)probe.feed(piece); }; // finish() tells what was wrong
   auto body = co_await exchange.read_body(max_body_bytes_, look);

@@ -6,6 +6,8 @@
 #include "net/router.hpp"
 #include "runtime/clock.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -41,11 +43,21 @@ public:
   // Running requests end with an error that says why.
   void abort_all();
 
+  // How much the bodies of all requests that are here may have together; more are refused before they are read.
+  void limit_bodies(std::uint64_t bytes) { max_bodies_ = bytes; }
+
+  // Where memory is short: whether requests are refused from now on, before their bodies are read.
+  void refuse_new(bool wanted) { refuses_new_ = wanted; }
+
+  // The request that holds most ends with an error that says why.
+  void give_up_largest();
+
   [[nodiscard]] std::size_t size() const { return live_.size(); }
 
 private:
   task<> keep_awake(task_group& group);
   task<> infer(http_exchange& exchange);
+  task<> serve(http_exchange& exchange);
   task<bool> run(http_exchange& exchange, answer_writer& writer, request_wishes const& wishes, std::string body,
                  probed_request asked);
   task<> run_once(http_exchange& exchange, answer_writer& writer, request_wishes const& wishes, std::string body,
@@ -66,6 +78,9 @@ private:
   idempotent_answers answers_{{}};
   wakeup answers_changed_;
   std::uint64_t serials_ = 0;
+  bool refuses_new_ = false;
+  std::uint64_t max_bodies_ = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t bodies_ = 0; // bytes that were promised to requests that are here
 };
 
 } // namespace paddler

@@ -33,6 +33,8 @@ public:
   kept_stream(kept_stream const&) = delete;
   kept_stream& operator=(kept_stream const&) = delete;
 
+  [[nodiscard]] std::size_t bytes() const { return counted_; }
+
   // What the client has got of the answer, from its first byte on.
   void delivered(std::string_view bytes);
 

@@ -71,6 +71,15 @@ flag_setter set_duration(duration& out, duration least) {
   };
 }
 
+flag_setter set_bytes(std::uint64_t& out) {
+  return [&out](std::string const& text) -> result<void> {
+    auto const size = parse_bytes(text);
+    if (!size) return std::unexpected(size.error());
+    out = *size;
+    return {};
+  };
+}
+
 flag_setter set_listen_address(std::string& out) {
   return [&out](std::string const& text) -> result<void> {
     auto const address = parse_listen_address(text);

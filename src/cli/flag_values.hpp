@@ -58,6 +58,7 @@ flag_setter set_text(std::optional<std::string>& out);
 flag_setter append_text(std::vector<std::string>& out); // not empty; of a flag that may be given again
 flag_setter set_name(std::string& out);                 // of an agent
 flag_setter set_duration(duration& out, duration least = {});
+flag_setter set_bytes(std::uint64_t& out);
 flag_setter set_listen_address(std::string& out);
 flag_setter set_server_address(host_and_port& out, std::uint16_t default_port);
 flag_setter set_server_address(std::optional<host_and_port>& out, std::uint16_t default_port);

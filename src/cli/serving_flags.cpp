@@ -55,6 +55,13 @@ void add_balancer_flags(flag_set& flags, balancer_config& config, bool& insecure
              .help = "How often a waiting stream is sent a comment, so that nothing between cuts it",
              .default_text = print_duration(config.comment_interval)},
             set_duration(config.comment_interval, shortest_keep_alive));
+  flags.add({.name = "--memory-limit",
+             .value = "SIZE",
+             .help =
+                 "What the balancer may hold in memory, as 512MiB; near it, it refuses new requests, and gives up the "
+                 "largest",
+             .default_text = "what the machine or its control group has"},
+            set_bytes(config.memory.limit));
   flags.add_repeated({.name = "--host-name",
                       .value = "NAME",
                       .help = "A name by which clients and agents may call this balancer, beside its addresses. May be "

@@ -19,6 +19,9 @@ struct unit {
 
 constexpr std::array units{unit{"d", 24h}, unit{"h", 1h}, unit{"m", 1min}, unit{"s", 1s}, unit{"ms", 1ms}};
 constexpr duration longest = 365 * 24h;
+constexpr std::array<std::string_view, 7> byte_units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+constexpr std::size_t readable_byte_units = 5;
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 50;
 
 std::unexpected<error> not_a_duration(std::string_view text) {
   return fail(error_code::invalid_input, "\"" + std::string(text) + "\" is not a duration",
@@ -79,8 +82,19 @@ std::string count_of(std::uint64_t count, std::string_view what) {
   return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
 }
 
+result<std::uint64_t> parse_bytes(std::string_view text) {
+  auto rest = text;
+  auto const count = take_number<std::uint64_t>(rest);
+  for (std::size_t unit = 0; count && unit < readable_byte_units; ++unit) {
+    auto const power = unit * 10;
+    if (byte_units[unit] == rest && *count <= most_bytes >> power) return *count << power;
+  }
+  return fail(error_code::invalid_input, "\"" + std::string(text) + "\" is no size",
+              "Write it as 512MiB or 2GiB; at most 1024TiB.");
+}
+
 std::string print_bytes(std::uint64_t bytes) {
-  constexpr std::array names{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  constexpr auto const& names = byte_units;
   std::size_t unit = 0;
   auto value = static_cast<double>(bytes);
   while (value >= 1023.5 && unit + 1 < names.size()) {
@@ -93,7 +107,7 @@ std::string print_bytes(std::uint64_t bytes) {
   auto const end =
       tenths ? std::to_chars(digits.data(), digits.data() + digits.size(), rounded, std::chars_format::fixed, 1)
              : std::to_chars(digits.data(), digits.data() + digits.size(), rounded, std::chars_format::fixed, 0);
-  return std::string(digits.data(), end.ptr) + names[unit];
+  return std::string(digits.data(), end.ptr).append(names[unit]);
 }
 
 } // namespace paddler

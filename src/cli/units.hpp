@@ -22,6 +22,9 @@ std::string print_age(duration time);
 // "1 request", "3 requests".
 std::string count_of(std::uint64_t count, std::string_view what);
 
+// "512MiB", "2GiB": a whole number and its unit, B to TiB. The error's message completes "FLAG: ".
+result<std::uint64_t> parse_bytes(std::string_view text);
+
 // "512B", "1.5KiB", "139GiB": three digits at most, no space.
 std::string print_bytes(std::uint64_t bytes);
 

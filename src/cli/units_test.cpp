@@ -48,6 +48,19 @@ TEST(count_of, knows_one) {
   EXPECT_EQ(count_of(2, "request"), "2 requests");
 }
 
+TEST(parse_bytes, reads_a_number_and_its_unit) {
+  EXPECT_EQ(parse_bytes("0B").value(), 0U);
+  EXPECT_EQ(parse_bytes("512MiB").value(), std::uint64_t{512} << 20);
+  EXPECT_EQ(parse_bytes("2GiB").value(), std::uint64_t{2} << 30);
+  EXPECT_EQ(parse_bytes("1024TiB").value(), std::uint64_t{1} << 50);
+  for (auto const* const text :
+       {"", "5", "MiB", "5MB", "5 MiB", "-5MiB", "1.5GiB", "1025TiB", "1PiB", "99999999999999999999B"}) {
+    auto const size = parse_bytes(text);
+    ASSERT_FALSE(size) << text;
+    EXPECT_THAT(size.error().message, testing::HasSubstr(text));
+  }
+}
+
 TEST(print_bytes, has_three_digits_at_most) {
   EXPECT_EQ(print_bytes(0), "0B");
   EXPECT_EQ(print_bytes(1023), "1023B");

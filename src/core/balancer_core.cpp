@@ -82,7 +82,7 @@ struct balancer_core::handler {
 
   void operator()(request_arrived const& e) { add(core.dispatch_.arrived(e.request, now)); }
 
-  void operator()(request_left const& e) { add(core.dispatch_.client_gone(e.serial, now)); }
+  void operator()(request_left const& e) { add(core.dispatch_.left(e.serial, now, e.why)); }
 
   void operator()(slot_arrived const& e) {
     if (!core.agents_.is_connected(e.slot.agent, e.slot.process))

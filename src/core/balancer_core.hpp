@@ -54,8 +54,10 @@ struct request_arrived {
   request_arrival request;
 };
 
+// The caller has ended it: its client left, or it was given up for the reason that is given.
 struct request_left {
   request_serial serial;
+  request_failure why = request_failure::client_gone;
 };
 
 struct slot_arrived {

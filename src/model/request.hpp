@@ -24,6 +24,7 @@ enum class request_failure {
   queue_full,          // the bounded queue had no place
   queue_timeout,       // no slot became free in time
   overloaded,          // it would not be answered in time
+  short_of_memory,     // the balancer could not afford it any longer
   no_model,            // nobody wants to serve a model of this name
   rate_limited,        // its client sent too many of late
   concurrency_limited, // its client has too many at once
@@ -114,9 +115,9 @@ inline bool is_terminal(request_state state) {
 }
 
 BOOST_DESCRIBE_ENUM(request_state, queued, routed, processing, streaming, resuming, completed, failed)
-BOOST_DESCRIBE_ENUM(request_failure, none, queue_full, queue_timeout, overloaded, no_model, rate_limited,
-                    concurrency_limited, shutdown, client_gone, deadline, agent_lost, attempts_exhausted, retry_budget,
-                    poison, quarantined, timeout, slow_client, engine_error)
+BOOST_DESCRIBE_ENUM(request_failure, none, queue_full, queue_timeout, overloaded, short_of_memory, no_model,
+                    rate_limited, concurrency_limited, shutdown, client_gone, deadline, agent_lost, attempts_exhausted,
+                    retry_budget, poison, quarantined, timeout, slow_client, engine_error)
 BOOST_DESCRIBE_ENUM(attempt_outcome, completed, completed_last, lost_early, lost_late, refused, moved, not_continued,
                     timeout, slow_client, engine_error)
 

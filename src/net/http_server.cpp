@@ -26,7 +26,8 @@ task<> turn_away(transport* stream) {
 
 http_server::http_server(asio::any_io_executor executor, http_server_config config, http_handler handler)
     : config_(std::move(config)),
-      service_(std::make_shared<http_service>(http_service{std::move(handler), config_.limits, config_.errors})),
+      service_(std::make_shared<http_service>(
+          http_service{.handler = std::move(handler), .limits = config_.limits, .errors = config_.errors})),
       group_(std::move(executor), config_.name) {}
 
 http_server::~http_server() { ensure(sessions_.empty(), "an http_server was destroyed before it was stopped"); }
@@ -69,6 +70,12 @@ task<> http_server::stop(duration polite) {
   for (auto& each : sessions_) each.drain();
   co_await stop_in_two_phases(polite, group_.join(), [this] { drop_all(); });
   listeners_.clear();
+}
+
+void http_server::save_memory(bool wanted) {
+  service_->saves_memory = wanted;
+  if (!wanted) return;
+  for (auto& each : sessions_) each.drain();
 }
 
 void http_server::drop_all() {

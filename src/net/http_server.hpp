@@ -47,7 +47,8 @@ using error_format = std::function<error_answer(unsigned status, std::string_vie
 struct http_service {
   http_handler handler = {};
   http_limits limits = {};
-  error_format errors = {}; // empty: RFC 9457 problems
+  error_format errors = {};  // empty: RFC 9457 problems
+  bool saves_memory = false; // connections end with their answer, and who is silent is given up sooner
 };
 
 // One request and its answer. Lives during the handler's run, on the connection's executor. Functions that send return
@@ -182,13 +183,17 @@ public:
 
   [[nodiscard]] std::size_t connections() const { return sessions_.size(); }
 
+  // While it is so, idle connections are closed, all others end with their answer, and the times that clients may be
+  // silent are a quarter.
+  void save_memory(bool wanted);
+
 private:
   task<> accept_from(std::list<listener>::iterator from);
   task<> serve(std::unique_ptr<transport> stream);
   void drop_all();
 
   http_server_config config_;
-  std::shared_ptr<http_service const> service_;
+  std::shared_ptr<http_service> service_;
   std::list<listener> listeners_;
   std::list<session_control> sessions_;
   task_group group_;

@@ -25,6 +25,7 @@ constexpr std::size_t idle_buffer_size = 8 * 1024;
 constexpr std::size_t request_id_limit = 128;
 constexpr std::size_t linger_bytes_limit = 1024 * 1024; // unread body that is thrown away after the answer
 constexpr auto linger_time = std::chrono::seconds(2);
+constexpr int saving_patience = 4; // times less, where memory is short
 
 std::string new_request_id() {
   auto const first = random_number();
@@ -106,7 +107,7 @@ task<bool> http_session::read_head() {
   auto const& limits = service_->limits;
   buffer_.shrink_to(idle_buffer_size);
   bool const was_waiting = !first_request_ && buffer_.empty();
-  stream_->set_deadline(was_waiting ? limits.idle_timeout : limits.head_timeout);
+  stream_->set_deadline(patience(was_waiting ? limits.idle_timeout : limits.head_timeout));
   bool head_deadline = !was_waiting;
   for (;;) {
     if (!buffer_.empty()) {
@@ -206,7 +207,7 @@ task<> http_session::linger() {
 task<boost::system::error_code> http_session::read_body_bytes() {
   auto const& limits = service_->limits;
   auto const earned = std::chrono::milliseconds(body_received_ * 1000 / std::max<std::size_t>(limits.body_rate, 1));
-  auto const left = limits.body_silence + earned - body_waited_;
+  auto const left = patience(limits.body_silence) + earned - body_waited_;
   if (left <= duration::zero()) co_return asio::error::timed_out;
   auto const start = mono_now();
   stream_->set_deadline(std::min(left, limits.body_silence));
@@ -251,7 +252,7 @@ task<bool> http_session::next_body_piece(std::span<char const>* out, error* why)
 }
 
 task<bool> http_session::send(std::span<asio::const_buffer const> buffers) {
-  stream_->set_deadline(service_->limits.write_silence);
+  stream_->set_deadline(patience(service_->limits.write_silence));
   auto const sent = co_await stream_->write(buffers);
   stream_->clear_deadline();
   if (sent.ec) answer_ = answer_state::broken;
@@ -281,7 +282,11 @@ task<bool> http_session::send_waiting_head() {
 }
 
 bool http_session::keep_alive() const {
-  return head_.keep_alive && !close_after_ && !control_->draining_ && !body_left();
+  return head_.keep_alive && !close_after_ && !control_->draining_ && !service_->saves_memory && !body_left();
+}
+
+duration http_session::patience(duration limit) const {
+  return service_->saves_memory ? limit / saving_patience : limit;
 }
 
 void http_session::append_header(std::string_view name, std::string_view value) {

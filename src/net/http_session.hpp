@@ -44,6 +44,7 @@ private:
   void append_connection();
   void append_header(std::string_view name, std::string_view value);
   [[nodiscard]] bool keep_alive() const;
+  [[nodiscard]] duration patience(duration limit) const;
 
   [[nodiscard]] bool body_left() const { return !parser_.body_done(); }
 

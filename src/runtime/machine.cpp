@@ -82,4 +82,10 @@ machine_facts blocking_machine_facts(std::string const& root) {
           .gpus = blocking_gpus(root)};
 }
 
+std::uint64_t blocking_own_memory_bytes(std::string const& root) {
+  auto const status = blocking_text(root + "/proc/self/status");
+  auto const kibibytes = [&](std::string_view name) { return leading_number(value_of(status, name)).value_or(0); };
+  return (kibibytes("RssAnon") + kibibytes("RssShmem")) * 1024;
+}
+
 } // namespace paddler

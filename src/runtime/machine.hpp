@@ -17,4 +17,7 @@ struct machine_facts {
 // left out.
 machine_facts blocking_machine_facts(std::string const& root = {});
 
+// What this process holds for itself, without the files that it has mapped; 0 where that cannot be read.
+std::uint64_t blocking_own_memory_bytes(std::string const& root = {});
+
 } // namespace paddler

@@ -45,6 +45,13 @@ TEST_F(MachineTest, TakesTheSmallerOfMachineAndControlGroup) {
   EXPECT_EQ(blocking_machine_facts(root).memory_bytes, 1048576U);
 }
 
+TEST_F(MachineTest, CountsWhatThisProcessHoldsForItself) {
+  EXPECT_GT(blocking_own_memory_bytes(), 0U);
+  EXPECT_EQ(blocking_own_memory_bytes(root), 0U);
+  write("/proc/self/status", "VmRSS:\t 900 kB\nRssAnon:\t     512 kB\nRssFile:\t 300 kB\nRssShmem:\t 88 kB\n");
+  EXPECT_EQ(blocking_own_memory_bytes(root), 600U * 1024);
+}
+
 TEST_F(MachineTest, NamesGpusInTheirOrder) {
   write("/proc/driver/nvidia/gpus/0000:02:00.0/information", "Model: \t\t NVIDIA L4\nIRQ: 7\n");
   write("/proc/driver/nvidia/gpus/0000:01:00.0/information", "Model: \t\t NVIDIA H200\nIRQ: 7\n");

@@ -30,6 +30,9 @@ constexpr std::array failure_rows{
     failure_row{request_failure::overloaded, 503, "overloaded", true,
                 "so many requests wait that this one would not be answered in time, and so it is not tried; try again "
                 "later, allow more time, or add slots or agents"},
+    failure_row{request_failure::short_of_memory, 503, "short_of_memory", true,
+                "the balancer has too little memory left for this request; try again later, send less at once, or give "
+                "it more (--memory-limit)"},
     failure_row{request_failure::no_model, 404, "model_not_found", false, ""},
     failure_row{request_failure::rate_limited, 429, "rate_limit_exceeded", true,
                 "this key (or address, where there is none) sent more requests than `requests_per_minute` of the "

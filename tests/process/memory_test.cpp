@@ -43,5 +43,40 @@ SYSTEM_TEST(memory, a_thousand_idle_sse_clients_cost_64_kib_each_at_most, proces
   co_await cluster.api().until_idle(0);
 }
 
+// Five times what it may hold, all at once, of which nothing can be served.
+SYSTEM_TEST(memory, OVR_04_a_flood_of_large_bodies_stays_below_the_limit, process_cluster) {
+  constexpr std::size_t count = 80;
+  constexpr std::size_t body = std::size_t{8} << 20;
+  constexpr std::size_t limit = std::size_t{128} << 20;
+  std::vector<std::string> const flags = {"--memory-limit", "128MiB", "--queue-timeout", "5m"};
+  co_await cluster.start_balancer(flags);
+  co_await cluster.api().apply(want_agents(1, 4));
+  std::deque<connection> clients;
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto large = question("large");
+    large.text += std::string(body, ' ');
+    clients.push_back(co_await connection::open(cluster.api().inference()));
+    auto& line = clients.back();
+    auto const sent = chat_body(large);
+    co_await line.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                       "Expect: 100-continue\r\nContent-Length: " +
+                       std::to_string(sent.size()) + "\r\n\r\n");
+    auto const first = co_await line.read_some();
+    if (first.starts_with("HTTP/1.1 503"))
+      ++refused;
+    else
+      co_await line.send(sent);
+    EXPECT_LE(resident_bytes(cluster.balancer().pid()), limit);
+  }
+  EXPECT_GE(refused, count - limit / body);
+  EXPECT_LT(refused, count) << "nobody was let in";
+  cluster.start_agent("a1");
+  co_await cluster.api().until_slots(4);
+  co_await cluster.api().until_idle(4);
+  co_await cluster.api().expect_serving();
+  EXPECT_LE(resident_bytes(cluster.balancer().pid()), limit);
+}
+
 } // namespace
 } // namespace paddler_test

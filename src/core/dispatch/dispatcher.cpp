@@ -106,7 +106,7 @@ dispatch_decisions dispatcher::arrived(request_arrival request, instant now) {
   return out;
 }
 
-dispatch_decisions dispatcher::client_gone(request_serial serial, instant now) {
+dispatch_decisions dispatcher::left(request_serial serial, instant now, request_failure why) {
   auto const at = live_.find(serial);
   if (at == live_.end()) return {};
   auto const model = at->second.record.model;
@@ -114,7 +114,7 @@ dispatch_decisions dispatcher::client_gone(request_serial serial, instant now) {
   if (ran) judge_agent(at->second, std::nullopt, 0, now);
   release(at->second, false);
   if (is_loose(canary::place_in_queue_kept)) ++queued_too_many_;
-  finish(serial, request_state::failed, request_failure::client_gone, now);
+  finish(serial, request_state::failed, why, now);
   return ran ? match(model, now) : dispatch_decisions{};
 }
 

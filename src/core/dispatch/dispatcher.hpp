@@ -145,8 +145,9 @@ public:
   [[nodiscard]] bool is_drained(agent_id const& agent) const { return drains_.contains(agent); }
 
   dispatch_decisions arrived(request_arrival request, instant now);
-  // Ends the request wherever it stands. Its slot connection, if any, counts as closed: the caller closes it.
-  dispatch_decisions client_gone(request_serial serial, instant now);
+  // Ends the request wherever it stands. Its slot connection, if any, counts as closed: the caller closes it, and tells
+  // the client where that is still there.
+  dispatch_decisions left(request_serial serial, instant now, request_failure why = request_failure::client_gone);
 
   dispatch_decisions slot_opened(slot_offer const& slot, instant now);
   // Of an idle connection. That of a running request is reported by `ended`.

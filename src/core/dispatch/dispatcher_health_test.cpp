@@ -70,7 +70,7 @@ TEST_F(DispatcherHealth, OVR_09_NorDoesWhatElseIsNobodysFault) {
     answer(503);
     answer(500, 7); // one body
     arrive();
-    it.client_gone({requests}, now);
+    it.left({requests}, now);
     slot("x");
     arrive();
     it.ended({requests}, {1}, attempt_outcome::slow_client, now);
@@ -139,7 +139,7 @@ TEST_F(DispatcherHealth, OVR_10_WhoBecomesTheLastServesWhatWaits) {
   EXPECT_EQ(arrive(), "y");
   auto const on_y = requests;
   EXPECT_EQ(arrive(), "") << "y is busy, and sound";
-  EXPECT_EQ(text(it.client_gone({on_y}, now)), "run " + name_of({requests}) + " on x;") << "y went with its connection";
+  EXPECT_EQ(text(it.left({on_y}, now)), "run " + name_of({requests}) + " on x;") << "y went with its connection";
   slot("y");
   EXPECT_EQ(arrive(), "y");
   EXPECT_EQ(arrive(), "");
@@ -157,7 +157,7 @@ TEST_F(DispatcherHealth, OVR_10_AnIdleConnectionThatEndsMayLeaveTheLastOne) {
   EXPECT_EQ(arrive(), "y");
   EXPECT_EQ(arrive(), "");
   auto const waits = requests;
-  it.client_gone({waits - 1}, now);
+  it.left({waits - 1}, now);
   EXPECT_FALSE(it.find(request_serial{waits})->has_slot);
   it.ended({waits - 2}, {1}, attempt_outcome::timeout, now);
   EXPECT_EQ(it.find(request_serial{waits})->agent, agent_id{"x"});
@@ -194,7 +194,7 @@ TEST_F(DispatcherHealth, LossesSilenceAndWhatIsNoHttpOpenIt) {
       slot(agent);
       EXPECT_EQ(arrive(), agent);
       it.ended({requests}, {1}, outcome, now);
-      it.client_gone({requests}, now);
+      it.left({requests}, now);
     }
     EXPECT_EQ(state(agent), breaker_state::open);
     slot("good");

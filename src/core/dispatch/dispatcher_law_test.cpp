@@ -150,7 +150,7 @@ private:
     auto const serial = at->first;
     running_.erase(at);
     ++gone_;
-    take(it_.client_gone(serial, now_));
+    take(it_.left(serial, now_));
   }
 
   void take(dispatch_decisions const& decisions) {

@@ -137,7 +137,7 @@ std::vector<row> attempts() {
 std::vector<row> circumstances() {
   return {
       {"its client leaves",
-       [](dispatcher& it) { return it.client_gone(serial, now); },
+       [](dispatcher& it) { return it.left(serial, now); },
        {"failed: client_gone", "failed: client_gone", "failed: client_gone", "failed: client_gone",
         "failed: client_gone", as_before, as_before}},
       {"it has waited for too long",
@@ -224,7 +224,7 @@ TEST(DispatcherViews, LiveRequestsComeFirstThenTheNewestThatEnded) {
   dispatcher it({.max_queued = 9, .ended_kept = 2});
   it.set_models({"m"}, now);
   for (std::uint64_t number = 1; number <= 5; ++number) it.arrived(arrival(number), now);
-  for (std::uint64_t number : {2U, 1U, 4U}) it.client_gone({number}, in_ten_seconds);
+  for (std::uint64_t number : {2U, 1U, 4U}) it.left({number}, in_ten_seconds);
   std::string order;
   for (auto const& each : it.requests()) order += each.id.value;
   EXPECT_EQ(order, "ceda") << "b fell out: two are kept";

@@ -56,7 +56,7 @@ protected:
 
   dispatch_decisions died(std::string agent) { return it.engine_died({{std::move(agent)}, {1}}, now); }
 
-  dispatch_decisions leave(std::string_view id) { return it.client_gone(named(id), now); }
+  dispatch_decisions leave(std::string_view id) { return it.left(named(id), now); }
 
   dispatch_decisions drain(std::string agent, std::optional<duration> stays) {
     return it.set_drained({std::move(agent)}, stays ? std::optional(drain_wish{*stays}) : std::nullopt, now);
