@@ -85,9 +85,33 @@ std::string count_endings(stage& on) {
     if (!is_terminal(request.state)) continue;
     on.sim.count("request." + std::string(to_string(request.state)) + "." + std::string(to_string(request.failure)));
     on.sim.count("request.attempts_" + std::to_string(request.tries.value));
+    for (auto const& each : request.attempts)
+      if (each.outcome == attempt_outcome::moved) on.sim.count("request.moved");
     if (request.resumes == 1) on.sim.count("request.resumed");
     if (request.resumes > 1) on.sim.count("request.resumed_again");
     if (request.not_resumed) on.sim.count("request.not_resumed." + std::string(to_string(*request.not_resumed)));
+  }
+  return {};
+}
+
+// An agent that is to become empty gets nothing new (REC-16). What ran there when it was first seen so may stay.
+std::string check_drained(stage& on) {
+  auto const& core = core_of(on);
+  for (auto const& machine : on.plant.machines()) {
+    agent_id const id{machine.id};
+    if (!core.requests().is_drained(id)) {
+      on.drained.erase(id);
+      continue;
+    }
+    stage::drained_agent now{core.leader(), core.desired().current(), {}};
+    for (auto const& request : core.requests().requests())
+      if (request.has_slot && request.agent == id) now.running.emplace(request.serial, request.tries);
+    on.sim.count(now.running.empty() ? "drain.empty" : "drain.busy");
+    auto& seen = on.drained[id];
+    bool const is_same = seen.leader == now.leader && seen.wanted == now.wanted;
+    if (is_same && !std::ranges::includes(seen.running, now.running))
+      return id.value + " is drained, and got a request";
+    seen = std::move(now); // what has ended does not begin again
   }
   return {};
 }
@@ -286,6 +310,7 @@ constexpr auto table = std::to_array<checker>({
     {"P1", moment::each_second, check_waiting},
     {"P1", moment::each_second, check_steps},
     {"P5", moment::each_second, check_capacity},
+    {"REC-16", moment::each_second, check_drained},
     {"OVR-09", moment::each_second, check_breakers_of_sound_agents},
     {"OVR-10", moment::each_second, check_nobody_waits_for_nobody},
     {"REC", moment::each_second, check_actions},

@@ -37,6 +37,7 @@ task<outcome> call(asked what) {
   if (!what.body.empty()) headers.push_back({"Content-Type", what.type});
   auto const condition = what.if_match ? "\"" + std::to_string(what.if_match->value) + "\"" : std::string();
   if (what.if_match) headers.push_back({"If-Match", condition});
+  if (!what.idempotency_key.empty()) headers.push_back({"Idempotency-Key", what.idempotency_key});
   if (!what.seconds_of_patience.empty()) headers.push_back({"X-Stainless-Timeout", what.seconds_of_patience});
   out.sent = true;
   auto const sent = co_await connection.send(what.method, what.target, headers, what.body);

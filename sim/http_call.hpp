@@ -18,6 +18,7 @@ struct asked {
   std::string body;
   std::string_view type = "application/json";
   std::optional<revision> if_match;
+  std::string idempotency_key;                    // empty: none
   std::string seconds_of_patience;                // as official clients say it; empty: nothing is said
   std::function<void(std::string_view)> on_piece; // sees the body as it comes
 };

@@ -63,6 +63,8 @@ scenario draw_scenario(std::uint64_t seed) {
   }
   for (auto const& each : all_circumstances())
     if (roll.likely(each.share_of_seeds)) out.unkind.emplace(each.name);
+  if (roll.likely(0.4)) out.drained = roll.share(0.5);
+  if (roll.likely(0.5)) out.repeated = roll.share(1);
   return out;
 }
 
@@ -151,6 +153,8 @@ std::string describe(scenario const& what) {
   if (what.bad_messages > 0) out += " bad_messages=" + std::to_string(what.bad_messages);
   out += seconds("trouble", what.trouble_pause);
   if (what.poisons > 0) out += " poisons=" + std::to_string(what.poisons);
+  if (what.drained > 0) out += " drained=" + std::to_string(what.drained);
+  if (what.repeated > 0) out += " repeated=" + std::to_string(what.repeated);
   if (what.discovery) out += " discovery";
   if (!what.room_for_two) out += " no_room_for_two";
   if (what.disk_full > 0) out += " disk_full";

@@ -26,6 +26,8 @@ struct scenario {
   std::size_t agents = 3;                      // 0..12
   std::size_t clients = 4;                     // 1..40
   std::size_t operators = 1;
+  double drained = 0;            // the share of agents that a document of an operator wants empty
+  double repeated = 0;           // the share of requests that clients send several times, with one Idempotency-Key
   bool racing_operators = false; // each sends two changes of one revision at once, again and again
   duration client_pause{};       // mean, between two requests of one client
   duration operator_pause{};

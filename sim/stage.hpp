@@ -42,6 +42,15 @@ struct stage {
   };
 
   std::map<std::tuple<epoch, agent_id, incarnation>, believed> newest_reports;
+
+  // What ran on an agent when it was first seen to be drained, by the desired state of that moment.
+  struct drained_agent {
+    epoch leader;
+    revision wanted;
+    std::set<std::pair<request_serial, attempt>> running;
+  };
+
+  std::map<agent_id, drained_agent> drained;
   std::vector<std::string> greetings; // the first words of links, where there are relays: the newest
   mono_time stood_still{};            // when the balancer was last seen not to run
 

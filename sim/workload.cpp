@@ -3,6 +3,7 @@
 #include "core/engine/hash_chain.hpp"
 #include "runtime/race.hpp"
 #include "runtime/task_group.hpp"
+#include "runtime/timer.hpp"
 #include "sim/cluster.hpp"
 #include "sim/http_call.hpp"
 #include "wire/desired_codec.hpp"
@@ -43,6 +44,7 @@ std::string chain_of(std::string const& text, std::size_t tokens) {
 struct stream_reader {
   std::string buffer;
   std::string text;
+  std::string events; // as they came, without comments
   bool done = false;
   bool error = false;
   bool finished = false;
@@ -57,6 +59,7 @@ struct stream_reader {
 
   void event(std::string_view block) {
     if (!block.starts_with("data:")) return;
+    events.append(block).append("\n\n");
     auto const data = block.substr(block.find_first_not_of(' ', 5));
     if (data == "[DONE]") {
       done = true;
@@ -104,8 +107,33 @@ task<> client_life::run() {
     auto const pause = pause_of(sim_, what_.client_pause);
     if (co_await with_deadline(pause, changed().wait())) continue;
     auto const text = where().name() + " asks " + std::to_string(++number);
-    co_await ask(text, 1 + sim_.chance().below(16));
+    auto const tokens = 1 + sim_.chance().below(16);
+    if (what_.repeated > 0 && sim_.likely(what_.repeated))
+      co_await ask_again_and_again(text, tokens);
+    else
+      co_await ask(text, tokens, nullptr);
   }
+}
+
+// At once or one after the other, with one Idempotency-Key (REQ-10). Within the life of one balancer all whole answers
+// are the same one.
+task<> client_life::ask_again_and_again(std::string text, std::size_t tokens) {
+  auto const balancers = [this] {
+    auto const at = sim_.log_counts().find("balancer.listening");
+    return at == sim_.log_counts().end() ? 0 : at->second;
+  };
+  auto const before = balancers();
+  repeated_request same{.key = text, .answers = {}};
+  task_group all(where().executor(), "the same again");
+  for (std::size_t times = 2 + sim_.chance().below(2); times > 0; --times) {
+    all.spawn("one of them", ask(text, tokens, &same));
+    if (sim_.likely(0.5)) co_await sleep_for(sim_.between(1ms, 3s));
+  }
+  co_await all.join();
+  if (same.answers.size() > 1) sim_.count("client.same_again");
+  if (same.answers.size() > 1 && before == balancers() &&
+      !std::ranges::all_of(same.answers, [&](auto const& each) { return each == same.answers.front(); }))
+    book_.violation("REQ-10: " + text + " was answered twice: " + same.answers.front() + " and " + same.answers.back());
 }
 
 // Two engines that are killed under one request look like a request that kills engines.
@@ -113,7 +141,7 @@ bool client_life::may_look_like_poison(int status) const {
   return status == 422 && what_.faults.contains("kill_engine");
 }
 
-task<> client_life::ask(std::string text, std::size_t tokens) {
+task<> client_life::ask(std::string text, std::size_t tokens, repeated_request* repeated) {
   ++book_.asked;
   stream_reader reader;
   asked question;
@@ -121,6 +149,7 @@ task<> client_life::ask(std::string text, std::size_t tokens) {
   question.target = "/v1/chat/completions";
   question.body = chat_body(text, tokens);
   question.on_piece = [&reader](std::string_view bytes) { reader.take(bytes); };
+  if (repeated != nullptr) question.idempotency_key = repeated->key;
   auto const answer = co_await call(std::move(question));
   if (killed()) co_return;
   auto const expected = chain_of(text, tokens);
@@ -133,10 +162,11 @@ task<> client_life::ask(std::string text, std::size_t tokens) {
     ++book_.refused;
     if (answer.status != 429 && answer.status != 503 && answer.status != 504 && answer.status != 404 &&
         answer.status != 408 && answer.status != 502 && answer.status != 500 && !may_look_like_poison(answer.status))
-      book_.violation("a good request was answered " + std::to_string(answer.status));
+      book_.violation("a good request was answered " + std::to_string(answer.status) + ": " + reader.buffer);
     sim_.count("client.status_" + std::to_string(answer.status));
   } else if (claims_end) {
     ++book_.answered;
+    if (repeated != nullptr) repeated->answers.push_back(reader.events);
     if (reader.text != expected)
       book_.violation("P7: " + text + " ended early without a word: \"" + reader.text + "\" of \"" + expected + "\"");
   } else if (reader.error) {
@@ -267,6 +297,8 @@ std::size_t operator_life::draw_document() {
                 std::to_string(sim_.chance().below(2)) +
                 ".gguf}\n    slots: " + std::to_string(1 + sim_.chance().below(4)) +
                 "\n    max_context_length: " + std::to_string(context_of_each) + "\n";
+    if (what_.drained > 0 && sim_.likely(what_.drained))
+      document += "    drain: true\n    drain_seconds: " + std::to_string(sim_.chance().below(4)) + "\n";
   }
   if (!any) document = "agents: []\n";
   auto const number = book_.documents.size();

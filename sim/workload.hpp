@@ -55,7 +55,15 @@ public:
 private:
   task<> run() override;
   [[nodiscard]] bool may_look_like_poison(int status) const;
-  task<> ask(std::string text, std::size_t tokens);
+
+  // Of requests with one Idempotency-Key: their whole answers.
+  struct repeated_request {
+    std::string key;
+    std::vector<std::string> answers;
+  };
+
+  task<> ask(std::string text, std::size_t tokens, repeated_request* repeated);
+  task<> ask_again_and_again(std::string text, std::size_t tokens);
 
   scenario const& what_;
   ledger& book_;

@@ -171,6 +171,10 @@ inference_error error_of_input(error const& wrong) {
   bool const ours = wrong.code == error_code::internal || wrong.code == error_code::storage;
   if (ours) {
     out.code = "internal_error";
+  } else if (wrong.code == error_code::timeout) {
+    out.status = 408;
+    out.code = "request_timeout";
+    out.should_retry = true;
   } else {
     out.status = too_large ? 413 : 400;
     out.code = too_large ? "request_too_large" : "invalid_request";

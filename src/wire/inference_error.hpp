@@ -32,7 +32,8 @@ struct inference_error {
 inference_error error_of_failure(request_failure failure, std::string_view model,
                                  std::span<std::string const> models = {});
 
-// From what request_probe or the HTTP parser found wrong: 400, or 413 for error_code::too_large; 500 for internal ones.
+// From what request_probe or the HTTP parser found wrong: 400, or 413 for error_code::too_large, 408 for timeout
+// (clients try that again); 500 for internal ones.
 inference_error error_of_input(error const& wrong);
 
 // What an engine that answered with `status` said went wrong, in our words where it said nothing that can be read.

@@ -107,6 +107,10 @@ TEST(InferenceError, WrongInputIsTheClients) {
   EXPECT_EQ(error_of_input({error_code::too_large, "too large", "send less", {}}).status, 413);
   EXPECT_EQ(error_of_input({error_code::too_large, "too large", "send less", {}}).message, "too large; send less");
   EXPECT_EQ(error_of_input({error_code::internal, "?", "", {}}).status, 500);
+  auto const late = error_of_input({error_code::timeout, "the body did not arrive in time", "", {}});
+  EXPECT_EQ(late.status, 408);
+  EXPECT_EQ(late.code, "request_timeout");
+  EXPECT_TRUE(late.should_retry);
 }
 
 TEST(InferenceError, UnknownPathsTeach) {
