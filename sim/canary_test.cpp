@@ -23,6 +23,7 @@ struct bug {
 #define PADDLER_BUG(name, ...)                                                                                         \
   bug { canary::name, #name __VA_OPT__(, ) __VA_ARGS__ }
 constexpr auto bugs = std::to_array<bug>({PADDLER_BUG(acknowledged_before_durable),
+                                          PADDLER_BUG(answer_of_key_forgotten),
                                           PADDLER_BUG(begun_answer_retried),
                                           PADDLER_BUG(breaker_counts_4xx, draw_poison),
                                           PADDLER_BUG(breaker_ejects_last, draw_poison),
@@ -31,6 +32,7 @@ constexpr auto bugs = std::to_array<bug>({PADDLER_BUG(acknowledged_before_durabl
                                           PADDLER_BUG(continued_text_forgotten),
                                           PADDLER_BUG(continued_tokens_forgotten),
                                           PADDLER_BUG(drain_cut_short),
+                                          PADDLER_BUG(drained_agent_routed),
                                           PADDLER_BUG(failed_write_acknowledged),
                                           PADDLER_BUG(failure_not_told),
                                           PADDLER_BUG(half_event_passed_on),

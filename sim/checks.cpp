@@ -99,7 +99,8 @@ std::string check_drained(stage& on) {
   auto const& core = core_of(on);
   for (auto const& machine : on.plant.machines()) {
     agent_id const id{machine.id};
-    if (!core.requests().is_drained(id)) {
+    auto const wanted = core.desired().agents().find(id);
+    if (wanted == core.desired().agents().end() || !wanted->second.drain.value_or(false)) {
       on.drained.erase(id);
       continue;
     }

@@ -197,8 +197,12 @@ task<int> troublemaker_life::ask(std::string text) {
   question.method = "POST";
   question.target = "/v1/chat/completions";
   question.body = chat_body(text, 4);
+  stream_reader reader;
+  question.on_piece = [&reader](std::string_view bytes) { reader.take(bytes); };
   auto const answer = co_await call(std::move(question));
-  co_return answer.status;
+  // It has waited so long that a comment left, and so its error came as an event.
+  bool const told_later = answer.status == 200 && reader.error && reader.text.empty();
+  co_return told_later ? 504 : answer.status;
 }
 
 // Of more tokens than any engine's context. An engine that is broken says 500 to it, as to everything.

@@ -8,6 +8,7 @@ namespace paddler {
 enum class canary {
   none,
   acknowledged_before_durable,
+  answer_of_key_forgotten,
   begun_answer_retried,
   breaker_counts_4xx,
   breaker_ejects_last,
@@ -16,6 +17,7 @@ enum class canary {
   continued_text_forgotten,
   continued_tokens_forgotten,
   drain_cut_short,
+  drained_agent_routed,
   failed_write_acknowledged,
   failure_not_told,
   half_event_passed_on,
