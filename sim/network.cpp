@@ -370,6 +370,8 @@ public:
       co_await s->mine().changed.wait();
   }
 
+  [[nodiscard]] bool peer_gone() override { return end_->broken() || end_->mine().reset || end_->mine().peer_finished; }
+
   void finish_writing() noexcept override { end_->connection->finish(end_->side); }
 
   void close() noexcept override {

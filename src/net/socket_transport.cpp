@@ -187,6 +187,10 @@ public:
     }
   }
 
+  [[nodiscard]] bool peer_gone() override {
+    return !socket_.is_open() || state_->timed_out || look_at_peer(socket_.native_handle()) == peer_state::gone;
+  }
+
   void finish_writing() noexcept override {
     error_code ignored;
     socket_.shutdown(stream_socket::shutdown_send, ignored);

@@ -45,6 +45,10 @@ public:
   // meanwhile stay unread. Also returns when cancelled, timed out or closed here.
   virtual task<> wait_peer_closed() = 0;
 
+  // Whether that is so now, as far as it is known here: before bytes that find no room in the buffers nobody sees an
+  // end.
+  [[nodiscard]] virtual bool peer_gone() = 0;
+
   // No more writing; the peer reads to the end and sees a clean one.
   virtual void finish_writing() noexcept = 0;
 
