@@ -396,6 +396,8 @@ public:
 
   void unwatch_peer() noexcept override { end_->mine().on_gone = nullptr; }
 
+  [[nodiscard]] bool peer_gone() override { return end_->broken() || end_->mine().reset || end_->mine().peer_finished; }
+
   void finish_writing() noexcept override { end_->connection->finish(end_->side); }
 
   void close() noexcept override {

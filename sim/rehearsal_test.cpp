@@ -259,6 +259,70 @@ TEST_P(half_open, REC_12_a_pulled_cable_is_noticed_and_leaves_no_ghost_slots) {
 
 INSTANTIATE_TEST_SUITE_P(seeds, half_open, testing::Range<std::uint64_t>(1, 4));
 
+// --- P5 ---
+
+scenario with_clients_that_stop(std::uint64_t seed) {
+  auto out = calm(seed, 1);
+  out.clients = 8;
+  out.client_pause = 100ms;
+  out.token_time = 20ms;
+  out.room_for_two = false;
+  out.unkind = {"tiny_buffers"};
+  return out;
+}
+
+// That somebody does makes sure that something was there to find.
+bool somebody_still_reads(rehearsal& play) {
+  return std::ranges::any_of(play.core()->requests().requests(), [](request_record const& each) {
+    return each.state == request_state::streaming && !each.has_slot;
+  });
+}
+
+class slow_readers : public testing::TestWithParam<std::uint64_t> {};
+
+// Their answers wait in the balancer, whole or not, while the engine that made them is exchanged.
+TEST_P(slow_readers, P5_take_no_slot_of_an_engine_that_is_gone) {
+  rehearsal play(with_clients_that_stop(GetParam()));
+  play.want(same_for_all(1, 4));
+  ASSERT_TRUE(play.converges(60s));
+  play.pass(5s);
+  play.want(same_for_all(1, 3));
+  play.on().net.clog(balancer_host, client_host);
+  auto const& wanted = play.core()->desired().applicable({"a0"});
+  auto const serves = [&] {
+    auto const& engine = play.agent(0)->report.engine;
+    return engine.version == wanted.version && engine.status == engine_status::ready && play.slots_of(0) == 3;
+  };
+  EXPECT_TRUE(play.until(15s, serves)) << play.slots_of(0) << " slots";
+  EXPECT_TRUE(somebody_still_reads(play));
+  play.pass(10s);
+  EXPECT_EQ(play.slots_of(0), 3U);
+  play.on().net.unclog_all();
+  play.pass(20s);
+  EXPECT_EQ(play.verdict(), "");
+}
+
+TEST_P(slow_readers, P5_take_no_slot_of_an_agent_whose_cable_is_pulled) {
+  rehearsal play(with_clients_that_stop(GetParam()));
+  auto& on = play.on();
+  play.want(same_for_all(1, 4));
+  ASSERT_TRUE(play.converges(60s));
+  play.pass(5s);
+  on.net.clog(balancer_host, client_host);
+  play.pass(2s);
+  on.net.block(balancer_host, on.plant.machines()[0].host);
+  on.net.block(on.plant.machines()[0].host, balancer_host);
+  EXPECT_TRUE(play.until(10s, [&] { return !play.agent(0)->connected && play.slots_of(0) == 0; }))
+      << play.slots_of(0) << " slots";
+  EXPECT_TRUE(somebody_still_reads(play));
+  on.net.unblock_all();
+  on.net.unclog_all();
+  EXPECT_TRUE(play.converges(30s));
+  EXPECT_EQ(play.verdict(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(seeds, slow_readers, testing::Range<std::uint64_t>(1, 4));
+
 // --- P6 ---
 
 void expect_bar(figure const& measured) {

@@ -189,6 +189,7 @@ void balancer::parts::compose(balancer& owner, balancer_core core_state, front_d
   };
   core->spawn_into(background);
   inference->spawn_into(background);
+  slots->spawn_into(background);
   core->apply(balancer_started{});
   for (auto const& given : config.desired_files) {
     auto const path = without_final_slashes(given);

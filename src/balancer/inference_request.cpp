@@ -121,7 +121,7 @@ task<bool> inference_request::next_decision() {
 }
 
 task<inference_request::outcome> inference_request::try_on(run_request const& decision) {
-  auto* engine = slots_.borrow(decision.slot->serial);
+  auto* engine = slots_.borrow(decision.slot->serial, serial_);
   if (!engine) co_return attempt_outcome::lost_early;
   borrowed_ = decision.slot->serial;
   attempt_ = decision.number;

@@ -3,12 +3,14 @@
 #include "base/canary.hpp"
 #include "base/text.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/timer.hpp"
 #include "wire/slot_papers.hpp"
 
 namespace paddler {
 namespace {
 
 constexpr std::string_view slot_protocol = "paddler-slot/1";
+constexpr auto look_period = std::chrono::seconds(1);
 
 std::optional<std::uint64_t> number_in(http_head const& head, std::string_view name) {
   return parse_number<std::uint64_t>(head.header(name));
@@ -60,8 +62,8 @@ task<> slot_registry::keep(std::shared_ptr<slot> kept) {
   watch(*kept);
   while (!kept->ended && co_await kept->changed.wait()) {
   }
-  if (!kept->ended && !kept->borrowed) end(*kept);
-  while (kept->borrowed) co_await kept->changed.wait_uncancellable();
+  if (!kept->ended && !kept->borrower) end(*kept);
+  while (kept->borrower) co_await kept->changed.wait_uncancellable();
 }
 
 // The registry has the slot until it has ended.
@@ -69,10 +71,23 @@ void slot_registry::watch(slot& idle) {
   idle.connection->stream().watch_peer([this, &idle] { end(idle); });
 }
 
-http_connection* slot_registry::borrow(slot_serial serial) {
+void slot_registry::spawn_into(task_group& group) { group.spawn("borrowed slots", look_at_borrowed()); }
+
+// A borrower that waits for its client does not read, so it would find an end late. A look at all of them costs less
+// than a watch of each, which every piece of an answer would wake.
+task<> slot_registry::look_at_borrowed() {
+  while (co_await sleep_for(look_period)) {
+    std::vector<std::shared_ptr<slot>> over;
+    for (auto const& [serial, held] : slots_)
+      if (held->borrower && !held->left && held->connection->stream().peer_gone()) over.push_back(held);
+    for (auto const& held : over) leave(*held);
+  }
+}
+
+http_connection* slot_registry::borrow(slot_serial serial, request_serial by) {
   auto const at = slots_.find(serial);
   if (at == slots_.end() || at->second->ended) return nullptr;
-  at->second->borrowed = true;
+  at->second->borrower = by;
   at->second->connection->stream().unwatch_peer();
   return at->second->connection.get();
 }
@@ -81,8 +96,8 @@ void slot_registry::give_back(slot_serial serial, bool reusable) {
   auto const at = slots_.find(serial);
   if (at == slots_.end()) return;
   auto& returned = *at->second;
-  returned.borrowed = false;
-  if (reusable) return watch(returned);
+  returned.borrower.reset();
+  if (reusable && !returned.left) return watch(returned);
   returned.ended = true;
   returned.connection->close();
   returned.changed.notify_all();
@@ -114,14 +129,19 @@ void slot_registry::drop_all() {
   for (auto const& [serial, held] : all) end(*held);
 }
 
-// Closes the connection. A borrower notices by its failing read; an idle slot leaves the core's books here.
+// Closes the connection. A borrower notices by its failing read.
 void slot_registry::end(slot& which) {
   if (which.ended) return;
   which.connection->close();
-  if (which.borrowed) return;
-  which.ended = true;
-  which.changed.notify_all();
-  if (!is_loose(canary::closed_slot_kept)) core_.apply(slot_left{which.offer.serial});
+  which.ended = !which.borrower;
+  if (which.ended) which.changed.notify_all();
+  leave(which);
+}
+
+// Out of the core's books, once. A borrower may still read what came.
+void slot_registry::leave(slot& which) {
+  if (std::exchange(which.left, true) || is_loose(canary::closed_slot_kept)) return;
+  core_.apply(slot_left{which.offer.serial, which.borrower});
 }
 
 } // namespace paddler

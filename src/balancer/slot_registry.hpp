@@ -4,11 +4,13 @@
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
 #include "runtime/log.hpp"
+#include "runtime/task_group.hpp"
 #include "runtime/wakeup.hpp"
 
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -25,8 +27,11 @@ public:
   // Serves `POST /management/v1/agents/{agent}/slots`: takes the connection over and keeps it until it ends.
   task<> serve(http_exchange& exchange, agent_id agent);
 
+  // Tells the core of borrowed connections that are over while their borrowers wait for clients.
+  void spawn_into(task_group& group);
+
   // The connection behind a slot that the core gave to a request; nothing if it broke in this very moment.
-  http_connection* borrow(slot_serial serial);
+  http_connection* borrow(slot_serial serial, request_serial by);
   // Ends the loan. A connection that is not reusable is closed.
   void give_back(slot_serial serial, bool reusable);
 
@@ -44,12 +49,15 @@ private:
     slot_offer offer;
     std::unique_ptr<http_connection> connection;
     wakeup changed;
-    bool borrowed = false;
+    std::optional<request_serial> borrower = {};
+    bool left = false; // the core was told that it is over
     bool ended = false;
   };
 
   void watch(slot& idle);
+  task<> look_at_borrowed();
   void end(slot& which);
+  void leave(slot& which);
   task<> keep(std::shared_ptr<slot> kept);
 
   core_service& core_;

@@ -91,7 +91,7 @@ struct balancer_core::handler {
       add(core.dispatch_.slot_opened(e.slot, now));
   }
 
-  void operator()(slot_left const& e) { add(core.dispatch_.slot_closed(e.serial, now)); }
+  void operator()(slot_left const& e) { add(core.dispatch_.slot_closed(e.serial, now, e.reader)); }
 
   void operator()(attempt_sent const& e) { core.dispatch_.sent(e.serial, e.number, now); }
 

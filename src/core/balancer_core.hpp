@@ -66,6 +66,7 @@ struct slot_arrived {
 
 struct slot_left {
   slot_serial serial;
+  std::optional<request_serial> reader = {}; // whose attempt runs on it, and may still read what came
 };
 
 struct attempt_sent {

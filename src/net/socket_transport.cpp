@@ -185,6 +185,10 @@ public:
 
   void unwatch_peer() noexcept override { state_->on_gone = nullptr; }
 
+  [[nodiscard]] bool peer_gone() override {
+    return !socket_.is_open() || state_->timed_out || look_at_peer(socket_.native_handle()) == peer_state::gone;
+  }
+
   void finish_writing() noexcept override {
     error_code ignored;
     socket_.shutdown(stream_socket::shutdown_send, ignored);

@@ -53,6 +53,10 @@ public:
   // The same for a task: also returns when that is cancelled.
   task<> wait_peer_closed();
 
+  // Whether that is so now, as far as it is known here: before bytes that find no room in the buffers nobody sees an
+  // end.
+  [[nodiscard]] virtual bool peer_gone() = 0;
+
   // No more writing; the peer reads to the end and sees a clean one.
   virtual void finish_writing() noexcept = 0;
 

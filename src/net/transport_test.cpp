@@ -101,7 +101,7 @@ task<> note_peer_closed(transport* watched, bool* noticed) {
   *noticed = true;
 }
 
-enum class way_to_go { close, half_close, reset, bytes_then_close };
+enum class way_to_go { close, half_close, reset, bytes_then_close, bytes_then_reset };
 
 // A peer as a bare descriptor, so that it can be reset.
 int dial_blocking(std::uint16_t port) {
@@ -114,21 +114,24 @@ int dial_blocking(std::uint16_t port) {
 void go(int peer, way_to_go how) {
   linger const at_once{1, 0};
   if (how == way_to_go::half_close) ::shutdown(peer, SHUT_WR);
-  if (how == way_to_go::reset) ::setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  bool const resets = how == way_to_go::reset || how == way_to_go::bytes_then_reset;
+  if (resets) ::setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   if (how != way_to_go::half_close) ::close(peer);
 }
 
 task<bool> peer_is_noticed(listener* from, way_to_go how) {
   int const peer = dial_blocking(from->port());
   auto accepted = co_await from->accept();
-  if (how == way_to_go::bytes_then_close) EXPECT_EQ(::send(peer, "pipelined", 9, 0), 9);
+  bool const sends = how == way_to_go::bytes_then_close || how == way_to_go::bytes_then_reset;
+  if (sends) EXPECT_EQ(::send(peer, "pipelined", 9, 0), 9);
   task_group group(co_await asio::this_coro::executor, "test");
   bool noticed = false;
   group.spawn("watch", note_peer_closed(accepted.get(), &noticed));
   co_await let_others_run();
-  EXPECT_FALSE(noticed);
+  EXPECT_FALSE(noticed || accepted->peer_gone());
   go(peer, how);
   co_await group.join();
+  EXPECT_TRUE(accepted->peer_gone());
   if (how == way_to_go::half_close) ::close(peer);
   co_return noticed;
 }
@@ -136,7 +139,8 @@ task<bool> peer_is_noticed(listener* from, way_to_go how) {
 TEST(transport, a_peer_that_goes_is_noticed_without_reading) {
   event_loop loop;
   auto from = listener::tcp(loop.executor(), "127.0.0.1", 0).value();
-  for (auto const how : {way_to_go::close, way_to_go::half_close, way_to_go::reset, way_to_go::bytes_then_close})
+  for (auto const how : {way_to_go::close, way_to_go::half_close, way_to_go::reset, way_to_go::bytes_then_close,
+                         way_to_go::bytes_then_reset})
     EXPECT_TRUE(loop.run_until_done(peer_is_noticed(&from, how))) << static_cast<int>(how);
 }
 

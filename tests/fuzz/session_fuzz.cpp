@@ -152,13 +152,14 @@ private:
     if (auto const* const slot = any_slot()) close_slot(slot->offer.serial);
   }
 
-  // As the shell does it: that of a running request is the end of its attempt.
+  // As the shell does it: after that of a running request its attempt ends.
   void close_slot(slot_serial serial) {
     auto const at = slots_.find(serial);
     if (at == slots_.end()) return;
     auto const slot = at->second;
     slots_.erase(at);
-    if (!slot.runs) return take(slot_left{serial});
+    take(slot_left{serial, slot.runs});
+    if (!slot.runs) return;
     attempt_ended event{*slot.runs, slot.number, attempt_outcome::lost_early};
     if (from_.maybe()) event.outcome = attempt_outcome::lost_late;
     if (from_.below(4) == 3) event.not_resumable = resume_refusal::tool_call;

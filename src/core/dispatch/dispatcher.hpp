@@ -2,13 +2,13 @@
 // P5).
 //
 // Capacity is the set of idle slot connections: an agent opens exactly one for each slot of its engine, so slots can be
-// neither oversubscribed nor leaked. A request is bound to a slot when one is free, never before (late binding); whose
-// turn it is says the request_queue, and where it goes search_route (route_search.hpp). A stream that loses its engine
-// waits, before all others, for an engine that would have made the same answer, and goes on there. What lost an engine
-// runs apart from others of that kind until it brings something, and not at all once engines are known to die of it
-// (blame.hpp). An agent where too much goes wrong gets nothing for a while (agent_health.hpp), unless there is nobody
-// else: then the one that is due first serves. Pure: no I/O, no clock; the caller carries the returned decisions out in
-// their order.
+// neither oversubscribed nor leaked. One that is over counts no more, though its request may still read what came. A
+// request is bound to a slot when one is free, never before (late binding); whose turn it is says the request_queue,
+// and where it goes search_route (route_search.hpp). A stream that loses its engine waits, before all others, for an
+// engine that would have made the same answer, and goes on there. What lost an engine runs apart from others of that
+// kind until it brings something, and not at all once engines are known to die of it (blame.hpp). An agent where too
+// much goes wrong gets nothing for a while (agent_health.hpp), unless there is nobody else: then the one that is due
+// first serves. Pure: no I/O, no clock; the caller carries the returned decisions out in their order.
 #pragma once
 #include "core/dispatch/agent_health.hpp"
 #include "core/dispatch/blame.hpp"
@@ -150,8 +150,9 @@ public:
   dispatch_decisions left(request_serial serial, instant now, request_failure why = request_failure::client_gone);
 
   dispatch_decisions slot_opened(slot_offer const& slot, instant now);
-  // Of an idle connection. That of a running request is reported by `ended`.
-  dispatch_decisions slot_closed(slot_serial serial, instant now);
+  // The connection is over. That of a running request is reported by `ended`, unless the request still reads what came
+  // on it: then `reader` goes on without a slot until `ended`.
+  dispatch_decisions slot_closed(slot_serial serial, instant now, std::optional<request_serial> reader = {});
 
   // Progress of an attempt. Words about an attempt that is not the current one are ignored (the fence). The first byte
   // is the first of this attempt that the client gets.
@@ -217,8 +218,8 @@ private:
     std::optional<client_key> counted;  // as whose, against the limits of clients
     std::optional<mono_time> gives_up;  // its client
     std::optional<mono_time> begins_by; // to be answered before that
-    slot_handle slot;
-    std::uint64_t identity = 0; // of the engine that began its stream
+    slot_handle slot;                   // of the attempt that runs; record.has_slot: it is taken by it still
+    std::uint64_t identity = 0;         // of the engine that began its stream
     std::uint64_t fingerprint = 0;
     std::uint64_t session = 0;
     std::size_t prompt_blocks = 0;
@@ -270,6 +271,7 @@ private:
   run_request run_on(live_request& request, route_search_result const& found, instant now);
   void note_route(live_request& request, route_search_result const& found) const;
   void release(live_request& request, bool reusable);
+  void vacate(live_request& request, bool reusable);
   void close(slot_offer const& slot, std::size_t slot_count::* as);
   void remember_session(std::uint64_t session, engine_ordinal engine);
   dispatch_decisions try_again(live_request& request, bool begun, std::optional<resume_refusal> refusal, instant now);

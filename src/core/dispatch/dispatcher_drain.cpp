@@ -29,7 +29,7 @@ dispatch_decisions dispatcher::stays(request_serial serial, attempt number) {
 dispatch_decisions dispatcher::move_on(std::string const& model) {
   if (moving_ || !drains_.is_any_overdue() || !is_any_idle(model)) return {};
   for (auto& [serial, request] : live_) {
-    if (!request.slot || request.record.model != model || request.moves != move_state::may) continue;
+    if (!request.record.has_slot || request.record.model != model || request.moves != move_state::may) continue;
     if (!drains_.is_overdue(request.slot->agent)) continue;
     bool const begun = request.record.state == request_state::streaming;
     if (begun && (request.identity == 0 || request.record.resumes >= policy_.max_resumes)) continue;

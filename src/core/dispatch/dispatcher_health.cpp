@@ -47,7 +47,7 @@ void dispatcher::judge_agent(live_request& request, std::optional<attempt_outcom
     switch (kind_of(status)) {
     case answer_kind::good:
       health_.worked(where, request.begun, now);
-      engines_.at(request.engine).pace.learn(now.mono - record.routed_at);
+      if (record.has_slot) engines_.at(request.engine).pace.learn(now.mono - record.routed_at);
       if (models_.contains(record.model)) times_[record.model].learn(now.mono - record.routed_at);
       break;
     case answer_kind::of_the_request: health_.passed(where, request.begun); break;

@@ -172,6 +172,16 @@ TEST_F(DispatcherHealth, OVR_10_AnIdleSlotOfTheSoundOneThatClosesLetsTheOpenOneS
   EXPECT_EQ(arrive(), "x");
 }
 
+TEST_F(DispatcherHealth, OVR_10_NobodyWaitsForASlotThatIsGoneThoughItsRequestStillReads) {
+  slot("x");
+  open_alone("x");
+  slot("y");
+  EXPECT_EQ(arrive(), "y");
+  auto const reads = request_serial{requests};
+  EXPECT_EQ(arrive(), "") << "y is busy, and sound";
+  EXPECT_EQ(text(it.slot_closed({serial}, now, reads)), "run " + name_of({requests}) + " on x;");
+}
+
 TEST_F(DispatcherHealth, OVR_10_AStreamGoesOnAtTheLastEqualEngineThoughOthersAreSound) {
   equal_slot("x", 7);
   open_alone("x");

@@ -147,6 +147,63 @@ TEST_F(DispatcherTest, AClientThatLeavesWhileItsStreamWaits) {
   EXPECT_EQ(record("a").failure, request_failure::client_gone);
 }
 
+// --- connections that are over while their requests still read (P5) ---
+
+TEST_F(DispatcherTest, P5_WhoStillReadsWhatCameTakesNoSlot) {
+  slot("x");
+  request("a");
+  first_byte("a");
+  EXPECT_EQ(text(it.slot_closed({1}, now, named("b"))), "");
+  EXPECT_EQ(it.count().slots_busy, 1U) << "b does not run on it";
+  EXPECT_EQ(text(it.slot_closed({1}, now, named("a"))), "");
+  EXPECT_EQ(it.count().slots, 0U);
+  EXPECT_EQ(it.count().engines, 0U);
+  EXPECT_EQ(it.slots_of({"x"}, true), 0U);
+  EXPECT_FALSE(record("a").has_slot);
+  EXPECT_EQ(record("a").state, request_state::streaming);
+  EXPECT_EQ(text(it.slot_closed({1}, now, named("a"))), "") << "once is enough";
+  slot("y"); // it has the place of the engine that went
+  EXPECT_EQ(text(request("b")), "run b on y;");
+  EXPECT_EQ(text(end("a", attempt_outcome::completed)), "");
+  EXPECT_EQ(record("a").state, request_state::completed);
+  EXPECT_EQ(it.count().slots, 1U) << "it does not come back";
+  EXPECT_EQ(it.slots_of({"y"}, true), 1U);
+  EXPECT_EQ(it.time_of({{"y"}, "m"}), std::nullopt) << "which did not answer it";
+}
+
+TEST_F(DispatcherTest, P5_WhatItReadMayTurnOutToBeCutOff) {
+  equal_slot("x", 7);
+  request("a");
+  first_byte("a");
+  it.slot_closed({1}, now, named("a"));
+  equal_slot("y", 7);
+  EXPECT_EQ(text(end("a", attempt_outcome::lost_late)), "resume a on y;");
+  EXPECT_TRUE(record("a").has_slot);
+  leave("a");
+  EXPECT_EQ(it.count().slots, 0U);
+}
+
+TEST_F(DispatcherTest, P5_WhoseSlotIsGoneIsNotMovedFromADrainedAgent) {
+  equal_slot("x", 7);
+  request("a");
+  first_byte("a");
+  it.slot_closed({1}, now, named("a"));
+  drain("x", seconds(0));
+  EXPECT_EQ(text(equal_slot("y", 7)), "");
+}
+
+TEST_F(DispatcherTest, P5_ASuspectWhoseSlotIsGoneKeepsNoOtherAway) {
+  slot("x");
+  slot("y");
+  request("a");
+  request("b");
+  end("a", attempt_outcome::lost_early);
+  EXPECT_EQ(text(slot("z")), "run a on z;");
+  slot("z");
+  EXPECT_EQ(text(end("b", attempt_outcome::lost_early)), "") << "one suspect on z is enough";
+  EXPECT_EQ(text(it.slot_closed({3}, now, named("a"))), "run b on z;");
+}
+
 // --- whose fault it was (REQ-12) ---
 
 TEST_F(DispatcherTest, REQ_12_ARequestThatKilledTwoEnginesIsNotTriedAThirdTime) {

@@ -35,11 +35,16 @@ dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) 
 }
 
 // With it may go the last engine that others waited for instead of one that fails too often.
-dispatch_decisions dispatcher::slot_closed(slot_serial serial, instant now) {
-  auto const slot = idle_.extract(serial);
-  if (!slot) return {};
-  close(*slot.mapped(), &slot_count::idle);
-  return match(slot.mapped()->model, now);
+dispatch_decisions dispatcher::slot_closed(slot_serial serial, instant now, std::optional<request_serial> reader) {
+  if (auto const slot = idle_.extract(serial)) {
+    close(*slot.mapped(), &slot_count::idle);
+    return match(slot.mapped()->model, now);
+  }
+  auto const at = reader ? live_.find(*reader) : live_.end();
+  if (at == live_.end() || !at->second.record.has_slot || at->second.slot->serial != serial) return {};
+  std::string const model = at->second.record.model;
+  vacate(at->second, false);
+  return match(model, now);
 }
 
 // It counted as idle, or as busy. An engine that has no slot any more is forgotten.
@@ -53,9 +58,14 @@ void dispatcher::close(slot_offer const& slot, std::size_t slot_count::* as) {
   index_.end(*engine);
 }
 
+// The attempt is over.
 void dispatcher::release(live_request& request, bool reusable) {
-  if (!request.slot) return;
-  auto const slot = std::exchange(request.slot, nullptr);
+  if (request.record.has_slot) vacate(request, reusable);
+  request.slot = nullptr;
+}
+
+void dispatcher::vacate(live_request& request, bool reusable) {
+  auto const& slot = request.slot;
   request.record.has_slot = false;
   if (std::exchange(request.apart, false)) --engines_.at(request.engine).apart;
   if (!reusable) {
