@@ -17,7 +17,6 @@ namespace {
 std::string_view model_of_line(std::string_view line) { return line.substr(0, line.find('\n')); }
 
 bool can_resume(slot_offer const& slot, std::string_view endpoint) {
-  if (slot.identity == 0) return false;
   return (endpoint == "/v1/chat/completions" && slot.resumes.chat) ||
          (endpoint == "/v1/completions" && slot.resumes.completions);
 }
@@ -127,7 +126,7 @@ dispatch_decisions dispatcher::first_byte(request_serial serial, attempt number,
   if (!request || !move_to(request->record, request_state::streaming, now)) return {};
   request->fruitless = 0;
   request->counted_at.reset();
-  request->identity = can_resume(*request->slot, request->record.endpoint) ? request->slot->identity : 0;
+  request->identity = can_resume(*request->slot, request->record.endpoint) ? engines_.at(request->engine).identity : 0;
   blame_.acquit(serial);
   if (!std::exchange(request->apart, false)) return {};
   --engines_.at(request->engine).apart;

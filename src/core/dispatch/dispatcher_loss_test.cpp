@@ -35,6 +35,22 @@ TEST_F(DispatcherTest, RES_06_AStreamGoesOnOnAnEqualEngineOnly) {
   EXPECT_EQ(record("a").resumes, 1U);
 }
 
+// An agent reads the file of its model while the engine serves already.
+TEST_F(DispatcherTest, RES_06_AnEngineOfWhichMoreIsKnownByNowIsTheSameEngine) {
+  equal_slot("x", 7);
+  request("a");
+  first_byte("a");
+  equal_slot("x", 9);
+  request("b");
+  first_byte("b");
+  EXPECT_EQ(text(end("a", attempt_outcome::lost_late)), "") << "none is idle";
+  EXPECT_EQ(text(end("b", attempt_outcome::lost_late)), "");
+  gone("x");
+  EXPECT_EQ(text(equal_slot("z", 7)), "") << "what it was known by before";
+  EXPECT_EQ(text(equal_slot("y", 9)), "resume a on y;");
+  EXPECT_EQ(text(equal_slot("y", 9)), "resume b on y;");
+}
+
 TEST_F(DispatcherTest, AStreamThatGoesOnComesBeforeAllThatWait) {
   equal_slot("x", 7);
   request("a");

@@ -27,7 +27,11 @@ dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) 
   auto const engine = slots_.open(slot.serial, {slot.model, slot.agent, slot.process, slot.engine_number});
   if (!engine) return {};
   auto const [facts, is_new] = engines_.try_emplace(*engine, engine_facts{.identity = slot.identity});
-  if (facts->second.identity != slot.identity) facts->second.identity = 0; // it contradicts itself
+  if (std::exchange(facts->second.identity, slot.identity) != slot.identity) {
+    // Until its agent has read the model's file the engine goes by the file's name. It makes the same all the time.
+    for (auto& [serial, request] : live_)
+      if (request.slot && request.engine == *engine && request.identity != 0) request.identity = slot.identity;
+  }
   if (is_new) let_or_withhold({slot.agent, slot.model});
   idle_.emplace(slot.serial, std::make_shared<slot_offer const>(slot));
   ++by_agent_[slot.agent].idle;
