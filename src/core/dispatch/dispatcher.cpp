@@ -209,7 +209,10 @@ dispatch_decisions dispatcher::engine_died(agent_process const& where, instant n
 
 dispatch_decisions dispatcher::agent_gone(agent_process const& where, instant now) {
   auto const acquitted = blame_.agent_gone(where);
-  for (std::size_t i = 0; i < acquitted.size(); ++i) budget_.give_back();
+  for (auto const serial : acquitted) {
+    budget_.give_back();
+    if (auto& request = live_.at(serial); request.fruitless > 0) --request.fruitless;
+  }
   return rejudge(acquitted, now);
 }
 
@@ -315,19 +318,6 @@ std::optional<resume_refusal> dispatcher::refusal_of(live_request const& request
     return resume_refusal::limit;
   if (!models_.contains(request.record.model)) return resume_refusal::no_equal_engine;
   return std::nullopt;
-}
-
-// In the line where it belongs. Who may already have cost as many engines as one may waits for the word of their
-// agents.
-void dispatcher::wait_again(live_request& request) {
-  auto const serial = request.record.serial;
-  if (blame_.charges(serial) > 0 && blame_.deaths(serial) + blame_.charges(serial) >= policy_.max_deaths) {
-    held_.insert(serial);
-    return;
-  }
-  bool const resumes = request.record.state == request_state::resuming;
-  auto const line = line_of(request.record.model, resumes ? request.identity : 0, blame_.is_suspect(serial));
-  resumes ? queue_.resume(line, request.place) : queue_.put_back(line, request.place);
 }
 
 // Of these it is known now what became of an engine that they lost.
