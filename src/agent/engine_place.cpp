@@ -13,6 +13,7 @@ namespace paddler {
 namespace {
 
 constexpr auto time_to_notice_death = std::chrono::milliseconds(100);
+constexpr auto digest_patience = std::chrono::seconds(1);
 
 std::string path_of(applicable_model const& content) {
   bool const local = content.reference.source.value_or(model_source::local) == model_source::local;
@@ -60,19 +61,31 @@ engine_place::engine_place(asio::any_io_executor const& executor, blocking_execu
 void engine_place::changed(engine_condition const& condition) {
   if (std::exchange(child_, condition.child) != condition.child) started_ = ++commons_.starts;
   if (condition.status == engine_status::ready) {
-    if (file_->confirm()) tasks_.spawn("digest", work_out_digest());
+    if (file_->confirm()) {
+      reads_file_ = true;
+      tasks_.spawn("digest", work_out_digest());
+      tasks_.spawn("digest patience", serve_without_digest());
+    }
     identify();
   }
   serve_slots();
   on_change_();
 }
 
+// A stream that begins before its engine is known by its model's content goes on only where others know as little. So
+// slots wait for the digest, but for that of a large file not long.
 task<> engine_place::work_out_digest() {
   auto const news = co_await run_blocking(pool_, [file = file_] { return file->blocking_digest(); });
-  if (!news.value_or(false)) co_return;
-  identify();
+  reads_file_ = false;
+  if (news.value_or(false)) identify();
   serve_slots();
-  on_change_();
+  if (news.value_or(false)) on_change_();
+}
+
+task<> engine_place::serve_without_digest() {
+  co_await sleep_for(digest_patience);
+  reads_file_ = false;
+  serve_slots();
 }
 
 void engine_place::identify() {
@@ -132,7 +145,7 @@ task<> engine_place::trust_again(std::string socket) {
 }
 
 std::optional<ready_engine> engine_place::ready() const {
-  if (service_.condition().status != engine_status::ready) return std::nullopt;
+  if (service_.condition().status != engine_status::ready || reads_file_) return std::nullopt;
   return ready_engine{version_,           content_.name, service_.socket_path(), content_.slots, started_,
                       service_.resumes(), identity_};
 }

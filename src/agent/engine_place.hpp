@@ -59,6 +59,7 @@ private:
   void identify();
   [[nodiscard]] std::string content_of_file() const;
   task<> work_out_digest();
+  task<> serve_without_digest();
   void serve_slots();
   void suspect(ready_engine const& which);
   task<> trust_again(std::string socket);
@@ -73,6 +74,7 @@ private:
   child_serial child_ = 0;                  // the newest, and
   std::uint64_t started_ = 0;               // which of the agent's it is
   std::uint64_t identity_ = 0;
+  bool reads_file_ = false; // for its digest, which is waited for
   std::optional<slot_audience> audience_;
   generation version_;
   std::shared_ptr<slot_target const> target_;

@@ -7,6 +7,8 @@
 namespace paddler_test {
 namespace {
 
+using std::chrono::milliseconds;
+
 struct bad_slot {
   char const* what;
   char const* agent;
@@ -76,9 +78,16 @@ std::string repeated(std::string_view part, std::size_t count) {
   return out;
 }
 
+constexpr auto stream_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+std::string event_of(std::string_view text) {
+  return R"(data: {"choices":[{"delta":{"content":")" + std::string(text) + "\"}}]}\n\n";
+}
+
 std::vector<bad_answer> bad_answers() {
-  std::string const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-  std::string const event = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
+  std::string const stream = stream_head;
+  auto const event = event_of("x");
+  auto const large_event = event_of(std::string(10'000'000, 'x'));
   return {{"nothing", "", "attempts_exhausted"},
           {"no HTTP", "hello\r\n\r\n", "engine_error"},
           {"half a head", "HTTP/1.1 200 O", "attempts_exhausted"},
@@ -108,6 +117,14 @@ std::vector<bad_answer> bad_answers() {
           {"half a body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "attempts_exhausted"},
           {"a head and no end of it", "HTTP/1.1 200 OK\r\nA: b\r\n", "attempts_exhausted"},
           {"half a chunk", stream + "100\r\n" + event, "agent_lost"},
+          {"interim answers only", repeated("HTTP/1.1 100 Continue\r\n\r\n", 20), "engine_error"},
+          {"a header on two lines", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\n{}", "engine_error"},
+          {"another protocol", std::string("\x16\x03\x01\0\x02\r\n\n", 8), "engine_error"},
+          {"a length beyond all numbers", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
+           "engine_error"},
+          {"a chunk with 100 KB of extensions",
+           stream + chunk_of(event) + "1;" + std::string(100'000, 'a') + "\r\nx\r\n", "engine_error"},
+          {"a token of 10 MB, and no more", stream + chunk_of(large_event), "agent_lost"},
           {"a refusal of its own", "HTTP/1.1 502 Bad\r\nX-Paddler-Refused: engine\r\nContent-Length: 0\r\n\r\n",
            "attempts_exhausted"},
           {"a refusal of another kind", "HTTP/1.1 502 Bad\r\nX-Paddler-Refused: mood\r\nContent-Length: 0\r\n\r\n",
@@ -129,6 +146,7 @@ task<> answer_badly(std::string address, std::string bytes, int count) {
 SYSTEM_TEST(doors, REQ_14_agents_that_answer_wrongly, local_cluster) {
   constexpr int attempts = 3; // dispatch_policy's default
   cluster.config.policy.link.heartbeat = test_limit;
+  cluster.config.policy.dispatch.word_within = milliseconds(10); // that it never says
   co_await cluster.start(want_agents(1, 1));
   auto link = co_await fake_link::open(cluster.api().management(), "a1", hello_of("a1", 5));
   auto const welcome = co_await link.listen();
@@ -145,6 +163,24 @@ SYSTEM_TEST(doors, REQ_14_agents_that_answer_wrongly, local_cluster) {
     co_await agent.join();
     co_await cluster.api().until_idle(0);
   }
+}
+
+// What is no JSON reaches the client as it came, and nobody can go on behind it.
+SYSTEM_TEST(doors, REQ_14_a_stream_that_breaks_off_behind_an_event_that_is_no_json, local_cluster) {
+  cluster.config.policy.link.heartbeat = test_limit;
+  co_await cluster.start(want_agents(1, 1));
+  auto link = co_await fake_link::open(cluster.api().management(), "a1", hello_of("a1", 5));
+  auto const welcome = co_await link.listen();
+  require(welcome.has_value(), "the link is welcome");
+  std::string const garbage = "data: {\"choices\":[{\"delta\n\n";
+  task_group agent(co_await asio::this_coro::executor, "agent that answers badly");
+  agent.spawn("slots", answer_badly(cluster.api().management(), stream_head + chunk_of(garbage), 1));
+  auto const answer = co_await post_chat(cluster.api().inference(), question("anybody?"));
+  EXPECT_TRUE(answer.body.starts_with(garbage)) << answer.body;
+  expect_words(answer.body.substr(garbage.size()), {"error", "agent_lost"});
+  agent.cancel();
+  co_await agent.join();
+  co_await cluster.api().until_idle(0);
 }
 
 // One that is too long to be kept leaves as it comes: what is lost then is not begun again behind it.

@@ -5,6 +5,7 @@
 #include "harness/system_test.hpp"
 #include "harness/temporary_directory.hpp"
 
+#include <cstdlib>
 #include <deque>
 #include <sstream>
 
@@ -74,6 +75,82 @@ SYSTEM_TEST(overload, OVR_01_readers_that_do_not_read, process_cluster) {
   co_await cluster.api().until_requests("streaming", count); // their engine waits for them
   for (auto& each : readers) each.reset();
   co_await cluster.api().until_idle(count + 2);
+}
+
+// It takes an event of some 250 bytes every `looks` looks (harness/system_test.hpp) of 5 ms, and is behind at once.
+struct slow_reader {
+  chat_question asked;
+  chat_stream stream;
+  std::size_t looks = 0;
+};
+
+constexpr std::size_t looks_at_10_kb_a_second = 5;
+constexpr std::size_t looks_at_100_bytes_a_second = 500;
+
+// At least two. Of `make soak` more: PADDLER_SLOW_READERS=1000.
+std::size_t wanted_readers() {
+  auto const* const told = std::getenv("PADDLER_SLOW_READERS");
+  return told == nullptr ? 4 : std::strtoull(told, nullptr, 10);
+}
+
+task<> read_slowly(std::deque<slow_reader>* readers, bool const* enough) {
+  for (std::size_t look = 0; !*enough; ++look) {
+    co_await pause_between_looks();
+    for (std::size_t i = 0; i < readers->size(); ++i) {
+      auto& [asked, stream, looks] = (*readers)[i];
+      if ((look + i) % looks != 0) continue; // each at a look of its own
+      bool const goes_on = co_await stream.read_pieces(stream.so_far().pieces + 1);
+      EXPECT_TRUE(goes_on) << stream.so_far().error_code << ": " << stream.so_far().error_message;
+    }
+  }
+}
+
+// Whoever reads on, however slowly, gets all of it, and holds up nobody.
+SYSTEM_TEST(overload, OVR_01_readers_that_read_slowly, process_cluster) {
+  constexpr std::size_t client_limit = 256 * kib;
+  constexpr std::size_t events = 80; // for the quick ones: two seconds
+  constexpr std::size_t agent_slots = 250;
+  auto const count = wanted_readers();
+  auto const agents = (count + agent_slots - 1) / agent_slots;
+  auto const slots = static_cast<int>((count + agents - 1) / agents) + 2;
+  co_await cluster.start_balancer();
+  co_await cluster.api().apply(want_agents(static_cast<int>(agents), slots));
+  for (std::size_t i = 1; i <= agents; ++i) cluster.start_agent("a" + std::to_string(i));
+  co_await cluster.api().until_slots(slots * static_cast<int>(agents));
+  co_await expect_others_served(cluster.api());
+  auto const pid = cluster.balancer().pid();
+  auto const before = resident_bytes(pid);
+
+  std::deque<slow_reader> readers;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto const asked = endless_question("reader " + std::to_string(i));
+    auto stream = co_await chat_stream::open(cluster.api().inference(), asked);
+    auto const looks = i % 2 == 0 ? looks_at_10_kb_a_second : looks_at_100_bytes_a_second;
+    readers.push_back({asked, std::move(stream), looks});
+  }
+  bool enough = false;
+  task_group reading(co_await asio::this_coro::executor, "slow readers");
+  reading.spawn("all", read_slowly(&readers, &enough));
+  co_await expect_others_served(cluster.api());
+  bool const read = co_await eventually(patience, [&] { return readers.front().stream.so_far().pieces >= events; });
+  EXPECT_TRUE(read) << readers.front().stream.so_far().pieces;
+  co_await expect_others_served(cluster.api());
+  EXPECT_LE(growth(pid, before) / count, client_limit);
+  testing::Test::RecordProperty("bytes_per_client", std::to_string(growth(pid, before) / count));
+  co_await cluster.api().until_requests("streaming", count); // none was given up
+  enough = true;
+  co_await reading.join();
+
+  for (auto* each : {&readers[0], &readers[1]}) {
+    auto const answer = co_await each->stream.read_to_end();
+    EXPECT_TRUE(answer.is_whole()) << answer.error_code << ": " << answer.error_message;
+  }
+  for (auto& [asked, stream, looks] : readers) {
+    asked.max_tokens = stream.so_far().pieces;
+    EXPECT_EQ(stream.so_far().text, chain_of(asked));
+    stream.line().reset();
+  }
+  co_await cluster.api().until_idle(agents * static_cast<std::size_t>(slots));
 }
 
 SYSTEM_TEST(overload, OVR_02_slow_heads_and_bodies, process_cluster) {

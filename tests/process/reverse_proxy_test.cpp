@@ -1,5 +1,5 @@
 // A reverse proxy before the balancer, as many have one: streams come through it as they are made, those that wait are
-// kept alive, clients that leave are noticed (NET-09). Skipped where there is no nginx.
+// kept alive, clients that leave are noticed (NET-09). Skipped where there is no such proxy.
 #include "base/result.hpp"
 #include "engine/child_process.hpp"
 #include "harness/process_cluster.hpp"
@@ -8,59 +8,105 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
-#include <array>
 #include <filesystem>
 #include <iostream>
 
 namespace paddler_test {
 namespace {
 
-constexpr auto nginx_program = "/usr/sbin/nginx";
-
-struct nginx_setting {
-  bool buffers = false;
-  bool reuses = false; // connections to the balancer, which then speak HTTP/1.1; else HTTP/1.0
+struct proxy_setting {
+  bool buffers = false; // answers, or what a proxy can buffer
+  bool reuses = false;  // connections to the balancer; else each request has its own
 };
 
-class nginx_cluster : public process_cluster {
+// Where it listens, whom it asks, and where it may write.
+struct proxy_place {
+  std::string front;
+  std::string balancer;
+  std::string folder;
+};
+
+// Asks with HTTP/1.0 where it reuses no connections.
+std::string nginx_configuration(proxy_setting setting, proxy_place const& place) {
+  std::string temporary;
+  for (char const* each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+    temporary += std::string(each) + "_temp_path " + place.folder + "/nginx-" + each + ";\n";
+  std::string const reused = "proxy_http_version 1.1; proxy_set_header Connection \"\";\n";
+  return "daemon off; master_process off; worker_processes 1; pid " + place.folder + "/nginx.pid;\n" +
+         "events { worker_connections 256; }\nhttp { access_log off;\n" + temporary + "upstream balancer { server " +
+         place.balancer + "; keepalive 4; }\nserver { listen " + place.front +
+         "; location / { proxy_pass http://balancer; proxy_set_header Host localhost; proxy_read_timeout 1s;\n" +
+         "proxy_buffering " + (setting.buffers ? "on" : "off") + ";\n" + (setting.reuses ? reused : "") + "} } }\n";
+}
+
+// It buffers requests, never answers.
+std::string haproxy_configuration(proxy_setting setting, proxy_place const& place) {
+  return std::string("global\n  maxconn 256\ndefaults\n  mode http\n") +
+         "  timeout connect 5s\n  timeout client 1s\n  timeout server 1s\n" +
+         (setting.buffers ? "  option http-buffer-request\n" : "") +
+         (setting.reuses ? "  http-reuse always\n" : "  option httpclose\n") + "listen front\n  bind " + place.front +
+         "\n  server balancer " + place.balancer + "\n";
+}
+
+struct proxy_program {
+  char const* path;
+  std::string (*configuration)(proxy_setting, proxy_place const&);
+  std::vector<std::string> (*arguments)(proxy_place const&, std::string const& file);
+};
+
+constexpr proxy_program nginx{.path = "/usr/sbin/nginx",
+                              .configuration = nginx_configuration,
+                              .arguments = [](proxy_place const& place, std::string const& file) {
+                                return std::vector<std::string>{"nginx", "-p", place.folder, "-c",
+                                                                file,    "-e", "stderr"};
+                              }};
+
+constexpr proxy_program haproxy{.path = "/usr/sbin/haproxy",
+                                .configuration = haproxy_configuration,
+                                .arguments = [](proxy_place const&, std::string const& file) {
+                                  return std::vector<std::string>{"haproxy", "-db", "-f", file};
+                                }};
+
+class proxied_cluster : public process_cluster {
 public:
-  explicit nginx_cluster(asio::any_io_executor executor)
-      : process_cluster(executor), executor_(executor), tasks_(executor, "nginx") {}
+  explicit proxied_cluster(asio::any_io_executor executor)
+      : process_cluster(executor), executor_(executor), tasks_(executor, "proxy") {}
 
   // Before the balancer, which runs already.
-  task<> start_nginx(nginx_setting setting) {
-    front_ = free_address();
-    auto const file = directory().write("nginx.conf", configuration(setting));
+  task<> start_proxy(proxy_program const* program, proxy_setting setting) {
+    proxy_place const place{.front = free_address(), .balancer = api().inference(), .folder = directory().path()};
+    front_ = place.front;
+    auto const file = directory().write("proxy.conf", program->configuration(setting, place));
     child_command command;
-    command.program = nginx_program;
-    command.arguments = {"nginx", "-p", directory().path(), "-c", file, "-e", "stderr"};
+    command.program = program->path;
+    command.arguments = program->arguments(place, file);
     auto child = child_process::spawn(executor_, command, [this](std::string_view line) {
       output_ += line;
       output_ += '\n';
     });
     require(child.has_value(), child ? "" : describe(child.error()));
-    nginx_ = std::move(*child);
-    tasks_.spawn("output", nginx_->read_output());
+    proxy_ = std::move(*child);
+    tasks_.spawn("output", proxy_->read_output());
     co_await until_it_listens();
   }
 
-  task<> stop_nginx() {
-    if (!nginx_) co_return;
-    nginx_->kill();
-    co_await nginx_->wait();
+  task<> stop_proxy() {
+    if (!proxy_) co_return;
+    proxy_->kill();
+    co_await proxy_->wait();
     co_await tasks_.join();
-    nginx_.reset();
+    proxy_.reset();
   }
 
   [[nodiscard]] std::string const& front() const { return front_; }
 
   task<> stop() {
-    co_await stop_nginx();
+    co_await stop_proxy();
     co_await process_cluster::stop();
   }
 
   void print_logs() const {
-    std::cerr << "--- nginx ---\n" << output_;
+    std::cerr << "--- proxy ---\n" << output_;
     process_cluster::print_logs();
   }
 
@@ -71,26 +117,13 @@ private:
     return "127.0.0.1:" + std::to_string(taken.local_endpoint().port());
   }
 
-  [[nodiscard]] std::string configuration(nginx_setting setting) const {
-    auto const folder = directory().path();
-    std::string temporary;
-    for (char const* each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
-      temporary += std::string(each) + "_temp_path " + folder + "/nginx-" + each + ";\n";
-    std::string const reused = "proxy_http_version 1.1; proxy_set_header Connection \"\";\n";
-    return "daemon off; master_process off; worker_processes 1; pid " + folder + "/nginx.pid;\n" +
-           "events { worker_connections 256; }\nhttp { access_log off;\n" + temporary + "upstream balancer { server " +
-           api().inference() + "; keepalive 4; }\nserver { listen " + front_ +
-           "; location / { proxy_pass http://balancer; proxy_set_header Host localhost; proxy_read_timeout 1s;\n" +
-           "proxy_buffering " + (setting.buffers ? "on" : "off") + ";\n" + (setting.reuses ? reused : "") + "} } }\n";
-  }
-
   task<> until_it_listens() {
     for (int looks = 0; looks < 1000; ++looks) {
       auto const answer = co_await healthy();
       if (answer) co_return;
       co_await pause_between_looks();
     }
-    give_up_test("nginx does not listen: " + output_);
+    give_up_test("the proxy does not listen: " + output_);
   }
 
   task<bool> healthy() {
@@ -103,7 +136,7 @@ private:
   }
 
   asio::any_io_executor executor_;
-  std::shared_ptr<child_process> nginx_;
+  std::shared_ptr<child_process> proxy_;
   std::string front_;
   std::string output_;
   task_group tasks_;
@@ -111,7 +144,7 @@ private:
 
 task<> fill(std::string address, chat_question asked, chat_answer* out) { *out = co_await chat(address, asked); }
 
-// Longer than nginx waits for a word of the balancer.
+// Longer than a proxy waits for a word of the balancer.
 task<> read_comments(event_stream* events) {
   for (int comments = 0; comments < 15;) {
     auto const event = co_await events->next();
@@ -120,8 +153,8 @@ task<> read_comments(event_stream* events) {
   }
 }
 
-task<> serve_behind_nginx(nginx_cluster& cluster, nginx_setting setting) {
-  co_await cluster.start_nginx(setting);
+task<> serve_behind(proxy_program const* program, proxied_cluster& cluster, proxy_setting setting) {
+  co_await cluster.start_proxy(program, setting);
   task_group readers(co_await asio::this_coro::executor, "readers");
   auto const asked = question("before there is an agent", 20);
   chat_answer waited;
@@ -147,25 +180,34 @@ task<> serve_behind_nginx(nginx_cluster& cluster, nginx_setting setting) {
   EXPECT_EQ(content_of(answer), chain_of(whole));
   co_await cluster.named("a1").kill();
   co_await cluster.api().until_idle(0);
-  co_await cluster.stop_nginx();
+  co_await cluster.stop_proxy();
 }
 
-task<> behind_nginx(nginx_cluster& cluster) {
+task<> serve_in_each_setting(proxy_program const* program, proxied_cluster& cluster) {
   std::vector<std::string> const flags = {"--keep-alive", "100ms"};
   co_await cluster.start_balancer(flags);
   co_await cluster.api().apply(want_agents(1, 1));
   for (bool const buffers : {false, true}) {
     for (bool const reuses : {false, true}) {
       SCOPED_TRACE(std::string(buffers ? "buffering" : "no buffering") + (reuses ? ", reused connections" : ""));
-      nginx_setting const setting{buffers, reuses};
-      co_await serve_behind_nginx(cluster, setting);
+      proxy_setting const setting{buffers, reuses};
+      co_await serve_behind(program, cluster, setting);
     }
   }
 }
 
+task<> behind_nginx(proxied_cluster& cluster) { return serve_in_each_setting(&nginx, cluster); }
+
+task<> behind_haproxy(proxied_cluster& cluster) { return serve_in_each_setting(&haproxy, cluster); }
+
 TEST(reverse_proxy, NET_09_streams_come_through_nginx) {
-  if (!std::filesystem::exists(nginx_program)) GTEST_SKIP() << "there is no " << nginx_program;
-  detail::run_system_test<nginx_cluster>(&behind_nginx);
+  if (!std::filesystem::exists(nginx.path)) GTEST_SKIP() << "there is no " << nginx.path;
+  detail::run_system_test<proxied_cluster>(&behind_nginx);
+}
+
+TEST(reverse_proxy, NET_09_streams_come_through_haproxy) {
+  if (!std::filesystem::exists(haproxy.path)) GTEST_SKIP() << "there is no " << haproxy.path;
+  detail::run_system_test<proxied_cluster>(&behind_haproxy);
 }
 
 } // namespace

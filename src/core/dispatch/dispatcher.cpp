@@ -17,7 +17,6 @@ namespace {
 std::string_view model_of_line(std::string_view line) { return line.substr(0, line.find('\n')); }
 
 bool can_resume(slot_offer const& slot, std::string_view endpoint) {
-  if (slot.identity == 0) return false;
   return (endpoint == "/v1/chat/completions" && slot.resumes.chat) ||
          (endpoint == "/v1/completions" && slot.resumes.completions);
 }
@@ -127,7 +126,7 @@ dispatch_decisions dispatcher::first_byte(request_serial serial, attempt number,
   if (!request || !move_to(request->record, request_state::streaming, now)) return {};
   request->fruitless = 0;
   request->counted_at.reset();
-  request->identity = can_resume(*request->slot, request->record.endpoint) ? request->slot->identity : 0;
+  request->identity = can_resume(*request->slot, request->record.endpoint) ? engines_.at(request->engine).identity : 0;
   blame_.acquit(serial);
   if (!std::exchange(request->apart, false)) return {};
   --engines_.at(request->engine).apart;
@@ -210,7 +209,10 @@ dispatch_decisions dispatcher::engine_died(agent_process const& where, instant n
 
 dispatch_decisions dispatcher::agent_gone(agent_process const& where, instant now) {
   auto const acquitted = blame_.agent_gone(where);
-  for (std::size_t i = 0; i < acquitted.size(); ++i) budget_.give_back();
+  for (auto const serial : acquitted) {
+    budget_.give_back();
+    if (auto& request = live_.at(serial); request.fruitless > 0) --request.fruitless;
+  }
   return rejudge(acquitted, now);
 }
 
@@ -316,19 +318,6 @@ std::optional<resume_refusal> dispatcher::refusal_of(live_request const& request
     return resume_refusal::limit;
   if (!models_.contains(request.record.model)) return resume_refusal::no_equal_engine;
   return std::nullopt;
-}
-
-// In the line where it belongs. Who may already have cost as many engines as one may waits for the word of their
-// agents.
-void dispatcher::wait_again(live_request& request) {
-  auto const serial = request.record.serial;
-  if (blame_.charges(serial) > 0 && blame_.deaths(serial) + blame_.charges(serial) >= policy_.max_deaths) {
-    held_.insert(serial);
-    return;
-  }
-  bool const resumes = request.record.state == request_state::resuming;
-  auto const line = line_of(request.record.model, resumes ? request.identity : 0, blame_.is_suspect(serial));
-  resumes ? queue_.resume(line, request.place) : queue_.put_back(line, request.place);
 }
 
 // Of these it is known now what became of an engine that they lost.

@@ -19,6 +19,12 @@ void note_attempt(request_record& record, slot_offer const& slot) {
   attempts.push_back({record.tries, slot.agent, slot.serial, slot.version, {}});
 }
 
+// Twice in a row by the same agent.
+bool was_lost_there_again(request_record const& record) {
+  auto const newest = record.attempts.rbegin();
+  return record.attempts.size() > 1 && newest->agent == std::next(newest)->agent;
+}
+
 } // namespace
 
 // One beyond the limits of the table is never used.
@@ -27,7 +33,11 @@ dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) 
   auto const engine = slots_.open(slot.serial, {slot.model, slot.agent, slot.process, slot.engine_number});
   if (!engine) return {};
   auto const [facts, is_new] = engines_.try_emplace(*engine, engine_facts{.identity = slot.identity});
-  if (facts->second.identity != slot.identity) facts->second.identity = 0; // it contradicts itself
+  if (std::exchange(facts->second.identity, slot.identity) != slot.identity) {
+    // Until its agent has read the model's file the engine goes by the file's name. It makes the same all the time.
+    for (auto& [serial, request] : live_)
+      if (request.slot && request.engine == *engine && request.identity != 0) request.identity = slot.identity;
+  }
   if (is_new) let_or_withhold({slot.agent, slot.model});
   idle_.emplace(slot.serial, std::make_shared<slot_offer const>(slot));
   ++by_agent_[slot.agent].idle;
@@ -77,6 +87,27 @@ void dispatcher::vacate(live_request& request, bool reusable) {
   auto& of = by_agent_.at(slot->agent);
   --of.busy;
   ++of.idle;
+}
+
+// In the line where it belongs. Who may already have cost as many engines as one may waits for the word of their
+// agents. So does who could only go back to the agent that just lost it: if that is gone, its slots end one after the
+// other, and each would cost an attempt.
+void dispatcher::wait_again(live_request& request) {
+  auto const& record = request.record;
+  bool const resumes = record.state == request_state::resuming;
+  engine_wish const wish{resumes ? request.identity : 0, blame_.is_suspect(record.serial)};
+  if (auto const charges = blame_.charges(record.serial); charges > 0) {
+    bool const may_kill = blame_.deaths(record.serial) + charges >= policy_.max_deaths;
+    auto const next = search(record.model, &request, wish).choice.engine;
+    bool const goes_back = next && slots_.key_of(*next)->agent == record.agent;
+    bool const others = slots_.engines_of(record.model) > slots_.engines_at(record.model, record.agent).size();
+    if (may_kill || (goes_back && (others || was_lost_there_again(record)))) {
+      held_.insert(record.serial);
+      return;
+    }
+  }
+  auto const line = line_of(record.model, wish.identity, wish.apart);
+  resumes ? queue_.resume(line, request.place) : queue_.put_back(line, request.place);
 }
 
 // Binds waiting requests to idle slots until one of the two is used up.
