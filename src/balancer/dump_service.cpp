@@ -3,6 +3,7 @@
 #include "balancer/event_watch.hpp"
 #include "balancer/management_answers.hpp"
 #include "balancer/views.hpp"
+#include "core/request_dump.hpp"
 #include "runtime/clock.hpp"
 
 #include <memory>
@@ -52,6 +53,7 @@ void add_current(document_node& out, balancer_core const& core) {
   out.add("agents", to_document(view_agents(core))).add("models", to_document(view_models(core)));
   out.add("reports", list_of(core.agents().agents(), [](auto const& each) { return report_row(each.second); }));
   out.add("slots", to_document(view_slots(core))).add("requests", to_document(view_requests(core)));
+  out.add("ledger", to_document(dump_ledger(core.requests())));
   out.add("reconciliations", list_of(core.agents().log(), [](auto const& each) { return to_document(each); }));
   auto const events = core.events().after(core.events().oldest(), max_kept_events);
   out.add("events", list_of(events.value_or(std::vector<cluster_event>{}),

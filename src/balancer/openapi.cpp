@@ -2,6 +2,7 @@
 
 #include "balancer/management_answers.hpp"
 #include "model/applicable.hpp"
+#include "model/dump.hpp"
 #include "model/events.hpp"
 #include "model/history.hpp"
 #include "model/link.hpp"
@@ -103,6 +104,7 @@ document_node dump_schema(schema_collection& schemas) {
                                     {"agents", schemas.add<std::vector<agent_view>>()},
                                     {"slots", schemas.add<std::vector<slot_view>>()},
                                     {"requests", schemas.add<std::vector<request_view>>()},
+                                    {"ledger", schemas.add<dumped_ledger>()},
                                     {"reconciliations", schemas.add<std::vector<logged_action>>()}});
 }
 

@@ -201,18 +201,18 @@ route_view view_route(route_note const& note) {
   route_view out;
   out.attempt = note.number.value;
   out.agent = note.chosen;
-  out.strategy = boost::describe::enum_to_string(note.strategy, "");
+  out.strategy = boost::describe::enum_to_string(note.by.strategy, "");
   out.reason = boost::describe::enum_to_string(note.reason, "");
   out.policies = note.policies.value;
   out.prompt_blocks = note.prompt_blocks;
   out.others = note.others;
   out.others_open = note.others_open;
-  for (auto const& [agent, busy, total, score] : note.rows) {
+  for (auto const& [agent, candidate, score] : note.rows) {
     route_candidate_view row;
     row.agent = agent;
     row.chosen = score.engine == note.engine;
-    row.slots = total;
-    row.slots_busy = busy;
+    row.slots = candidate.total;
+    row.slots_busy = candidate.busy;
     row.left_out = why_left_out(score);
     row.saturated = score.saturated;
     row.cached_blocks = score.cached_blocks;

@@ -23,6 +23,7 @@ std::string names_of(std::vector<agent_id> const& agents) {
 }
 
 std::string place_of(replay_difference const& difference) {
+  if (difference.request) return "request " + difference.request->value;
   return difference.at == revision{} ? "result" : "revision " + std::to_string(difference.at.value);
 }
 
@@ -58,6 +59,10 @@ std::string summary_of(replay_report const& report) {
          std::to_string(report.deliveries_compared) + " deliveries, " +
          count_of(report.states_compared, "applicable state") + ", " + count_of(report.conflicts_compared, "conflict");
   if (report.not_compared > 0) out += "; " + std::to_string(report.not_compared) + " are older than the log";
+  out += "; " + count_of(report.requests_compared, "request") + " with " + count_of(report.steps_compared, "step") +
+         " and " + count_of(report.routes_compared, "route");
+  if (report.requests_left_out > 0)
+    out += "; " + count_of(report.requests_left_out, "older request") + " left out of the dump";
   return out + ")\n";
 }
 

@@ -66,7 +66,7 @@ TEST(RunReplay, PrintsEachDecisionAndThatAllAreEqual) {
             "  nothing in effect changes\n"
             "  ! agents/a1.slots: 8 of file /c.yaml is not in effect: api decides it (4)\n"
             "2 decisions, all equal to the originals (compared: 2 changes and 1 lost fields as they were told, 0 "
-            "deliveries, 0 applicable states, 1 conflict)\n");
+            "deliveries, 0 applicable states, 1 conflict; 0 requests with 0 steps and 0 routes)\n");
 }
 
 TEST(RunReplay, PrintsEachDifference) {
@@ -79,6 +79,30 @@ TEST(RunReplay, PrintsEachDifference) {
                                   R"("value":9,"since":2},
                             "winner")"));
   EXPECT_THAT(lost.said, HasSubstr("revision 2: losses told"));
+}
+
+// Of one request, which runs.
+constexpr auto ledger = R"("ledger":{"left_out":3,"requests":[{"id":"r1","state":"routed","tries":1,
+  "steps":[{"at":"2026-03-01T11:00:00Z","state":"queued","attempt":0},
+           {"at":"2026-03-01T11:00:00Z","state":"routed","attempt":1}],
+  "attempts":[{"number":1,"agent":"a1","version":1}],
+  "routes":[{"attempt":1,"agent":"a1","engine":0,"reason":"load","policies":0,"strategy":"prefix",
+             "saturation_percent":25,"full_load_nanoseconds":1000000000,"pace_percent":10,"prompt_blocks":2,"turn":0,
+             "candidates":[{"agent":"a1","engine":0,"busy":1,"total":4,"score":{"load_nanoseconds":250000000}}]}]}]},
+ "events":[{"id":"1-1")";
+
+TEST(RunReplay, DecidesRequestsAgain) {
+  auto const whole = with(R"("events":[{"id":"1-1")", ledger);
+  auto const equal = replayed(whole);
+  EXPECT_EQ(equal.code, exit_code::success) << equal.said << equal.noted;
+  EXPECT_THAT(equal.said, HasSubstr("1 conflict; 1 request with 2 steps and 1 route; 3 older requests left out of the "
+                                    "dump)\n"));
+  auto changed = whole;
+  changed.replace(changed.find("250000000"), 9, "250000001");
+  auto const told = replayed(changed);
+  EXPECT_EQ(told.code, exit_code::different);
+  EXPECT_THAT(told.said, HasSubstr("request r1: attempt 1 at a1: load told: 250000001 ns; decided: 250000000 ns\n"
+                                   "2 decisions, 1 difference ("));
 }
 
 TEST(RunReplay, RefusesWhatIsNoDump) {

@@ -2,6 +2,7 @@
 
 #include "core/events/event_feed.hpp"
 #include "core/reconcile/content_digest.hpp"
+#include "core/request_replay.hpp"
 #include "core/state/field_map.hpp"
 #include "core/state/validation.hpp"
 
@@ -92,13 +93,14 @@ public:
     read_events();
     for (auto const& [agent, state] : state_.applicable_states()) remember(agent);
     if (fold_all()) compare_results();
+    if (dump_.ledger) compare_ledger(*dump_.ledger);
     return std::move(report_);
   }
 
 private:
-  void differ(revision at, std::string what) {
+  void differ(revision at, std::string what, std::optional<request_id> request = {}) {
     if (report_.differences.size() < max_replay_differences)
-      report_.differences.push_back({at, std::move(what)});
+      report_.differences.push_back({at, std::move(what), std::move(request)});
     else
       ++report_.more_differences;
   }
@@ -246,6 +248,19 @@ private:
     }
     for (auto const& [agent, state] : state_.applicable_states())
       if (!told.contains(agent)) differ({}, "applicable state of " + agent.value + ": is missing");
+  }
+
+  void compare_ledger(dumped_ledger const& told) {
+    std::set<request_id> known;
+    for (auto const& each : told.requests) {
+      auto const differ_here = [&](std::string what) { differ({}, std::move(what), each.id); };
+      if (!known.insert(each.id).second) differ_here("stands there twice");
+      compare_request(each, differ_here);
+      ++report_.requests_compared;
+      report_.steps_compared += each.steps.size();
+      report_.routes_compared += each.routes.size();
+    }
+    report_.requests_left_out = told.left_out;
   }
 
   // What nobody set is as that balancer was started, which no log tells.

@@ -1,5 +1,6 @@
 // Deciding a dump's log again, record by record, and comparing each decision with what the balancer did: the changes
-// and losses that it told, what it delivered to its agents, and what it came to.
+// and losses that it told, what it delivered to its agents, and what it came to. And deciding again where each attempt
+// of its requests went, and folding their steps.
 //
 // The core is deterministic, so that a difference means that the dump is not what a balancer of this version wrote.
 #pragma once
@@ -8,6 +9,7 @@
 #include "model/dump.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,9 @@ struct replayed_decision {
 };
 
 struct replay_difference {
-  revision at; // of the decision; 0: of what it all came to
+  revision at; // of the decision; 0: of what it all came to, or of a request
   std::string what;
+  std::optional<request_id> request = {};
   friend bool operator==(replay_difference const&, replay_difference const&) = default;
 };
 
@@ -39,6 +42,10 @@ struct replay_report {
   std::size_t states_compared = 0;    // applicable ones
   std::size_t conflicts_compared = 0; // fields
   std::size_t not_compared = 0;       // originals of before what the dump's log begins with
+  std::size_t requests_compared = 0;
+  std::size_t steps_compared = 0;    // of these requests
+  std::size_t routes_compared = 0;   // of their attempts
+  std::size_t requests_left_out = 0; // of the dump
 };
 
 // Where a decision cannot be made again (its record is refused, or the log has a gap) it ends with that difference.

@@ -122,6 +122,7 @@ result<cluster_dump> parse_dump(std::string_view text) {
   auto const& events = reader.list("events");
   out.events.resize(events.size());
   for (std::size_t i = 0; i < events.size(); ++i) read_event(reader, place("events", i), events[i], out.events[i]);
+  if (root->find("ledger") != nullptr) reader.read("ledger", out.ledger.emplace());
   if (reader.failure()) return not_a_dump("the dump cannot be read", reader.failure()->fields);
   return out;
 }

@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+
 namespace paddler {
 namespace {
 
@@ -38,6 +41,42 @@ std::vector<cluster_event> one_of_each() {
   return out;
 }
 
+// Nothing in it is as it would be if it were left out.
+dumped_ledger ledger() {
+  dumped_candidate const candidate{.agent = {"a1"},
+                                   .engine = 1,
+                                   .busy = 2,
+                                   .total = 3,
+                                   .filter = route_filter::drained,
+                                   .lost_it = true,
+                                   .kept = true,
+                                   .has_session = true,
+                                   .cached_blocks = 4,
+                                   .prefill_speed = 5,
+                                   .decode_speed = 6,
+                                   .ahead_nanoseconds = INT64_MAX,
+                                   .score = {route_filter::suspect_aboard, true, true, UINT64_MAX, 7, 8, 9, 10, -1}};
+  dumped_route const route{.attempt = 2,
+                           .agent = {"a1"},
+                           .engine = 1,
+                           .reason = route_reason::turn,
+                           .policies = {3},
+                           .strategy = routing_strategy::round_robin,
+                           .saturation_percent = 4,
+                           .full_load_nanoseconds = 5,
+                           .pace_percent = 6,
+                           .prompt_blocks = 7,
+                           .turn = UINT16_MAX,
+                           .candidates = {candidate, candidate}};
+  return {.left_out = 9,
+          .requests = {{.id = {"r"},
+                        .state = request_state::completed,
+                        .tries = 2,
+                        .steps = {{now, request_state::routed, 2}},
+                        .attempts = {{2, {"a1"}, {4}, attempt_outcome::lost_early}, {3, {"a1"}, {4}, {}}},
+                        .routes = {route}}}};
+}
+
 document_node dump() {
   auto out = object_node();
   auto events = list_node();
@@ -50,6 +89,7 @@ document_node dump() {
   out.add("desired", to_document(desired_document{}));
   out.add("applicable", to_document(std::vector{agent_applicable{{"a1"}, {{2}, std::nullopt}}}));
   out.add("conflicts", list_node()).add("reconciliations", to_document(std::vector{logged_action{.agent = {"a1"}}}));
+  out.add("ledger", to_document(ledger()));
   return out.add("events", std::move(events));
 }
 
@@ -62,6 +102,7 @@ TEST(ParseDump, ReadsWhatABalancerWrites) {
   EXPECT_EQ(read->log.front().source.name, "/c.yaml");
   EXPECT_EQ(read->applicable.front().agent.value, "a1");
   EXPECT_EQ(read->actions.size(), 1U);
+  EXPECT_EQ(print_json(to_document(read->ledger.value())), print_json(to_document(ledger())));
   auto const told = one_of_each();
   ASSERT_EQ(read->events.size(), told.size());
   for (std::size_t i = 0; i < told.size(); ++i) {
@@ -74,6 +115,42 @@ TEST(ParseDump, AFoldThatBeginsAtTheBeginningHasNoBase) {
   auto begun = dump();
   begun.items.at(5) = null_node();
   EXPECT_FALSE(parse_dump(print_json(begun))->base);
+}
+
+TEST(ParseDump, OneOfBeforeThereWereLedgersHasNone) {
+  auto older = dump();
+  auto const at = std::ranges::find(older.keys, "ledger");
+  older.items.erase(older.items.begin() + (at - older.keys.begin()));
+  older.keys.erase(at);
+  auto const read = parse_dump(print_json(older));
+  ASSERT_TRUE(read) << describe(read.error());
+  EXPECT_FALSE(read->ledger);
+}
+
+TEST(ParseDump, SaysWhatOfALedgerCannotBeRead) {
+  auto const whole = print_json(dump());
+
+  struct row {
+    std::string before, after, path;
+  };
+
+  for (auto const& [before, after, path] :
+       std::vector<row>{{R"("reason":"turn")", R"("reason":"luck")", "ledger.requests[0].routes[0].reason"},
+                        {R"("lost_it":true)", R"("lost_it":7)", "ledger.requests[0].routes[0].candidates[0].lost_it"},
+                        {R"("busy":2)", R"("busy":65536)", "ledger.requests[0].routes[0].candidates[0].busy"},
+                        {R"("pace_nanoseconds":-1)", R"("pace_nanoseconds":0.5)",
+                         "ledger.requests[0].routes[0].candidates[0].score.pace_nanoseconds"},
+                        {R"("state":"routed")", R"("state":"lost")", "ledger.requests[0].steps[0].state"},
+                        {R"("left_out":9)", R"("left_out":-9)", "ledger.left_out"},
+                        {R"("id":"r")", R"("id":"")", "ledger.requests[0].id"}}) {
+    auto text = whole;
+    auto const at = text.find(before);
+    ASSERT_NE(at, std::string::npos) << before;
+    auto const read = parse_dump(text.replace(at, before.size(), after));
+    ASSERT_FALSE(read) << after;
+    ASSERT_FALSE(read.error().fields.empty()) << after;
+    EXPECT_EQ(read.error().fields.front().path, path);
+  }
 }
 
 // Cut anywhere, it is refused with its reason; with any one item left out, too, unless that tells of other things.
@@ -90,7 +167,7 @@ TEST(ParseDump, RefusesHalfADump) {
     auto less = all;
     less.keys.erase(less.keys.begin() + static_cast<std::ptrdiff_t>(i));
     less.items.erase(less.items.begin() + static_cast<std::ptrdiff_t>(i));
-    bool const may_lack = all.keys[i] == "base" || all.keys[i] == "later";
+    bool const may_lack = all.keys[i] == "base" || all.keys[i] == "later" || all.keys[i] == "ledger";
     EXPECT_EQ(parse_dump(print_json(less)).has_value(), may_lack) << all.keys[i];
   }
 }

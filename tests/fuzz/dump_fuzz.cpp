@@ -1,5 +1,6 @@
 // FUZ: a dump from anywhere, cut, changed or made up: it is refused with its reason and a hint, or it is decided again
-// to a report, the same each time, whose decisions are those of its log as far as they can be made.
+// to a report, the same each time, whose decisions are those of its log as far as they can be made. So are the routes
+// of its requests, whatever numbers they are made of.
 #include "core/replay.hpp"
 #include "target.hpp"
 #include "wire/dump_codec.hpp"
@@ -21,6 +22,7 @@ int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   bool const whole = report->decisions.size() == dump->log.size();
   must(whole || !report->differences.empty());
   for (std::size_t i = 0; i < report->decisions.size(); ++i) must(report->decisions[i].at == dump->log[i].number);
+  must(report->requests_compared == (dump->ledger ? dump->ledger->requests.size() : 0));
   auto const again = paddler::replay(*dump);
   must(again.has_value() && again->differences == report->differences);
   return 0;

@@ -147,20 +147,31 @@ SYSTEM_TEST(state_commands, a_dump_is_decided_again, process_cluster) {
   cluster.start_agent("a1");
   for (int slots = 1; slots <= 3; ++slots) co_await cluster.api().apply(want_agents(2, slots));
   co_await cluster.api().until_slots(3);
+  co_await cluster.api().expect_serving();
   auto const dump = cluster.directory().path("dump.json");
   co_await said_by(cluster, "dump -o " + dump);
   EXPECT_EQ(std::filesystem::status(dump).permissions(), std::filesystem::perms(0600));
-  EXPECT_THAT(
-      co_await said_by(cluster, "replay " + dump),
-      AllOf(HasSubstr("revision 1 "), HasSubstr("3 decisions, all equal to the originals (compared: 3 changes")));
+  EXPECT_THAT(co_await said_by(cluster, "replay " + dump),
+              AllOf(HasSubstr("revision 1 "), HasSubstr("; 1 request with "), HasSubstr(" steps and 1 route)"),
+                    HasSubstr("3 decisions, all equal to the originals (compared: 3 changes")));
 
-  auto changed = read_whole_file(dump);
+  auto const whole = read_whole_file(dump);
+  auto changed = whole;
   auto const at = changed.rfind(R"("path":"agents/a1.slots","before":2,"after":3)");
   require(at != std::string::npos, "the dump has the event of the last change");
   changed.replace(at, 45, R"("path":"agents/a1.slots","before":2,"after":4)");
   auto const forged = cluster.directory().write("forged.json", changed);
   EXPECT_THAT(co_await said_by(cluster, "replay " + forged, different),
               HasSubstr("revision 3: changes told: agents/a1.slots 2 -> 4; decided: agents/a1.slots 2 -> 3"));
+
+  changed = whole;
+  std::string const load = R"("load_nanoseconds":0)";
+  auto const term = changed.find(load);
+  require(term != std::string::npos, "the dump has the load of the engine that the request went to");
+  changed.replace(term, load.size(), R"("load_nanoseconds":1)");
+  cluster.directory().write("forged.json", changed);
+  EXPECT_THAT(co_await said_by(cluster, "replay " + forged, different),
+              HasSubstr(": attempt 1 at a1: load told: 1 ns; decided: 0 ns\n3 decisions, 1 difference"));
 
   // Behind a death of the balancer there are events of the second life only; the log is whole.
   co_await cluster.balancer().kill();

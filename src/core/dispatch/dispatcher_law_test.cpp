@@ -2,6 +2,8 @@
 #include "base/random.hpp"
 #include "core/dispatch/dispatcher.hpp"
 #include "core/dispatch/request_states.hpp"
+#include "core/request_dump.hpp"
+#include "core/request_replay.hpp"
 #include "model/words.hpp"
 
 #include <gtest/gtest.h>
@@ -34,7 +36,8 @@ bool is_way(request_state from, request_state to) {
 }
 
 // P1 and P5 over random histories: every request ends exactly once and went only ways that exist, the books balance
-// after each step, no slot is ever given to two requests, and no stream goes on at an engine unlike its first.
+// after each step, no slot is ever given to two requests, no stream goes on at an engine unlike its first, and what is
+// kept of each decision leads to it again.
 class random_history {
 public:
   explicit random_history(std::uint64_t seed)
@@ -53,9 +56,12 @@ public:
       look();
     }
     for (auto const& request : it_.requests()) judge(request);
+    decide_again();
   }
 
   std::size_t resumed = 0;
+  std::map<route_reason, std::size_t> decided = {};
+  std::map<route_filter, std::size_t> left_out = {};
 
 private:
   struct running {
@@ -70,7 +76,7 @@ private:
   }
 
   void next() {
-    switch (random_.below(8)) {
+    switch (random_.below(9)) {
     case 0: return arrive();
     case 1: return offer();
     case 2: return end_slot();
@@ -81,6 +87,7 @@ private:
     case 4: return progress();
     case 5: return leave();
     case 6: return swap_policy();
+    case 7: return drain();
     default: return progress();
     }
   }
@@ -90,6 +97,10 @@ private:
     made.client = static_cast<client_key>(random_.below(3));
     made.level = static_cast<request_class>(random_.below(3));
     if (random_.below(4) == 0) made.patience = seconds(random_.below(4));
+    made.session = random_.below(4);
+    made.prompt_bytes = prompt_block_bytes * random_.below(20);
+    auto const beginning = 100 * random_.below(3);
+    for (auto i = random_.below(8); i > 0; --i) made.blocks.push_back(block_hash{beginning + made.blocks.size()});
     take(it_.arrived(made, now_));
   }
 
@@ -101,11 +112,20 @@ private:
                               .max_attempts = 1 + random_.below(3),
                               .max_resumes = random_.below(4),
                               .retry_burst = random_.below(100),
-                              .routing = {.strategy = static_cast<routing_strategy>(random_.below(4))}};
+                              .routing = {.strategy = static_cast<routing_strategy>(random_.below(4)),
+                                          .saturation_percent = static_cast<std::uint32_t>(random_.below(101)),
+                                          .pace_percent = static_cast<std::uint32_t>(random_.below(30))}};
     auto const waited = it_.count();
     it_.set_policy(now, {++policies_});
     EXPECT_EQ(it_.count().queued, waited.queued) << "what waits stays";
     EXPECT_EQ(it_.count().resuming, waited.resuming);
+  }
+
+  void drain() {
+    agent_id const agent{"a" + std::to_string(random_.below(3))};
+    std::optional<drain_wish> wish;
+    if (random_.below(2) == 0) wish = drain_wish{seconds(random_.below(4))};
+    take(it_.set_drained(agent, wish, now_));
   }
 
   void offer() {
@@ -165,8 +185,8 @@ private:
   void take(dispatch_decisions const& decisions) {
     for (auto const& decision : decisions) {
       auto const* run = std::get_if<run_request>(&decision);
-      told_failed_ += run == nullptr ? 1 : 0;
-      if (run == nullptr) continue;
+      told_failed_ += std::holds_alternative<fail_request>(decision) ? 1 : 0;
+      if (run == nullptr) continue; // to be interrupted: it goes on, or is lost some time
       EXPECT_TRUE(held_.emplace(run->slot->serial, run->serial).second) << "a slot given twice";
       EXPECT_FALSE(over_.contains(run->slot->serial)) << "a slot that is gone";
       EXPECT_TRUE(running_.emplace(run->serial, running{*run, false}).second);
@@ -198,6 +218,18 @@ private:
           << to_string(request.steps[i - 1].state) << " to " << to_string(request.steps[i].state);
   }
 
+  void decide_again() {
+    auto const ledger = dump_ledger(it_);
+    EXPECT_EQ(ledger.requests.size(), it_.requests().size());
+    for (auto const& request : ledger.requests) {
+      compare_request(request, [&](std::string const& what) { ADD_FAILURE() << request.id.value << ": " << what; });
+      for (auto const& route : request.routes) {
+        ++decided[route.reason];
+        for (auto const& each : route.candidates) ++left_out[each.score.filter];
+      }
+    }
+  }
+
   random_source random_;
   dispatcher it_;
   instant now_{mono_time{seconds(1)}, wall_time{}};
@@ -211,14 +243,23 @@ private:
 
 TEST(DispatcherLaws, TheLedgerBalancesOverRandomHistories) {
   std::size_t resumed = 0;
+  std::map<route_reason, std::size_t> decided;
+  std::map<route_filter, std::size_t> left_out;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     random_history history(seed);
     history.run();
     resumed += history.resumed;
+    for (auto const& [reason, times] : history.decided) decided[reason] += times;
+    for (auto const& [filter, times] : history.left_out) left_out[filter] += times;
     ASSERT_FALSE(HasFailure());
   }
   EXPECT_GT(resumed, 100U);
+  using enum route_reason;
+  for (auto const reason : {prefix, session, load, turn, kept})
+    EXPECT_GT(decided[reason], 20U) << static_cast<int>(reason);
+  for (auto const filter : {route_filter::drained, route_filter::other_identity, route_filter::breaker_open})
+    EXPECT_GT(left_out[filter], 10U) << static_cast<int>(filter);
 }
 
 // REQ-12: one request that kills every engine it runs on, among seven that do not. Agents restart the engine and say

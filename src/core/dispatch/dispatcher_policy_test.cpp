@@ -19,8 +19,8 @@ TEST_F(DispatcherTest, AStrategyIsInForceFromTheNextDecisionOn) {
   EXPECT_EQ(text(end("a", attempt_outcome::completed)), "run c on x;");
   auto const& route = it.routes_of(named("c"))->front();
   EXPECT_EQ(route.policies, generation{7});
-  EXPECT_EQ(route.strategy, routing_strategy::round_robin);
-  EXPECT_EQ(it.routes_of(named("b"))->front().strategy, routing_strategy::prefix) << "by what it was decided then";
+  EXPECT_EQ(route.by.strategy, routing_strategy::round_robin);
+  EXPECT_EQ(it.routes_of(named("b"))->front().by.strategy, routing_strategy::prefix) << "by what it was decided then";
 }
 
 TEST_F(DispatcherTest, ASmallerQueueRefusesWhoComesAndKeepsWhoWaits) {

@@ -199,7 +199,8 @@ run_request dispatcher::run_on(live_request& request, route_search_result const&
 void dispatcher::note_route(live_request& request, route_search_result const& found) const {
   route_note note{.number = request.record.tries,
                   .policies = policy_version_,
-                  .strategy = policy_.routing.strategy,
+                  .by = policy_.routing,
+                  .turn = turn_,
                   .reason = found.choice.reason,
                   .chosen = slots_.key_of(*found.choice.engine)->agent,
                   .engine = *found.choice.engine,
@@ -210,7 +211,7 @@ void dispatcher::note_route(live_request& request, route_search_result const& fo
   for (std::size_t i = 0; i < found.candidates.size(); ++i) {
     auto const& each = found.candidates[i];
     if (slots_.is_withheld(each.engine)) --note.others_open;
-    note.rows.push_back({slots_.key_of(each.engine)->agent, each.busy, each.total, found.choice.scores[i]});
+    note.rows.push_back({slots_.key_of(each.engine)->agent, each, found.choice.scores[i]});
   }
   note.others -= note.others_open;
   if (request.routes.size() == max_request_attempts) request.routes.erase(request.routes.begin());

@@ -17,8 +17,7 @@
 #include "base/time.hpp"
 #include "core/dispatch/prefix_index.hpp"
 #include "model/policies.hpp"
-
-#include <boost/describe/enum.hpp>
+#include "model/route.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -33,18 +32,7 @@ struct routing_policy {
   std::uint32_t saturation_percent = 25;
   duration full_load = std::chrono::seconds(1); // what an engine with all slots busy would cost more than an idle one
   std::uint32_t pace_percent = 10;              // of it; above saturation_percent it counts as that
-};
-
-// Why an engine cannot take a request.
-enum class route_filter {
-  none,
-  no_idle_slot,
-  drained,        // it is to get nothing new
-  breaker_open,   // it failed too often
-  stale_link,     // nothing was heard of its agent for too long
-  other_identity, // it would not go on with the answer as the first one began it
-  suspect_aboard, // it tries a request that may have killed an engine
-  small_context,  // the prompt does not fit
+  friend bool operator==(routing_policy const&, routing_policy const&) = default;
 };
 
 struct route_candidate {
@@ -59,6 +47,7 @@ struct route_candidate {
   std::uint32_t prefill_speed = 0;          // tokens a second, as measured; 0: not yet
   std::uint32_t decode_speed = 0;           // the same, of one slot
   duration ahead{};                         // of the others, of its model: slot time that it was given (engine_pace)
+  friend bool operator==(route_candidate const&, route_candidate const&) = default;
 };
 
 struct route_question {
@@ -86,15 +75,6 @@ struct route_score {
   friend bool operator==(route_score const&, route_score const&) = default;
 };
 
-enum class route_reason {
-  nowhere, // no engine can take it
-  prefix,  // it has read more of the prompt than the others, or is worth it all the same
-  session, // the session was there
-  load,    // it costs least
-  turn,    // it was its turn
-  kept,    // all fail too often, and it is the first that is to be tried again
-};
-
 struct route_choice {
   std::optional<engine_ordinal> engine;
   route_reason reason = route_reason::nowhere;
@@ -106,9 +86,5 @@ route_choice choose_route(route_question const& question, routing_policy const& 
 
 // Whose turn comes after it.
 engine_ordinal next_turn(engine_ordinal chosen);
-
-BOOST_DESCRIBE_ENUM(route_filter, none, no_idle_slot, drained, breaker_open, stale_link, other_identity, suspect_aboard,
-                    small_context)
-BOOST_DESCRIBE_ENUM(route_reason, nowhere, prefix, session, load, turn, kept)
 
 } // namespace paddler
