@@ -1,9 +1,10 @@
 #include "bench/load_generator.hpp"
 
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "net/http_client.hpp"
-#include "net/sse.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/race.hpp"
 #include "runtime/task_group.hpp"
 #include "runtime/timer.hpp"
 
@@ -29,7 +30,8 @@ task<result<std::unique_ptr<transport>>> dial(std::string target) {
 // One run: its connections, reused newest first, and its counters.
 class load_run {
 public:
-  explicit load_run(load_plan plan) : plan_(std::move(plan)) {}
+  explicit load_run(load_plan plan)
+      : plan_(std::move(plan)), patience_(print_number(std::chrono::duration<double>(plan_.patience).count())) {}
 
   task<load_outcome> run() {
     auto const executor = co_await asio::this_coro::executor;
@@ -66,21 +68,22 @@ private:
   // `due` is when the request should have started: waiting counts.
   task<> ask(mono_time due) {
     ++in_flight_;
-    auto const asked = co_await try_ask(due);
+    asked_request one{.due = due};
+    auto const asked = co_await with_deadline(plan_.patience, try_ask(&one));
     --in_flight_;
-    ++out_.requests;
-    if (asked) co_return;
-    ++out_.failures;
-    if (out_.first_failure.empty()) out_.first_failure = asked.error().message;
+    one.ended = mono_now();
+    one.end = !asked ? request_end::left : *asked ? request_end::answered : request_end::broken;
+    if (one.end == request_end::broken && out_.first_failure.empty()) out_.first_failure = asked->error().message;
+    out_.requests.push_back(one);
   }
 
   // A kept connection may have been closed by the server in the meantime: as any client does, the request then goes
   // out again on a new one.
-  task<result<void>> try_ask(mono_time due) {
+  task<result<void>> try_ask(asked_request* one) {
     if (!idle_.empty()) {
       auto kept = std::move(idle_.back());
       idle_.pop_back();
-      auto done = co_await exchange(*kept, due);
+      auto done = co_await exchange(*kept, one);
       bool const begun = kept->answer_begun();
       if (done && kept->reusable()) idle_.push_back(std::move(kept));
       if (done || begun) co_return done;
@@ -88,32 +91,31 @@ private:
     auto stream = co_await dial(plan_.target);
     if (!stream) co_return std::unexpected(stream.error());
     auto connection = std::make_unique<http_connection>(std::move(*stream));
-    auto done = co_await exchange(*connection, due);
+    auto done = co_await exchange(*connection, one);
     if (done && connection->reusable()) idle_.push_back(std::move(connection));
     co_return done;
   }
 
-  task<result<void>> exchange(http_connection& connection, mono_time due) {
-    std::vector<header_view> const headers = {{"Content-Type", "application/json"}};
+  task<result<void>> exchange(http_connection& connection, asked_request* one) {
+    std::vector<header_view> const headers = {{"Content-Type", "application/json"}, {"X-Stainless-Timeout", patience_}};
     auto const sent = co_await connection.send("POST", plan_.path, headers, plan_.body);
     if (!sent) co_return std::unexpected(sent.error());
     auto const head = co_await connection.read_head();
     if (!head) co_return std::unexpected(head.error());
-    int const status = (*head)->status;
-    auto last = due;
-    bool first = true;
+    one->status = (*head)->status;
+    mono_time last{};
     for (;;) {
       auto const piece = co_await connection.read_body_some();
       if (!piece) co_return std::unexpected(piece.error());
-      if (piece->empty()) break;
+      if (piece->empty()) co_return result<void>{};
       auto const at = mono_now();
       out_.events += count_events({piece->data(), piece->size()});
-      (first ? out_.first_event : out_.gaps).push_back(microseconds(at - last));
-      first = false;
+      if (one->first == mono_time{})
+        one->first = at;
+      else
+        out_.gaps.push_back(microseconds(at - last));
       last = at;
     }
-    if (status != 200) co_return fail(error_code::protocol, "answered with status " + std::to_string(status));
-    co_return result<void>{};
   }
 
   // One "data:" line is one event; servers write whole lines in one piece nearly always, which is near enough for a
@@ -125,6 +127,7 @@ private:
   }
 
   load_plan const plan_;
+  std::string const patience_; // in seconds, as official clients say it
   mono_time end_;
   std::size_t in_flight_ = 0;
   std::vector<std::unique_ptr<http_connection>> idle_;

@@ -18,19 +18,31 @@ struct load_plan {
   double rate = 0;             // requests a second; 0: closed loop
   std::size_t concurrency = 1; // closed loop: in flight; open loop: the limit of connections
   duration length = std::chrono::seconds(5);
-  std::uint64_t seed = 1; // of the arrival times (Poisson)
+  duration patience = std::chrono::minutes(10); // of a client, who says so beforehand and leaves then
+  std::uint64_t seed = 1;                       // of the arrival times (Poisson)
 };
 
-// What was measured. Times in microseconds, one entry for each request or each gap between two events.
+enum class request_end {
+  answered, // whole, whatever its status is
+  left,     // its client's patience was at an end
+  broken,   // no connection, or an answer that was cut off
+};
+
+struct asked_request {
+  mono_time due{};   // when it should have started: waiting counts
+  mono_time first{}; // its first event, or whole answer; zero: none came
+  mono_time ended{};
+  request_end end = request_end::broken;
+  int status = 0; // 0: none came
+};
+
 struct load_outcome {
-  std::vector<double> first_event; // from the scheduled start to the first event (or the whole answer)
-  std::vector<double> gaps;        // between two events of one stream
-  std::uint64_t requests = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t late = 0; // could not start on time: every connection was in use
+  std::vector<asked_request> requests; // in the order of their ends
+  std::vector<double> gaps;            // between two events of one stream, in microseconds
+  std::uint64_t late = 0;              // could not start on time: every connection was in use
   std::uint64_t events = 0;
   double seconds = 0;
-  std::string first_failure;
+  std::string first_failure; // why the first one broke
 };
 
 task<load_outcome> run_load(load_plan plan);

@@ -1,51 +1,61 @@
-// `paddler-load`: one load on one target, its outcome as one JSON line. bench/relay and bench/inference run it.
+// `paddler-load`: one load on one target, its outcome as one JSON line. bench/run runs it.
 #include "bench/load_generator.hpp"
 #include "runtime/event_loop.hpp"
-#include "runtime/files.hpp"
+#include "runtime/process.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 namespace paddler {
 namespace {
 
-// User and system time of a process so far, in seconds.
-double processor_seconds(int pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  auto const end = text.rfind(')'); // the name before it may hold anything
-  if (end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(end + 2));
-  std::string skipped;
-  for (int i = 0; i < 11; ++i) fields >> skipped;
-  double user = 0, system = 0;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+constexpr int ok = 200;
+
+duration seconds_of(double seconds) {
+  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(seconds));
 }
 
-double processor_seconds(std::vector<int> const& pids) {
-  double sum = 0;
-  for (int pid : pids) sum += processor_seconds(pid);
-  return sum;
+// Microseconds, of those answered with 200, from when they were due to their first event.
+std::vector<double> first_events(std::vector<asked_request> const& requests) {
+  std::vector<double> out;
+  for (auto const& each : requests)
+    if (each.status == ok && each.end == request_end::answered)
+      out.push_back(std::chrono::duration<double, std::micro>(each.first - each.due).count());
+  return out;
 }
 
-void print(load_outcome& out, double processor) {
-  auto const tokens_a_second = static_cast<double>(out.events) / out.seconds;
-  std::cout << "{\"requests\":" << out.requests << ",\"failures\":" << out.failures << ",\"late\":" << out.late
-            << ",\"events\":" << out.events << ",\"seconds\":" << out.seconds
-            << ",\"requests_per_second\":" << static_cast<double>(out.requests) / out.seconds
-            << ",\"events_per_second\":" << tokens_a_second << ",\"first_p50_us\":" << percentile(out.first_event, 50)
-            << ",\"first_p99_us\":" << percentile(out.first_event, 99) << ",\"gap_p50_us\":" << percentile(out.gaps, 50)
-            << ",\"gap_p99_us\":" << percentile(out.gaps, 99) << ",\"processor_seconds\":" << processor << "}\n";
+void print(load_outcome& out) {
+  auto first = first_events(out.requests);
+  auto const count = [&out](request_end end) { return std::ranges::count(out.requests, end, &asked_request::end); };
+  std::cout << "{\"requests\":" << out.requests.size() << ",\"answered\":" << first.size()
+            << ",\"left\":" << count(request_end::left) << ",\"broken\":" << count(request_end::broken)
+            << ",\"late\":" << out.late << ",\"events\":" << out.events << ",\"seconds\":" << out.seconds
+            << ",\"requests_per_second\":" << static_cast<double>(first.size()) / out.seconds
+            << ",\"events_per_second\":" << static_cast<double>(out.events) / out.seconds
+            << ",\"first_p50_us\":" << percentile(first, 50) << ",\"first_p99_us\":" << percentile(first, 99)
+            << ",\"gap_p50_us\":" << percentile(out.gaps, 50) << ",\"gap_p99_us\":" << percentile(out.gaps, 99)
+            << "}\n";
+}
+
+// A line for each request: when it was due, began to be answered (or 0) and ended, in seconds of the monotonic clock;
+// its status, and how it ended.
+void write_records(std::string const& path, std::vector<asked_request> const& requests) {
+  constexpr std::string_view ends[] = {"answered", "left", "broken"};
+  std::ofstream file(path);
+  auto const seconds = [](mono_time at) { return std::chrono::duration<double>(at.time_since_epoch()).count(); };
+  file << std::fixed;
+  for (auto const& each : requests)
+    file << seconds(each.due) << ' ' << seconds(each.first) << ' ' << seconds(each.ended) << ' ' << each.status << ' '
+         << ends[static_cast<std::size_t>(each.end)] << '\n';
 }
 
 int main_of_load(int argc, char** argv) {
   load_plan plan;
-  double seconds = 5;
-  std::vector<int> pids;
+  double seconds = 5, patience = 600;
+  std::string records;
   CLI::App app{"Load on an inference endpoint: open loop with --rate, closed loop without."};
   app.add_option("--target", plan.target, "HOST:PORT or unix:PATH")->required();
   app.add_option("--path", plan.path, "of the request")->capture_default_str();
@@ -53,15 +63,19 @@ int main_of_load(int argc, char** argv) {
   app.add_option("--rate", plan.rate, "requests a second; 0: closed loop")->capture_default_str();
   app.add_option("--concurrency", plan.concurrency, "requests in flight, at the most")->capture_default_str();
   app.add_option("--seconds", seconds, "how long requests are started")->capture_default_str();
-  app.add_option("--pid", pids, "processes whose CPU time is counted");
+  app.add_option("--patience", patience, "of a client, in seconds; then it leaves")->capture_default_str();
+  app.add_option("--seed", plan.seed, "of the arrival times")->capture_default_str();
+  app.add_option("--records", records, "a file for what came of each request");
   CLI11_PARSE(app, argc, argv);
-  plan.length = std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
-  double const before = processor_seconds(pids);
+  plan.length = seconds_of(seconds);
+  plan.patience = seconds_of(patience);
+  raise_open_file_limit();
   event_loop loop;
   auto out = loop.run_until_done(run_load(plan));
-  print(out, processor_seconds(pids) - before);
-  if (out.failures > 0) std::cerr << out.failures << " requests failed; the first: " << out.first_failure << "\n";
-  return out.failures > 0 ? 1 : 0;
+  if (!records.empty()) write_records(records, out.requests);
+  print(out);
+  if (!out.first_failure.empty()) std::cerr << "the first request that broke: " << out.first_failure << "\n";
+  return 0;
 }
 
 } // namespace
