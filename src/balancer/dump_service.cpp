@@ -5,6 +5,7 @@
 #include "balancer/views.hpp"
 #include "core/request_dump.hpp"
 #include "runtime/clock.hpp"
+#include "wire/dump_codec.hpp"
 
 #include <memory>
 #include <utility>

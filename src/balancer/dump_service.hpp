@@ -9,9 +9,6 @@
 
 namespace paddler {
 
-// Of the document's form; readers refuse another one.
-inline constexpr std::string_view dump_format = "paddler-dump/1";
-
 // What the core holds. Nothing secret is in it: prompts, outputs and keys never reach the core. The log's records are
 // those behind `base`, the snapshot of all changes before them.
 document_node dump_document(balancer_core const& core, wall_time taken);

@@ -12,15 +12,20 @@ namespace {
 
 instant at(int second) { return {mono_time{std::chrono::seconds(second)}, wall_time{std::chrono::seconds(second)}}; }
 
-// Two agents; a request whose first attempt was lost, and one that waits.
+// An agent of two slots; a request whose first attempt was lost, and one that waits.
 balancer_core used_core(client_key client) {
   balancer_core core({}, {1});
   desired_document wanted;
   wanted.agents.emplace_back().id.value = "a";
   wanted.agents.back().desired_model = model_reference{.source = model_source::local, .path = "/models/m.gguf"};
   apply_durably(core, desired_submitted{{1}, {{source_kind::api, ""}, wanted, std::nullopt, {}}}, at(1));
+  link_greeted greeting;
+  greeting.link = {1};
+  greeting.hello.agent.value = "a";
+  greeting.hello.process.value = 7;
+  apply_durably(core, greeting, at(2));
   for (std::uint64_t slot = 1; slot <= 2; ++slot)
-    apply_durably(core, slot_arrived{{{slot}, {slot == 1 ? "a" : "b"}, {7}, {1}, "m"}}, at(2));
+    apply_durably(core, slot_arrived{{{slot}, {"a"}, {7}, {1}, "m"}}, at(2));
   for (std::uint64_t serial = 1; serial <= 3; ++serial)
     apply_durably(core,
                   request_arrived{{.serial = {serial},

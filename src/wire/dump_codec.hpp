@@ -8,6 +8,7 @@
 
 namespace paddler {
 
+// Of the document's form; another one is refused.
 inline constexpr std::string_view dump_format = "paddler-dump/1";
 inline constexpr document_limits dump_limits{std::size_t{256} << 20, 8'000'000};
 
