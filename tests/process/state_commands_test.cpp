@@ -169,7 +169,7 @@ SYSTEM_TEST(state_commands, a_dump_is_decided_again, process_cluster) {
   auto const term = changed.find(load);
   require(term != std::string::npos, "the dump has the load of the engine that the request went to");
   changed.replace(term, load.size(), R"("load_nanoseconds":1)");
-  cluster.directory().write("forged.json", changed);
+  EXPECT_EQ(cluster.directory().write("forged.json", changed), forged);
   EXPECT_THAT(co_await said_by(cluster, "replay " + forged, different),
               HasSubstr(": attempt 1 at a1: load told: 1 ns; decided: 0 ns\n3 decisions, 1 difference"));
 

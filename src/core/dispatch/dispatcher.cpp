@@ -126,7 +126,9 @@ dispatch_decisions dispatcher::first_byte(request_serial serial, attempt number,
   if (!request || !move_to(request->record, request_state::streaming, now)) return {};
   request->fruitless = 0;
   request->counted_at.reset();
-  request->identity = can_resume(*request->slot, request->record.endpoint) ? engines_.at(request->engine).identity : 0;
+  // Of an engine that has no slot any more the newest word is that of the slot.
+  auto const identity = request->record.has_slot ? engines_.at(request->engine).identity : request->slot->identity;
+  request->identity = can_resume(*request->slot, request->record.endpoint) ? identity : 0;
   blame_.acquit(serial);
   if (!std::exchange(request->apart, false)) return {};
   --engines_.at(request->engine).apart;

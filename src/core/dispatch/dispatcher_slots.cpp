@@ -36,7 +36,8 @@ dispatch_decisions dispatcher::slot_opened(slot_offer const& slot, instant now) 
   if (std::exchange(facts->second.identity, slot.identity) != slot.identity) {
     // Until its agent has read the model's file the engine goes by the file's name. It makes the same all the time.
     for (auto& [serial, request] : live_)
-      if (request.slot && request.engine == *engine && request.identity != 0) request.identity = slot.identity;
+      if (request.record.has_slot && request.engine == *engine && request.identity != 0)
+        request.identity = slot.identity;
   }
   if (is_new) let_or_withhold({slot.agent, slot.model});
   idle_.emplace(slot.serial, std::make_shared<slot_offer const>(slot));
