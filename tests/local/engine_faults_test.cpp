@@ -1,7 +1,19 @@
 // Engines that die, hang or misbehave: the agent stays, another engine serves, and clients are told the truth.
+#include "harness/doors.hpp"
 #include "harness/local_cluster.hpp"
+#include "harness/process_facts.hpp"
 #include "harness/scenarios.hpp"
 #include "harness/system_test.hpp"
+#include "runtime/task_group.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <csignal>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace paddler_test {
 namespace {
@@ -24,6 +36,49 @@ SYSTEM_TEST(engine_faults, REQ_01_kill_9_before_the_first_token, local_cluster) 
   cluster.add_agent("a1");
   co_await cluster.api().until_slots(4);
   co_await engine_dies_before_the_first_token(cluster.api(), question("six words and then a number", 5));
+}
+
+std::string batch_of(std::size_t client) {
+  boost::json::array texts;
+  for (int i = 0; i < 20; ++i) texts.emplace_back("client " + std::to_string(client) + ", text " + std::to_string(i));
+  return boost::json::serialize(boost::json::object{{"model", "sim"}, {"input", std::move(texts)}});
+}
+
+task<> embed(std::string address, std::size_t client, http_answer* out) {
+  http_headers headers;
+  headers.emplace_back("Content-Type", "application/json");
+  *out = co_await ask(std::move(address), "POST", "/v1/embeddings", std::move(headers), batch_of(client));
+}
+
+// One engine makes all of a batch, so there is never a hole in it.
+SYSTEM_TEST(engine_faults, REQ_17_batches_outlive_their_engine_whole_and_in_order, local_cluster) {
+  constexpr int slots = 5;
+  constexpr std::size_t clients = 2 * slots;
+  cluster.simulation.prefill_time = milliseconds(5) * slowness; // for each of 80 words
+  co_await cluster.start(want_agents(2, slots));
+  cluster.add_agent("a1");
+  cluster.add_agent("a2");
+  co_await cluster.api().until_slots(2 * slots);
+  auto const row = co_await cluster.api().agent("a1");
+
+  std::vector<http_answer> answers(clients);
+  task_group askers(co_await asio::this_coro::executor, "askers");
+  for (std::size_t i = 0; i < clients; ++i) askers.spawn("asker", embed(cluster.api().inference(), i, &answers[i]));
+  co_await cluster.api().until_requests("processing", clients);
+  EXPECT_TRUE(send_signal(row->engine_pid, SIGKILL));
+  co_await askers.join();
+
+  std::size_t tried_again = 0;
+  for (auto const& each : co_await cluster.api().list("requests"))
+    tried_again += each.as_object().at("attempts").to_number<int>() > 1 ? 1 : 0;
+  EXPECT_EQ(tried_again, clients / 2);
+  for (std::size_t i = 0; i < clients; ++i) {
+    http_answer undisturbed;
+    co_await embed(cluster.api().inference(), i, &undisturbed);
+    EXPECT_EQ(answers[i].status, 200) << answers[i].body;
+    EXPECT_EQ(answers[i].body, undisturbed.body);
+    expect_words(undisturbed.body, {R"("index":0,)", R"("index":19,)"});
+  }
 }
 
 // A request that kills whatever engine it meets ends after two of them, with words; the agent goes on.

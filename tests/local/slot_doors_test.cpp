@@ -87,7 +87,7 @@ std::string event_of(std::string_view text) {
 std::vector<bad_answer> bad_answers() {
   std::string const stream = stream_head;
   auto const event = event_of("x");
-  auto const large_event = event_of(std::string(10'000'000, 'x'));
+  auto const large_event = event_of(repeated("ten bytes ", 1'000'000));
   return {{"nothing", "", "attempts_exhausted"},
           {"no HTTP", "hello\r\n\r\n", "engine_error"},
           {"half a head", "HTTP/1.1 200 O", "attempts_exhausted"},

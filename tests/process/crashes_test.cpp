@@ -4,8 +4,12 @@
 #include "harness/scenarios.hpp"
 #include "harness/system_test.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/task_group.hpp"
 
 #include <csignal>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace paddler_test {
 namespace {
@@ -171,6 +175,38 @@ SYSTEM_TEST(crashes, REQ_01_kill_9_of_the_agent, process_cluster) {
   co_await cluster.api().expect_serving(); // by a2
   cluster.start_agent("a1");
   co_await cluster.api().until_idle(2);
+}
+
+task<> read_whole(std::string address, chat_question asked, chat_answer* out) {
+  *out = co_await chat(std::move(address), std::move(asked));
+}
+
+// Every agent dies; what streams and what waits is served by the first that comes back.
+SYSTEM_TEST(crashes, REQ_01_RES_11_all_agents_die_and_one_comes_back, process_cluster) {
+  constexpr std::size_t streaming = 4;
+  constexpr std::size_t waiting = 2;
+  co_await cluster.start_balancer();
+  co_await cluster.api().apply(want_agents(2, streaming / 2));
+  for (char const* id : {"a1", "a2"}) cluster.start_agent(id, "token-time=5ms");
+  co_await cluster.api().until_slots(streaming);
+  std::vector<chat_question> asked;
+  for (std::size_t i = 0; i < streaming + waiting; ++i) asked.push_back(question("stream " + std::to_string(i), 300));
+  std::vector<chat_answer> answers(asked.size());
+  task_group readers(co_await asio::this_coro::executor, "readers");
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    readers.spawn("reader", read_whole(cluster.api().inference(), asked[i], &answers[i]));
+  co_await cluster.api().until_requests("streaming", streaming);
+  co_await cluster.api().until_requests("queued", waiting);
+
+  for (char const* id : {"a1", "a2"}) co_await cluster.named(id).kill();
+  co_await cluster.api().until_requests("resuming", streaming);
+  cluster.start_agent("a2", "token-time=5ms");
+  co_await readers.join();
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    EXPECT_TRUE(answers[i].is_whole()) << answers[i].error_code << ": " << answers[i].error_message;
+    EXPECT_EQ(answers[i].text, chain_of(asked[i]));
+  }
+  co_await cluster.api().until_idle(streaming / 2);
 }
 
 } // namespace

@@ -84,17 +84,19 @@ TEST_F(DispatcherTest, RES_06_WhatTheCallerCannotContinueFailsWithItsReason) {
 }
 
 TEST_F(DispatcherTest, RES_02_AStreamIsContinuedOnlySoOften) {
-  policy.max_resumes = 2;
-  it = dispatcher(policy);
-  it.set_models({"m"}, now);
-  for (int i = 0; i < 5; ++i) equal_slot("x" + std::to_string(i), 7);
-  request("a");
-  for (std::uint64_t number = 1; number <= 2; ++number) {
-    first_byte("a", number);
-    EXPECT_TRUE(text(end("a", attempt_outcome::lost_late, number)).starts_with("resume a"));
+  for (std::uint64_t const limit : {0U, 1U, 3U}) {
+    policy.max_resumes = limit;
+    it = dispatcher(policy);
+    it.set_models({"m"}, now);
+    for (std::uint64_t i = 0; i < limit + 2; ++i) equal_slot("x" + std::to_string(i), 7);
+    request("a");
+    for (std::uint64_t number = 1; number <= limit; ++number) {
+      first_byte("a", number);
+      EXPECT_TRUE(text(end("a", attempt_outcome::lost_late, number)).starts_with("resume a"));
+    }
+    first_byte("a", limit + 1);
+    EXPECT_EQ(text(end("a", attempt_outcome::lost_late, limit + 1)), "fail a agent_lost (limit);");
   }
-  first_byte("a", 3);
-  EXPECT_EQ(text(end("a", attempt_outcome::lost_late, 3)), "fail a agent_lost (limit);");
 }
 
 TEST_F(DispatcherTest, RES_02_AttemptsThatBringNothingAreCountedApart) {
