@@ -207,6 +207,7 @@ route_view view_route(route_note const& note) {
   out.prompt_blocks = note.prompt_blocks;
   out.others = note.others;
   out.others_open = note.others_open;
+  out.others_drained = note.others_drained;
   for (auto const& [agent, candidate, score] : note.rows) {
     route_candidate_view row;
     row.agent = agent;

@@ -83,6 +83,8 @@ std::string text_of_routes(request_page const& page, console const& terminal) {
     out += candidates_of(route, terminal) + remarks_on(route);
     if (route.others_open > 0)
       out += "  " + count_of(route.others_open, "engine") + " left out, breaker open: too much failed there\n";
+    if (route.others_drained > 0)
+      out += "  " + count_of(route.others_drained, "engine") + " left out, drained: to get nothing new\n";
     if (route.others > 0) out += "  " + count_of(route.others, "engine") + " more: busier, or without an idle slot\n";
   }
   return out;

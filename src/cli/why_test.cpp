@@ -24,6 +24,7 @@ request_page page() {
   route.candidates = {chosen, lost, busy};
   route.others = 1;
   route.others_open = 2;
+  route.others_drained = 1;
   out.routes = {route};
   return out;
 }
@@ -41,6 +42,7 @@ TEST(TextOfRoutes, SaysWhatEachWasWorthAndWhatLeftItOut) {
             "  gpu-2 is out: the request was lost there, and there are others\n"
             "  gpu-3 is so much busier than others that what it has read did not count\n"
             "  2 engines left out, breaker open: too much failed there\n"
+            "  1 engine left out, drained: to get nothing new\n"
             "  1 engine more: busier, or without an idle slot\n");
 }
 

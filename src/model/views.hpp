@@ -136,8 +136,9 @@ struct route_view {
   std::uint64_t policies = 0; // version of those by which it was decided; 0: nobody ever set one
   std::uint64_t prompt_blocks = 0;
   std::vector<route_candidate_view> candidates;
-  std::uint64_t others = 0;      // engines that had neither an idle slot nor a part of the prompt, or were busier
-  std::uint64_t others_open = 0; // beside these: that failed too often
+  std::uint64_t others = 0;         // engines that had neither an idle slot nor a part of the prompt, or were busier
+  std::uint64_t others_open = 0;    // beside these: that failed too often
+  std::uint64_t others_drained = 0; // and that are to get nothing new
 };
 
 // One request's whole way, as far as it is kept (max_request_steps, max_request_attempts).
@@ -198,7 +199,8 @@ BOOST_DESCRIBE_STRUCT(route_candidate_view, (),
                       (agent, chosen, slots, slots_busy, left_out, saturated, cached_blocks, prefill_microseconds,
                        load_microseconds, token_microseconds, away_microseconds, pace_microseconds))
 BOOST_DESCRIBE_STRUCT(route_view, (),
-                      (attempt, agent, strategy, reason, policies, prompt_blocks, candidates, others, others_open))
+                      (attempt, agent, strategy, reason, policies, prompt_blocks, candidates, others, others_open,
+                       others_drained))
 BOOST_DESCRIBE_STRUCT(policy_view, (), (name, value, decided_by, since))
 BOOST_DESCRIBE_STRUCT(request_page, (), (request, why_not_resumed, steps, attempts, routes))
 BOOST_DESCRIBE_STRUCT(reconciliation_view, (),

@@ -26,6 +26,18 @@ TEST_F(DispatcherTest, REC_16_ADrainedAgentGetsNothingNewAndWhatRunsThereEnds) {
   EXPECT_FALSE(it.is_drained({"x"}));
 }
 
+TEST_F(DispatcherTest, REC_16_ARoutesNoteTellsDrainedEnginesFromThoseThatFail) {
+  for (auto const* agent : {"x", "y", "z"}) slot(agent);
+  drain("y", std::chrono::hours(1));
+  EXPECT_EQ(text(request("a")), "run a on x;");
+  auto const& note = it.routes_of(named("a"))->back();
+  EXPECT_EQ(note.others_drained, 1U);
+  EXPECT_EQ(note.others_open, 0U);
+  EXPECT_EQ(note.others, 0U) << "z was looked at";
+  EXPECT_EQ(text(request("b")), "run b on z;");
+  EXPECT_EQ(it.routes_of(named("b"))->back().others, 1U) << "x is busy";
+}
+
 TEST_F(DispatcherTest, RES_10_StreamsMoveOneAfterTheOtherOnceTheTimeIsOver) {
   for (int i = 0; i < 2; ++i) equal_slot("x", 7);
   for (auto const* each : {"a", "b"}) {

@@ -67,8 +67,9 @@ void dispatcher::judge_agent(live_request& request, std::optional<attempt_outcom
 }
 
 void dispatcher::let_or_withhold(agent_model const& where) {
-  bool const takes = health_.takes(where) && !drains_.contains(where.agent);
-  for (auto const engine : slots_.engines_at(where.model, where.agent)) slots_.withhold(engine, !takes);
+  auto why = health_.takes(where) ? route_filter::none : route_filter::breaker_open;
+  if (drains_.contains(where.agent)) why = route_filter::drained;
+  for (auto const engine : slots_.engines_at(where.model, where.agent)) slots_.withhold(engine, why);
 }
 
 // Where nobody is left but those that failed too often, the one that is due first serves.

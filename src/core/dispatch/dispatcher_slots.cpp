@@ -198,6 +198,7 @@ run_request dispatcher::run_on(live_request& request, route_search_result const&
 }
 
 void dispatcher::note_route(live_request& request, route_search_result const& found) const {
+  auto const& model = request.record.model;
   route_note note{.number = request.record.tries,
                   .policies = policy_version_,
                   .by = policy_.routing,
@@ -207,14 +208,16 @@ void dispatcher::note_route(live_request& request, route_search_result const& fo
                   .engine = *found.choice.engine,
                   .prompt_blocks = request.prompt_blocks,
                   .rows = {},
-                  .others = slots_.engines_of(request.record.model) - found.candidates.size(),
-                  .others_open = slots_.withheld_of(request.record.model)};
+                  .others = slots_.engines_of(model) - found.candidates.size(),
+                  .others_open = slots_.withheld_of(model) - slots_.drained_of(model),
+                  .others_drained = slots_.drained_of(model)};
   for (std::size_t i = 0; i < found.candidates.size(); ++i) {
     auto const& each = found.candidates[i];
-    if (slots_.is_withheld(each.engine)) --note.others_open;
+    auto const why = slots_.withheld_for(each.engine);
+    if (why != route_filter::none) --(why == route_filter::drained ? note.others_drained : note.others_open);
     note.rows.push_back({slots_.key_of(each.engine)->agent, each, found.choice.scores[i]});
   }
-  note.others -= note.others_open;
+  note.others -= note.others_open + note.others_drained;
   if (request.routes.size() == max_request_attempts) request.routes.erase(request.routes.begin());
   request.routes.push_back(std::move(note));
 }

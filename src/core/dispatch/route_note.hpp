@@ -27,9 +27,10 @@ struct route_note {
   agent_id chosen;
   engine_ordinal engine{}; // of it; to be compared with those of the rows only
   std::size_t prompt_blocks = 0;
-  std::vector<route_row> rows; // in the order in which they were looked at
-  std::size_t others = 0;      // engines that no table brought up: busier, and without any of the prompt
-  std::size_t others_open = 0; // beside these, that failed too often
+  std::vector<route_row> rows;    // in the order in which they were looked at
+  std::size_t others = 0;         // engines that no table brought up: busier, and without any of the prompt
+  std::size_t others_open = 0;    // beside these, that failed too often
+  std::size_t others_drained = 0; // and that are to get nothing new
 };
 
 // The same decision from the same knowledge.

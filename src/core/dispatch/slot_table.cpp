@@ -64,23 +64,35 @@ std::optional<engine_ordinal> slot_table::close(slot_serial slot) {
     --it.load.total;
   });
   if (engine_at(ordinal) != nullptr) return std::nullopt;
-  if (engines_[index_of(ordinal)].is_withheld) --of->second.withheld;
+  of->second.count_off(engines_[index_of(ordinal)].withheld_for);
   if (--of->second.engines == 0) by_model_.erase(of);
   ordinals_.erase(std::exchange(engines_[index_of(ordinal)], {}).key);
   free_.insert(ordinal);
   return ordinal;
 }
 
-void slot_table::withhold(engine_ordinal ordinal, bool is_withheld) {
-  if (engine_at(ordinal) == nullptr || this->is_withheld(ordinal) == is_withheld) return;
-  change(ordinal, [&](engine& it) { it.is_withheld = is_withheld; });
-  auto& withheld = by_model_.at(engines_[index_of(ordinal)].key.model).withheld;
-  is_withheld ? ++withheld : --withheld;
+void slot_table::withhold(engine_ordinal ordinal, route_filter why) {
+  auto const before = withheld_for(ordinal);
+  if (engine_at(ordinal) == nullptr || before == why) return;
+  change(ordinal, [&](engine& it) { it.withheld_for = why; });
+  auto& of = by_model_.at(engines_[index_of(ordinal)].key.model);
+  of.count_off(before);
+  of.count(why);
 }
 
-bool slot_table::is_withheld(engine_ordinal ordinal) const {
+route_filter slot_table::withheld_for(engine_ordinal ordinal) const {
   auto const* const it = engine_at(ordinal);
-  return it != nullptr && it->is_withheld;
+  return it == nullptr ? route_filter::none : it->withheld_for;
+}
+
+void slot_table::model_totals::count(route_filter why) {
+  withheld += why == route_filter::none ? 0 : 1;
+  drained += why == route_filter::drained ? 1 : 0;
+}
+
+void slot_table::model_totals::count_off(route_filter why) {
+  withheld -= why == route_filter::none ? 0 : 1;
+  drained -= why == route_filter::drained ? 1 : 0;
 }
 
 std::vector<engine_ordinal> slot_table::least_busy(std::string const& model, std::size_t count,
@@ -159,14 +171,14 @@ std::optional<engine_ordinal> slot_table::ordinal_for(engine_key const& key) {
 }
 
 void slot_table::list(engine_ordinal ordinal, engine const& it) {
-  if (it.idle.empty() || it.is_withheld) return;
+  if (it.idle.empty() || it.withheld_for != route_filter::none) return;
   auto& of = offers_[it.key.model];
   of.least_busy_first[it.load].insert(ordinal);
   of.all.insert(ordinal);
 }
 
 void slot_table::unlist(engine_ordinal ordinal, engine const& it) {
-  if (it.idle.empty() || it.is_withheld) return;
+  if (it.idle.empty() || it.withheld_for != route_filter::none) return;
   auto const of = offers_.find(it.key.model);
   auto const equals = of->second.least_busy_first.find(it.load);
   equals->second.erase(ordinal);

@@ -8,6 +8,7 @@
 #pragma once
 #include "base/ids.hpp"
 #include "core/dispatch/prefix_index.hpp"
+#include "model/route.hpp"
 
 #include <compare>
 #include <cstddef>
@@ -54,10 +55,12 @@ public:
   // Idle or busy. The engine whose last slot it was, if it was that.
   std::optional<engine_ordinal> close(slot_serial slot);
 
-  // Whether the engine is left out of `least_busy` and `in_turn`, for as long as it has slots.
-  void withhold(engine_ordinal engine, bool is_withheld);
+  // Why the engine is left out of `least_busy` and `in_turn`, for as long as it has slots; none: it is not.
+  void withhold(engine_ordinal engine, route_filter why);
 
-  [[nodiscard]] bool is_withheld(engine_ordinal engine) const;
+  [[nodiscard]] route_filter withheld_for(engine_ordinal engine) const;
+
+  [[nodiscard]] bool is_withheld(engine_ordinal engine) const { return withheld_for(engine) != route_filter::none; }
 
   // So many engines with an idle slot, those with the smallest share of busy ones first; of equals those first that
   // come next after `turn`, itself included.
@@ -82,12 +85,15 @@ public:
 
   [[nodiscard]] totals count() const;
 
-  // Idle or busy, of all engines of the model; how many these are, and how many of them are withheld.
+  // Idle or busy, of all engines of the model; how many these are, how many of them are withheld, and how many of these
+  // as they are drained.
   [[nodiscard]] std::size_t slots_of(std::string const& model) const { return of_model(model).slots; }
 
   [[nodiscard]] std::size_t engines_of(std::string const& model) const { return of_model(model).engines; }
 
   [[nodiscard]] std::size_t withheld_of(std::string const& model) const { return of_model(model).withheld; }
+
+  [[nodiscard]] std::size_t drained_of(std::string const& model) const { return of_model(model).drained; }
 
 private:
   struct place {
@@ -100,7 +106,7 @@ private:
     engine_key key;
     std::set<std::pair<std::uint64_t, slot_serial>> idle; // by how long
     engine_load load;
-    bool is_withheld = false;
+    route_filter withheld_for = route_filter::none;
   };
 
   // By the share of slots that are busy.
@@ -119,7 +125,10 @@ private:
   [[nodiscard]] engine const* engine_at(engine_ordinal ordinal) const;
 
   struct model_totals {
-    std::size_t slots = 0, engines = 0, withheld = 0;
+    std::size_t slots = 0, engines = 0, withheld = 0, drained = 0;
+
+    void count(route_filter why);
+    void count_off(route_filter why);
   };
 
   [[nodiscard]] model_totals of_model(std::string const& model) const;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -42,7 +43,7 @@ TEST(SlotTable, WhatIsSaidTwiceOrOfNoSlotChangesNothing) {
   table.give_back({9});
   EXPECT_FALSE(table.close({9}));
   EXPECT_FALSE(table.take(nth(9)));
-  table.withhold(nth(9), true);
+  table.withhold(nth(9), route_filter::breaker_open);
   EXPECT_EQ(table.load_of(nth(9)), engine_load{});
   EXPECT_EQ(table.key_of(nth(9)), nullptr);
   EXPECT_EQ(table.least_busy("other", 3, nth(0)), ordinals{});
@@ -87,16 +88,16 @@ TEST(SlotTable, TheLeastBusyFirstAndEqualsInTurn) {
 TEST(SlotTable, WhoIsWithheldOrFullIsNotOffered) {
   slot_table table;
   for (std::uint64_t i = 0; i < 3; ++i) table.open({i + 1}, key("m", i));
-  table.withhold(nth(0), true);
+  table.withhold(nth(0), route_filter::breaker_open);
   table.take(nth(1));
   EXPECT_EQ(table.least_busy("m", 9, nth(0)), ordinals{nth(2)});
   EXPECT_EQ(table.in_turn("m", nth(0)), nth(2));
   EXPECT_EQ(table.take(nth(0)), slot_serial{1}) << "whoever asks for it gets it";
   table.give_back({1});
-  table.withhold(nth(0), false);
+  table.withhold(nth(0), route_filter::none);
   EXPECT_EQ(table.least_busy("m", 9, nth(0)), (ordinals{nth(0), nth(2)}));
-  table.withhold(nth(2), true);
-  table.withhold(nth(0), true);
+  table.withhold(nth(2), route_filter::breaker_open);
+  table.withhold(nth(0), route_filter::breaker_open);
   EXPECT_EQ(table.least_busy("m", 9, nth(0)), ordinals{});
 }
 
@@ -123,7 +124,7 @@ struct plain_slot {
 
 struct plain_table {
   std::vector<plain_slot> slots;
-  std::map<engine_key, bool> withheld;
+  std::map<engine_key, route_filter> withheld;
 
   [[nodiscard]] engine_load load_of(engine_key const& engine) const {
     engine_load out;
@@ -145,9 +146,9 @@ struct plain_table {
   // The numbers come from the table: which they are is its own business.
   [[nodiscard]] ordinals least_busy(slot_table const& table, std::string const& model, engine_ordinal turn) const {
     std::vector<std::tuple<double, std::uint16_t, engine_ordinal>> found;
-    for (auto const& [engine, is_withheld] : withheld) {
+    for (auto const& [engine, why] : withheld) {
       auto const load = load_of(engine);
-      if (engine.model != model || is_withheld || load.busy == load.total) continue;
+      if (engine.model != model || why != route_filter::none || load.busy == load.total) continue;
       auto const ordinal = *table.find(engine);
       auto const waits = static_cast<std::uint16_t>(static_cast<unsigned>(ordinal) - static_cast<unsigned>(turn));
       found.emplace_back(static_cast<double>(load.busy) / load.total, waits, ordinal);
@@ -176,7 +177,9 @@ public:
     case 4: close(); break;
     default:
       if (!ordinal) break;
-      plain_.withheld[engine] = random_.below(3) == 0;
+      constexpr std::array reasons{route_filter::none, route_filter::none, route_filter::breaker_open,
+                                   route_filter::drained};
+      plain_.withheld[engine] = reasons.at(random_.below(reasons.size()));
       table_.withhold(*ordinal, plain_.withheld[engine]);
     }
     compare();
@@ -193,7 +196,7 @@ private:
     ASSERT_TRUE(ordinal);
     EXPECT_EQ(*table_.key_of(*ordinal), engine);
     plain_.slots.push_back({serial, engine, false, serial.value});
-    plain_.withheld.emplace(engine, false);
+    plain_.withheld.emplace(engine, route_filter::none);
   }
 
   void take(engine_key const& engine, engine_ordinal ordinal, std::uint64_t number) {
@@ -229,10 +232,10 @@ private:
     EXPECT_EQ(table_.count().slots, plain_.slots.size());
     EXPECT_EQ(table_.count().busy, busy);
     EXPECT_EQ(table_.count().engines, plain_.withheld.size());
-    for (auto const& [engine, is_withheld] : plain_.withheld) {
+    for (auto const& [engine, why] : plain_.withheld) {
       auto const ordinal = *table_.find(engine);
       EXPECT_EQ(table_.load_of(ordinal), plain_.load_of(engine));
-      EXPECT_EQ(table_.is_withheld(ordinal), is_withheld);
+      EXPECT_EQ(table_.withheld_for(ordinal), why);
       EXPECT_EQ(std::ranges::count(table_.engines_at(engine.model, engine.agent), ordinal), 1);
       for (auto const each : table_.engines_at(engine.model, engine.agent)) {
         EXPECT_EQ(table_.key_of(each)->agent, engine.agent);
@@ -242,9 +245,11 @@ private:
     auto const turn = nth(random_.below(12));
     for (std::string const model : {"a", "b"}) {
       auto const of = [&](auto const& each) { return each.first.model == model; };
-      auto const held = [&](auto const& each) { return of(each) && each.second; };
+      auto const held = [&](auto const& each) { return of(each) && each.second != route_filter::none; };
+      auto const drained = [&](auto const& each) { return of(each) && each.second == route_filter::drained; };
       EXPECT_EQ(table_.engines_of(model), static_cast<std::size_t>(std::ranges::count_if(plain_.withheld, of)));
       EXPECT_EQ(table_.withheld_of(model), static_cast<std::size_t>(std::ranges::count_if(plain_.withheld, held)));
+      EXPECT_EQ(table_.drained_of(model), static_cast<std::size_t>(std::ranges::count_if(plain_.withheld, drained)));
       auto all = plain_.least_busy(table_, model, turn);
       auto const count = random_.below(all.size() + 2);
       auto const next = std::ranges::min(
