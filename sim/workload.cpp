@@ -48,6 +48,7 @@ struct stream_reader {
   bool done = false;
   bool error = false;
   bool finished = false;
+  bool garbled = false; // an event that is no JSON
 
   void take(std::string_view bytes) {
     buffer += bytes;
@@ -67,7 +68,8 @@ struct stream_reader {
     }
     boost::system::error_code ec;
     auto const value = json::parse(data, ec);
-    if (ec || !value.is_object()) return;
+    garbled |= ec || !value.is_object();
+    if (garbled) return;
     if (value.as_object().contains("error")) error = true;
     if (auto const* content = value.find_pointer("/choices/0/delta/content", ec);
         content != nullptr && content->is_string())
@@ -155,6 +157,7 @@ task<> client_life::ask(std::string text, std::size_t tokens, repeated_request* 
   auto const expected = chain_of(text, tokens);
   if (!expected.starts_with(reader.text))
     book_.violation("P7: " + text + " got foreign tokens: \"" + reader.text + "\" instead of \"" + expected + "\"");
+  if (reader.garbled) book_.violation("P7: " + text + " got an event that is no JSON");
   bool const claims_end = reader.done && reader.finished && !reader.error;
   if (answer.status == 0) {
     ++book_.cut_off;

@@ -108,18 +108,16 @@ private:
 // While its client gets comments.
 class listed_stream {
 public:
-  listed_stream(std::set<answer_writer*>& list, answer_writer& writer) : list_(list), writer_(writer) {
-    list_.insert(&writer_);
-  }
+  listed_stream(writer_list& list, answer_writer& writer) : list_(list), place_(list.insert(list.end(), &writer)) {}
 
   listed_stream(listed_stream const&) = delete;
   listed_stream& operator=(listed_stream const&) = delete;
 
-  ~listed_stream() { list_.erase(&writer_); }
+  ~listed_stream() { list_.erase(place_); }
 
 private:
-  std::set<answer_writer*>& list_;
-  answer_writer& writer_;
+  writer_list& list_;
+  writer_list::iterator place_;
 };
 
 std::string model_object(std::string_view name) {

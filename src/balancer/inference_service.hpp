@@ -8,11 +8,14 @@
 
 #include <cstdint>
 #include <limits>
+#include <list>
 #include <map>
-#include <set>
 #include <utility>
 
 namespace paddler {
+
+// In the order in which they came.
+using writer_list = std::list<answer_writer*>;
 
 struct inference_limits {
   duration comment_interval; // a stream that has nothing to say gets an SSE comment after so long, at the latest
@@ -74,7 +77,7 @@ private:
   hash_key const prompts_{random_number(), random_number()}; // nobody shall know which of them look alike
   stream_memory memory_;
   std::map<request_serial, inference_request*> live_;
-  std::set<answer_writer*> streams_; // whose clients get comments
+  writer_list streams_; // whose clients get comments
   idempotent_answers answers_{{}};
   wakeup answers_changed_;
   std::uint64_t serials_ = 0;
