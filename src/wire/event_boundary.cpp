@@ -10,8 +10,9 @@ namespace {
 // what stands in front of `text`.
 std::size_t end_of_last_event(std::string_view before, std::string_view text) {
   auto const at = [&](std::size_t i) { return i < before.size() ? before[i] : text[i - before.size()]; };
-  std::size_t left = text.size();
-  while (auto const* const found = static_cast<char const*>(::memrchr(text.data(), '\n', left))) {
+  for (std::size_t left = text.size(); left > 0;) {
+    auto const* const found = static_cast<char const*>(::memrchr(text.data(), '\n', left));
+    if (found == nullptr) break;
     left = static_cast<std::size_t>(found - text.data());
     auto const line_end = before.size() + left;
     bool const blank = (line_end >= 1 && at(line_end - 1) == '\n') ||
