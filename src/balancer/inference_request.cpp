@@ -100,7 +100,8 @@ task<> inference_request::drive() {
     auto const decision = *std::exchange(decision_, std::nullopt);
     auto const ended = co_await try_on(decision);
     // A cancelled task broke the attempt off itself, because the client is gone: that says nothing about the engine.
-    if (is_cancelled(cancellation)) co_return;
+    // One that went when it had its whole answer was served.
+    if (is_cancelled(cancellation) && !told_all_) co_return;
     // Without an outcome the client could not be written to.
     client_lost_ = !ended;
     if (client_lost_ && exchange_.client_was_slow())
@@ -127,7 +128,7 @@ task<inference_request::outcome> inference_request::try_on(run_request const& de
   attempt_ = decision.number;
   auto ended = co_await relay(*engine, decision);
   borrowed_.reset();
-  // Once cancelled, the request ends as left, which closes its slot, even where the answer was whole.
+  // Whoever left may have broken off a read, also one behind the end of the answer.
   bool const left = is_cancelled(co_await asio::this_coro::cancellation_state);
   bool const whole = ended == attempt_outcome::completed || ended == attempt_outcome::refused;
   bool const reusable = !left && whole && engine->reusable();
@@ -199,7 +200,8 @@ task<inference_request::outcome> inference_request::relay_whole(http_connection&
   delivered_ = true;
   core_.apply(attempt_first_byte{serial_, decision.number});
   auto const about = headers_about(decision);
-  if (!co_await writer_.respond(status, content_type, kept, about)) co_return std::nullopt;
+  told_all_ = co_await writer_.respond(status, content_type, kept, about);
+  if (!told_all_) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
@@ -211,6 +213,7 @@ task<inference_request::outcome> inference_request::relay_rest(http_connection& 
     auto const where = done ? answer_writer::position::last : answer_writer::position::middle;
     if (!co_await writer_.write({piece->data(), piece->size()}, {}, where)) co_return std::nullopt;
   }
+  told_all_ = true;
   co_return attempt_outcome::completed;
 }
 
@@ -219,12 +222,13 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
   event_boundary events;
   for (bool done = false; !done;) {
     auto const piece = co_await engine.read_body_some();
-    if (!piece) co_return lost(piece.error());
+    if (!piece) co_return told_all_ ? attempt_outcome::completed_last : lost(piece.error());
     done = piece->empty() || engine.body_done();
     std::string_view const bytes{piece->data(), piece->size()};
     auto whole = events.feed(bytes);
     if (is_loose(canary::half_event_passed_on)) whole = {.kept = {}, .fresh = bytes};
-    bool const ended = done && ends_stream(events.newest_event(), dialect_of(exchange_.head().path));
+    bool const last = ends_stream(events.newest_event(), dialect_of(exchange_.head().path));
+    bool const ended = done && last;
     if (whole.empty() && !ended) continue;
     if (!writer_.committed())
       writer_.prepare_stream(static_cast<unsigned>(head.status), head.header("content-type"), headers_about(decision));
@@ -234,6 +238,7 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
     if (!co_await writer_.write(whole.kept, whole.fresh, where)) co_return std::nullopt;
     kept_.delivered(whole.kept);
     kept_.delivered(whole.fresh);
+    told_all_ = last; // clients leave then, before the body has its end
     if (ended) co_return attempt_outcome::completed;
   }
   co_return ended_early(decision);
@@ -245,7 +250,8 @@ task<inference_request::outcome> inference_request::relay_error_into_stream(http
   auto const answer = co_await engine.read_body(max_kept_answer);
   if (!answer) co_return lost(answer.error());
   delivered_ = true;
-  if (!co_await writer_.tell(error_of_engine(head.status, *answer))) co_return std::nullopt;
+  told_all_ = co_await writer_.tell(error_of_engine(head.status, *answer));
+  if (!told_all_) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 
@@ -303,7 +309,7 @@ task<inference_request::outcome> inference_request::relay_continued(http_connect
   bool begun = false;
   for (bool done = false; !done;) {
     auto const piece = co_await engine.read_body_some();
-    if (!piece) co_return lost(piece.error());
+    if (!piece) co_return told_all_ ? attempt_outcome::completed_last : lost(piece.error());
     done = piece->empty() || engine.body_done();
     auto const events = splice.feed({piece->data(), piece->size()});
     if (!events) co_return attempt_outcome::engine_error;
@@ -314,6 +320,7 @@ task<inference_request::outcome> inference_request::relay_continued(http_connect
     auto const where = ended ? answer_writer::position::last : answer_writer::position::middle;
     if (!co_await writer_.write(*events, {}, where)) co_return std::nullopt;
     if (!is_loose(canary::continued_text_forgotten)) kept_.delivered(*events);
+    told_all_ = splice.ended();
     if (ended) co_return attempt_outcome::completed;
   }
   co_return ended_early(decision);
@@ -330,7 +337,8 @@ task<inference_request::outcome> inference_request::close_stream(http_connection
   }
   core_.apply(attempt_first_byte{serial_, decision.number});
   auto const events = closing_events(kept.request, kept.so_far, prompt, made);
-  if (!co_await writer_.write(events, {}, answer_writer::position::last)) co_return std::nullopt;
+  told_all_ = co_await writer_.write(events, {}, answer_writer::position::last);
+  if (!told_all_) co_return std::nullopt;
   co_return attempt_outcome::completed;
 }
 

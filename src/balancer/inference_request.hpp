@@ -97,6 +97,7 @@ private:
   bool delivered_ = false; // bytes of the answer have left: no other attempt
   bool client_lost_ = false;
   unsigned status_ = 200; // of what the engine of this attempt answered last
+  bool told_all_ = false; // the client has the end of its answer
   bool answered_ = false;
   std::string queue_milliseconds_; // a header's text while it is sent
 };

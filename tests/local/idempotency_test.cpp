@@ -1,4 +1,5 @@
 // Requests that are sent again with the same Idempotency-Key (REQ-10): one runs, all get its answer.
+#include "harness/fake_agent.hpp"
 #include "harness/local_cluster.hpp"
 #include "harness/system_test.hpp"
 #include "runtime/task_group.hpp"
@@ -28,6 +29,15 @@ task<std::deque<chat_stream>> open_streams(std::string address, chat_question as
   std::deque<chat_stream> out;
   for (int i = 0; i < count; ++i) out.push_back(co_await chat_stream::open(address, asked, key(text)));
   co_return out;
+}
+
+std::string const last_events = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]\n\n";
+
+// Everything but the chunk that says that no other one follows.
+task<> answer_without_end(connection* slot) {
+  co_await slot->read_some();
+  co_await slot->send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                      chunk_of(last_events));
 }
 
 // The number of requests that ran or run.
@@ -116,6 +126,31 @@ SYSTEM_TEST(idempotency, REQ_10_who_waits_takes_over_from_a_client_that_leaves, 
     EXPECT_EQ(answer.text, chain_of(asked));
   }
   EXPECT_EQ(co_await requests_of(cluster.api()), 2U);
+}
+
+// Clients leave at the last event, and need not wait for the end of the body. Found by seed 52743 of the simulation:
+// the next one with the key was answered once more.
+SYSTEM_TEST(idempotency, REQ_10_who_leaves_at_the_last_event_was_answered, local_cluster) {
+  cluster.config.policy.link.heartbeat = test_limit;
+  co_await cluster.start(want_agents(1, 1));
+  auto link = co_await fake_link::open(cluster.api().management(), "a1", hello_of("a1", 5));
+  require((co_await link.listen()).has_value(), "the link is welcome");
+  auto slot = co_await open_slot(cluster.api().management(), "a1", slot_headers("5", "1", "sim"));
+  auto headers = key("last");
+  headers.emplace_back("Content-Type", "application/json");
+  task_group agent(co_await asio::this_coro::executor, "engine that does not end its bodies");
+  agent.spawn("answer", answer_without_end(&slot.line));
+  auto client = co_await event_stream::open(cluster.api().inference(), "/v1/chat/completions",
+                                            chat_body(question("one")), headers);
+  while (auto const event = co_await client.next())
+    if (event->data == "[DONE]") break;
+  EXPECT_EQ(client.end(), body_end::open);
+  client.line().close();
+  co_await cluster.api().until_requests("completed", 1);
+  auto const again = co_await ask_with(cluster.api().inference(), "last", question("one"));
+  EXPECT_EQ(again.header("idempotent-replayed"), "true");
+  EXPECT_EQ(again.body, last_events);
+  co_await agent.join();
 }
 
 // Its engine dies in the middle: the stream goes on elsewhere, and those who wait get it whole.
