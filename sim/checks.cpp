@@ -305,7 +305,7 @@ std::string check_file(stage& on) {
   return flatten(held) == flatten(*said) ? "" : "the configuration file says something else than is in force";
 }
 
-constexpr auto table = std::to_array<checker>({
+constexpr auto checkers = std::to_array<checker>({
     {"P1", moment::each_second, check_ledger},
     {"P1", moment::each_second, check_queue},
     {"P1", moment::each_second, check_waiting},
@@ -331,10 +331,10 @@ constexpr auto table = std::to_array<checker>({
 
 } // namespace
 
-std::span<checker const> all_checkers() { return table; }
+std::span<checker const> all_checkers() { return checkers; }
 
 void check(stage& on, moment when) {
-  for (auto const& each : table) {
+  for (auto const& each : checkers) {
     if (on.violation || on.plant.core() == nullptr) return;
     if (each.when != when) continue;
     if (auto const wrong = each.look(on); !wrong.empty()) on.violated(std::string(each.promise) + ": " + wrong);

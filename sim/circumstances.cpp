@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr double quarter = 0.25;
 
-constexpr auto table = std::to_array<circumstance>({
+constexpr auto circumstances = std::to_array<circumstance>({
     // Each answer travels in pieces, and writers wait.
     {"tiny_buffers", quarter,
      [](surroundings& s) {
@@ -33,6 +33,6 @@ constexpr auto table = std::to_array<circumstance>({
 
 } // namespace
 
-std::span<circumstance const> all_circumstances() { return table; }
+std::span<circumstance const> all_circumstances() { return circumstances; }
 
 } // namespace paddler_sim

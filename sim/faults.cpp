@@ -96,7 +96,7 @@ void swizzle(stage& on) {
   }
 }
 
-constexpr auto table = std::to_array<fault>({
+constexpr auto faults = std::to_array<fault>({
     {"kill_balancer", 0.5, 10s, 60s, kill_balancer},
     {"kill_agent", 0.5, 5s, 60s, kill_agent},
     {"kill_engine", 0.5, 5s, 60s, kill_engine},
@@ -122,10 +122,10 @@ void repeat(stage& on, fault const& which, duration mean) {
 
 } // namespace
 
-std::span<fault const> all_faults() { return table; }
+std::span<fault const> all_faults() { return faults; }
 
 void plan_faults(stage& on) {
-  for (auto const& each : table) {
+  for (auto const& each : faults) {
     auto const chosen = on.what.faults.find(each.name);
     if (chosen == on.what.faults.end()) continue;
     if (each.longest == duration{})

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto patience = 60s;
-constexpr std::size_t answer_limit = 1 << 20;
+constexpr std::size_t longest_answer = 1 << 20;
 
 revision revision_of_etag(std::string_view text) {
   if (text.size() <= 2) return {};
@@ -57,7 +57,7 @@ task<outcome> call(asked what) {
     std::string_view const bytes(piece->data(), piece->size());
     if (what.on_piece)
       what.on_piece(bytes);
-    else if (out.body.size() < answer_limit)
+    else if (out.body.size() < longest_answer)
       out.body += bytes;
   }
   connection.close();

@@ -24,15 +24,15 @@ struct rollback_wish {
 
 BOOST_DESCRIBE_STRUCT(rollback_wish, (), (revision))
 
-struct applicable_row {
+struct applicable_of_agent {
   agent_id agent;
   applicable_state state;
 };
 
-BOOST_DESCRIBE_STRUCT(applicable_row, (), (agent, state))
+BOOST_DESCRIBE_STRUCT(applicable_of_agent, (), (agent, state))
 
-std::vector<applicable_row> rows_of(std::map<agent_id, applicable_state> const& states) {
-  std::vector<applicable_row> out;
+std::vector<applicable_of_agent> rows_of(std::map<agent_id, applicable_state> const& states) {
+  std::vector<applicable_of_agent> out;
   for (auto const& [agent, state] : states) out.push_back({agent, state});
   return out;
 }

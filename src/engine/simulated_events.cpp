@@ -15,7 +15,7 @@ std::string event(std::string_view type, json::object const& more) {
   return "event: " + std::string(type) + "\ndata: " + json::serialize(fields) + "\n\n";
 }
 
-class responses_writer final : public answer_writer {
+class responses_writer final : public simulated_writer {
 public:
   responses_writer(answer_plan const& plan, answer_identity identity) : plan_(plan), identity_(std::move(identity)) {}
 
@@ -90,7 +90,7 @@ private:
   answer_identity const identity_;
 };
 
-class messages_writer final : public answer_writer {
+class messages_writer final : public simulated_writer {
 public:
   messages_writer(answer_plan const& plan, answer_identity identity) : plan_(plan), identity_(std::move(identity)) {}
 
@@ -161,11 +161,11 @@ private:
 
 } // namespace
 
-std::unique_ptr<answer_writer> make_responses_writer(answer_plan const& plan, answer_identity identity) {
+std::unique_ptr<simulated_writer> make_responses_writer(answer_plan const& plan, answer_identity identity) {
   return std::make_unique<responses_writer>(plan, std::move(identity));
 }
 
-std::unique_ptr<answer_writer> make_messages_writer(answer_plan const& plan, answer_identity identity) {
+std::unique_ptr<simulated_writer> make_messages_writer(answer_plan const& plan, answer_identity identity) {
   return std::make_unique<messages_writer>(plan, std::move(identity));
 }
 

@@ -6,7 +6,7 @@
 
 namespace paddler {
 
-std::unique_ptr<answer_writer> make_responses_writer(answer_plan const& plan, answer_identity identity);
-std::unique_ptr<answer_writer> make_messages_writer(answer_plan const& plan, answer_identity identity);
+std::unique_ptr<simulated_writer> make_responses_writer(answer_plan const& plan, answer_identity identity);
+std::unique_ptr<simulated_writer> make_messages_writer(answer_plan const& plan, answer_identity identity);
 
 } // namespace paddler

@@ -52,7 +52,7 @@ json::object timings_of(answer_plan const& plan, answer_times const& took) {
 }
 
 // What the two OpenAI shapes that end with [DONE] have in common.
-class openai_writer : public answer_writer {
+class openai_writer : public simulated_writer {
 public:
   openai_writer(generation_request const& request, answer_plan const& plan, answer_identity identity)
       : request_(request), plan_(plan), identity_(std::move(identity)) {}
@@ -171,7 +171,7 @@ std::string json_escaped(std::string_view text) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
-std::unique_ptr<answer_writer> make_answer_writer(generation_request const& request, answer_plan const& plan,
+std::unique_ptr<simulated_writer> make_simulated_writer(generation_request const& request, answer_plan const& plan,
                                                   answer_identity identity) {
   switch (request.api) {
   case generation_api::completions: return std::make_unique<completions_writer>(request, plan, std::move(identity));

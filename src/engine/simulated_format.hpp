@@ -29,9 +29,9 @@ struct answer_times {
 
 // One answer on its way. The events are to be sent in this order: begin() with the first token (or with end(), if there
 // is none), one event(s) text for each token, end().
-class answer_writer {
+class simulated_writer {
 public:
-  virtual ~answer_writer() = default;
+  virtual ~simulated_writer() = default;
   virtual std::string begin() = 0;
   virtual std::string token(std::string_view text) = 0;
   virtual std::string end(answer_times const& took) = 0;
@@ -41,7 +41,7 @@ public:
 };
 
 // The plan and the request must outlive the writer.
-std::unique_ptr<answer_writer> make_answer_writer(generation_request const& request, answer_plan const& plan,
+std::unique_ptr<simulated_writer> make_simulated_writer(generation_request const& request, answer_plan const& plan,
                                                   answer_identity identity);
 
 // The text as a JSON string without its quotes.

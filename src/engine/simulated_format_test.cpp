@@ -54,12 +54,12 @@ struct case_of {
     plan.finish = finish_reason::tool_calls;
   }
 
-  [[nodiscard]] std::unique_ptr<answer_writer> writer() const {
+  [[nodiscard]] std::unique_ptr<simulated_writer> writer() const {
     answer_identity identity;
     identity.key = "KEY";
     identity.model = "sim";
     identity.created = 1;
-    return make_answer_writer(request, plan, identity);
+    return make_simulated_writer(request, plan, identity);
   }
 
   [[nodiscard]] std::string stream() const {

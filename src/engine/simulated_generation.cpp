@@ -50,7 +50,7 @@ struct simulated_engine::job {
 
   generation_request request;
   answer_plan plan;
-  std::unique_ptr<answer_writer> writer; // refers to both
+  std::unique_ptr<simulated_writer> writer; // refers to both
   mono_time begun{};                     // to read the prompt, and
   mono_time read{};                      // was done with it
 
@@ -77,7 +77,7 @@ task<> simulated_engine::generate(http_exchange& exchange, generation_api api) {
   job work;
   work.request = std::move(*request);
   work.plan = std::move(*plan);
-  work.writer = make_answer_writer(work.request, work.plan, next_identity());
+  work.writer = make_simulated_writer(work.request, work.plan, next_identity());
   co_await exchange.run_unless_client_leaves(serve_generation(exchange, work));
 }
 

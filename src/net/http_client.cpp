@@ -13,8 +13,8 @@
 namespace paddler {
 namespace {
 
-constexpr std::size_t read_least = 1024;
-constexpr std::size_t body_read_size = 16 * 1024;
+constexpr std::size_t answer_read_least = 1024;
+constexpr std::size_t answer_read_size = 16 * 1024;
 constexpr int interim_answers_limit = 16;
 
 bool usually_has_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
@@ -116,7 +116,7 @@ task<result<void>> http_connection::send_composed(std::span<asio::const_buffer c
 
 task<boost::system::error_code> http_connection::read_more(duration limit) {
   if (limit > duration::zero()) stream_->set_deadline(limit);
-  auto const least = phase_ == phase::body ? body_read_size : read_least;
+  auto const least = phase_ == phase::body ? answer_read_size : answer_read_least;
   auto const got = co_await stream_->read_some(buffer_.prepare(least));
   if (limit > duration::zero()) stream_->clear_deadline();
   buffer_.commit(got.n);

@@ -17,7 +17,7 @@ namespace {
 
 namespace beast_http = boost::beast::http;
 using beast_view = boost::beast::string_view;
-using boost::system::error_code;
+using io_error = boost::system::error_code;
 
 std::string_view view(beast_view text) { return {text.data(), text.size()}; }
 
@@ -65,21 +65,21 @@ private:
   }
 
   void on_request_impl(beast_http::verb /*verb*/, beast_view method_text, beast_view target_text, int version,
-                       error_code& ec) override {
+                       io_error& ec) override {
     method = view(method_text);
     target = view(target_text);
     fields->version = version;
     ec = {};
   }
 
-  void on_response_impl(int code, beast_view reason_text, int version, error_code& ec) override {
+  void on_response_impl(int code, beast_view reason_text, int version, io_error& ec) override {
     status = code;
     reason = view(reason_text);
     fields->version = version;
     ec = {};
   }
 
-  void on_field_impl(beast_http::field name, beast_view name_text, beast_view value_text, error_code& ec) override {
+  void on_field_impl(beast_http::field name, beast_view name_text, beast_view value_text, io_error& ec) override {
     ec = {};
     if (fields == nullptr) return; // trailers are checked by the parser and dropped
     if (fields->headers.size() >= limits_.header_count) {
@@ -100,31 +100,31 @@ private:
     }
   }
 
-  void on_header_impl(error_code& ec) override { ec = {}; }
+  void on_header_impl(io_error& ec) override { ec = {}; }
 
-  void on_body_init_impl(boost::optional<std::uint64_t> const& /*length*/, error_code& ec) override { ec = {}; }
+  void on_body_init_impl(boost::optional<std::uint64_t> const& /*length*/, io_error& ec) override { ec = {}; }
 
-  std::size_t on_body_impl(beast_view piece, error_code& ec) override {
+  std::size_t on_body_impl(beast_view piece, io_error& ec) override {
     ec = {};
     return store(piece);
   }
 
-  void on_chunk_header_impl(std::uint64_t /*size*/, beast_view extensions, error_code& ec) override {
+  void on_chunk_header_impl(std::uint64_t /*size*/, beast_view extensions, io_error& ec) override {
     ec = {};
     if (extensions.size() > limits_.chunk_extension_bytes) ec = beast_http::error::bad_chunk_extension;
   }
 
-  std::size_t on_chunk_body_impl(std::uint64_t /*remaining*/, beast_view piece, error_code& ec) override {
+  std::size_t on_chunk_body_impl(std::uint64_t /*remaining*/, beast_view piece, io_error& ec) override {
     ec = {};
     return store(piece);
   }
 
-  void on_finish_impl(error_code& ec) override { ec = {}; }
+  void on_finish_impl(io_error& ec) override { ec = {}; }
 
   http_limits const& limits_;
 };
 
-std::string_view detail_of(error_code ec) {
+std::string_view detail_of(io_error ec) {
   using beast_http::error;
   if (ec == error::bad_method) return "the method is not a token";
   if (ec == error::bad_target) return "the request target has characters that it must not have";
@@ -271,7 +271,7 @@ struct http_parser::impl {
                                       http_fields& out) {
     out.headers.clear();
     parser->fields = &out;
-    error_code ec;
+    io_error ec;
     parser->put({kept.data(), kept.size()}, ec);
     parser->fields = nullptr;
     if (parser->too_many_headers) return refuse(431, "there are too many header fields");
@@ -291,7 +291,7 @@ struct http_parser::impl {
     parser.payload = bytes.data();
     parser.payload_size = 0;
     std::size_t consumed = 0;
-    error_code ec;
+    io_error ec;
     while (consumed < bytes.size() && !parser.is_done()) {
       auto const n = parser.put({bytes.data() + consumed, bytes.size() - consumed}, ec);
       consumed += n;
@@ -366,7 +366,7 @@ bool http_parser::parse_end() {
   auto const ended_well = [](auto& parser) {
     if (!parser || !parser->is_header_done()) return false;
     if (parser->is_done()) return true;
-    error_code ec;
+    io_error ec;
     parser->put_eof(ec);
     return !ec;
   };

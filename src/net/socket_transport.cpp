@@ -17,7 +17,7 @@
 namespace paddler {
 namespace {
 
-using boost::system::error_code;
+using io_error = boost::system::error_code;
 using steady = std::chrono::steady_clock;
 using stream_socket = asio::generic::stream_protocol::socket;
 
@@ -143,7 +143,7 @@ public:
         continue;
       }
       if (n != -EAGAIN)
-        co_return io_result(error_code(static_cast<int>(-n), boost::system::system_category()), written);
+        co_return io_result(io_error(static_cast<int>(-n), boost::system::system_category()), written);
       if (is_cancelled(co_await asio::this_coro::cancellation_state))
         co_return io_result(asio::error::operation_aborted, written);
       writes_without_yield_ = 0;
@@ -190,12 +190,12 @@ public:
   }
 
   void finish_writing() noexcept override {
-    error_code ignored;
+    io_error ignored;
     socket_.shutdown(stream_socket::shutdown_send, ignored);
   }
 
   void close() noexcept override {
-    error_code ignored;
+    io_error ignored;
     socket_.close(ignored);
     state_->deadline = steady::time_point::max();
     if (state_->timer_fires_at != steady::time_point::max()) state_->timer.cancel();
@@ -226,10 +226,10 @@ private:
   // A wait goes on when its watch is over: what ends it is the next bytes, and until then it serves the next watch.
   static void wait_for_peer(std::shared_ptr<state> const& s) {
     if (std::exchange(s->waits_for_peer, true)) return;
-    s->socket.async_wait(stream_socket::wait_read, [s](error_code ec) { look_at_peer_of(s, ec); });
+    s->socket.async_wait(stream_socket::wait_read, [s](io_error ec) { look_at_peer_of(s, ec); });
   }
 
-  static void look_at_peer_of(std::shared_ptr<state> const& s, error_code ec) {
+  static void look_at_peer_of(std::shared_ptr<state> const& s, io_error ec) {
     s->waits_for_peer = false;
     if (!s->on_gone) return;
     // A deadline that passed ended this wait with all others, and says nothing of the peer.
@@ -242,7 +242,7 @@ private:
     if (seen == peer_state::quiet) return wait_for_peer(s);
     s->waits_for_peer = true; // waiting for readability would spin
     s->peer_poll.expires_after(peer_poll_period);
-    s->peer_poll.async_wait([s](error_code cancelled) { look_at_peer_of(s, cancelled); });
+    s->peer_poll.async_wait([s](io_error cancelled) { look_at_peer_of(s, cancelled); });
   }
 
   // One timer a transport. It is armed for the deadline of that moment; when it fires and the deadline has moved on, it
@@ -250,7 +250,7 @@ private:
   static void arm_timer(std::shared_ptr<state> const& s) {
     s->timer_fires_at = s->deadline;
     s->timer.expires_at(s->deadline);
-    s->timer.async_wait([s](error_code ec) {
+    s->timer.async_wait([s](io_error ec) {
       if (ec) return; // armed anew, or closed
       s->timer_fires_at = steady::time_point::max();
       if (s->deadline == steady::time_point::max()) return;
@@ -259,7 +259,7 @@ private:
         return;
       }
       s->timed_out = true;
-      error_code ignored;
+      io_error ignored;
       s->socket.cancel(ignored);
     });
   }
@@ -269,7 +269,7 @@ private:
     if (s.deadline != steady::time_point::max()) s.deadline = steady::now() + s.limit;
   }
 
-  [[nodiscard]] error_code translate(error_code ec) const {
+  [[nodiscard]] io_error translate(io_error ec) const {
     if (ec == asio::error::operation_aborted && state_->timed_out) return asio::error::timed_out;
     return ec;
   }

@@ -15,22 +15,22 @@
 
 namespace paddler {
 
-using boost::system::error_code;
+using io_error = boost::system::error_code;
 
 struct wakeup::state {
   struct wait {
     std::uint64_t number = 0;
-    std::move_only_function<void(error_code)> resume;
+    std::move_only_function<void(io_error)> resume;
     asio::cancellation_slot cancellation; // not connected: the wait cannot be cancelled
   };
 
   explicit state(asio::any_io_executor executor_in) : executor(std::move(executor_in)) {}
 
-  void resume(wait one, error_code why) const {
+  void resume(wait one, io_error why) const {
     asio::post(executor, [go_on = std::move(one.resume), why]() mutable { go_on(why); });
   }
 
-  void end_all(error_code why) {
+  void end_all(io_error why) {
     for (auto& each : std::exchange(waits, {})) {
       if (each.cancellation.is_connected()) each.cancellation.clear();
       resume(std::move(each), why);
@@ -79,14 +79,14 @@ wakeup::~wakeup() {
 task<bool> wakeup::wait() {
   if (is_cancelled(co_await asio::this_coro::cancellation_state)) co_return false;
   wait_starter<state> start{state_};
-  co_await asio::async_initiate<decltype(as_result), void(error_code)>(std::move(start), as_result);
+  co_await asio::async_initiate<decltype(as_result), void(io_error)>(std::move(start), as_result);
   co_return !is_cancelled(co_await asio::this_coro::cancellation_state);
 }
 
 task<> wakeup::wait_uncancellable() {
   wait_starter<state> start{state_};
   auto deaf = asio::bind_cancellation_slot(asio::cancellation_slot{}, as_result);
-  co_await asio::async_initiate<decltype(deaf), void(error_code)>(std::move(start), deaf);
+  co_await asio::async_initiate<decltype(deaf), void(io_error)>(std::move(start), deaf);
 }
 
 void wakeup::notify_all() { state_->end_all({}); }

@@ -5,11 +5,11 @@
 namespace paddler {
 namespace {
 
-constexpr std::string_view restore_hint =
+constexpr std::string_view begin_anew_hint =
     "restore it from a backup; to begin with empty state, move it and the files beside it away";
 
 std::unexpected<error> refused(std::string const& path, std::string const& why) {
-  return fail(error_code::storage, "the state database " + path + " " + why, std::string(restore_hint));
+  return fail(error_code::storage, "the state database " + path + " " + why, std::string(begin_anew_hint));
 }
 
 // --- before SQLite touches it ---

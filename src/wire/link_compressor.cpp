@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view number_key = "n";
 constexpr std::string_view base_key = "on";
 constexpr std::string_view delta_key = "delta";
-constexpr std::string_view type_key = "type";
+constexpr std::string_view message_type_key = "type";
 constexpr std::array<std::string_view, 3> types_with_deltas = {"report", "apply", "question"};
 
 // What a tree takes in memory, about; the same on both sides.
@@ -71,7 +71,7 @@ std::optional<std::uint64_t> number_of(std::optional<document_node> const& node)
 }
 
 std::string type_of(document_node const& message) {
-  auto const* const type = message.find(type_key);
+  auto const* const type = message.find(message_type_key);
   return type != nullptr && type->kind == node_kind::text ? type->text : std::string();
 }
 
@@ -85,7 +85,7 @@ std::optional<std::string> delta_text(link_bases::base const& base, std::uint64_
   auto patch = merge_patch(base.message, message);
   if (!patch) return std::nullopt;
   auto out = object_node();
-  out.add(std::string(number_key), number_node(number)).add(std::string(type_key), text_node(type));
+  out.add(std::string(number_key), number_node(number)).add(std::string(message_type_key), text_node(type));
   out.add(std::string(base_key), number_node(base.number)).add(std::string(delta_key), *std::move(patch));
   return print_json(out);
 }

@@ -1,6 +1,7 @@
 #include "harness/chaos_proxy.hpp"
 
 #include "base/random.hpp"
+#include "harness/connection.hpp"
 #include "harness/system_test.hpp"
 #include "net/transport.hpp"
 #include "runtime/clock.hpp"
@@ -17,7 +18,7 @@ namespace paddler_test {
 namespace {
 
 using asio::ip::tcp;
-using boost::system::error_code;
+using io_error = boost::system::error_code;
 
 constexpr std::size_t packet_size = 1448; // of Ethernet
 constexpr std::size_t most_underway = std::size_t{256} << 10;
@@ -26,12 +27,6 @@ constexpr int most_losses = 2; // of one packet, one after the other
 
 // After so many turns of the loop whoever waited for a piece has read it.
 constexpr int turns_to_read = 3;
-
-tcp::endpoint endpoint_of(std::string const& place) {
-  auto const where = parse_host_and_port(place, 0);
-  require(where.has_value(), "a place is HOST:PORT, not " + place);
-  return {asio::ip::make_address(where->host), where->port};
-}
 
 std::string place_of(tcp::endpoint const& endpoint) {
   return to_string(host_and_port{endpoint.address().to_string(), endpoint.port()});
@@ -105,7 +100,7 @@ task<> chaos_proxy::accept() {
   while (acceptor_) {
     auto [ec, socket] = co_await acceptor_->async_accept(as_result);
     if (ec) co_return;
-    error_code ignored;
+    io_error ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     auto const on = std::make_shared<line>(std::move(socket));
     on->number = ++accepted_;
@@ -173,7 +168,7 @@ task<> chaos_proxy::serve(std::shared_ptr<line> on) {
   auto const where = endpoint_of(target_);
   auto const [not_connected] = co_await on->target.async_connect(where, as_result);
   if (not_connected || on->broken) co_return break_off(*on);
-  error_code ignored;
+  io_error ignored;
   on->target.set_option(tcp::no_delay(true), ignored);
   on->up.how = told.up;
   on->down.how = told.down;
@@ -299,7 +294,7 @@ void chaos_proxy::meet(line& on, direction& way) {
 void chaos_proxy::break_off(line& on) {
   if (std::exchange(on.broken, true)) return;
   for (auto* socket : {&on.dialler, &on.target}) {
-    error_code ignored;
+    io_error ignored;
     socket->set_option(asio::socket_base::linger(true, 0), ignored);
     socket->close(ignored);
   }
@@ -310,7 +305,7 @@ void chaos_proxy::break_off(line& on) {
 }
 
 void chaos_proxy::end_direction(direction& way) {
-  error_code ignored;
+  io_error ignored;
   way.to.shutdown(tcp::socket::shutdown_send, ignored);
   way.lost = true;
   way.changed.notify_all();

@@ -16,13 +16,6 @@ namespace {
 
 constexpr std::size_t read_size = 16 * 1024;
 
-asio::ip::tcp::endpoint endpoint_of(std::string const& address) {
-  auto const colon = address.rfind(':');
-  require(colon != std::string::npos, "an address is HOST:PORT, not " + address);
-  auto const port = parse_number<std::uint16_t>(std::string_view(address).substr(colon + 1));
-  return {asio::ip::make_address(address.substr(0, colon)), port.value_or(0)};
-}
-
 std::size_t number_in(std::string_view text, int base) {
   std::size_t out = 0;
   auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out, base);
@@ -31,6 +24,13 @@ std::size_t number_in(std::string_view text, int base) {
 }
 
 } // namespace
+
+asio::ip::tcp::endpoint endpoint_of(std::string const& address) {
+  auto const colon = address.rfind(':');
+  require(colon != std::string::npos, "an address is HOST:PORT, not " + address);
+  auto const port = parse_number<std::uint16_t>(std::string_view(address).substr(colon + 1));
+  return {asio::ip::make_address(address.substr(0, colon)), port.value_or(0)};
+}
 
 std::string answer_head::header(std::string_view name) const {
   for (auto const& [each, value] : headers)

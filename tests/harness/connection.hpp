@@ -5,6 +5,8 @@
 #include "net/transport.hpp"
 #include "runtime/task.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +17,9 @@
 namespace paddler_test {
 
 using http_headers = std::vector<std::pair<std::string, std::string>>;
+
+// Of HOST:PORT, where HOST is a number.
+asio::ip::tcp::endpoint endpoint_of(std::string const& address);
 
 struct answer_head {
   int status = 0;

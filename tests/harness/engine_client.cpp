@@ -15,7 +15,7 @@ constexpr std::size_t answer_limit = std::size_t{1} << 20;
 
 } // namespace
 
-task<http_answer> engine_client::post(std::string path, std::string body) const {
+task<paddler::http_answer> engine_client::post(std::string path, std::string body) const {
   auto stream = co_await connect_unix(socket_, patience);
   require(stream.has_value(), "the engine can be reached");
   http_client_config config;

@@ -24,7 +24,7 @@ class engine_client {
 public:
   explicit engine_client(std::string socket) : socket_(std::move(socket)) {}
 
-  task<http_answer> post(std::string path, std::string body) const;
+  task<paddler::http_answer> post(std::string path, std::string body) const;
 
   // The body of a good answer.
   task<std::string> ask(std::string path, std::string body) const;
