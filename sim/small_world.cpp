@@ -359,7 +359,8 @@ bool small_world::converged() const {
 std::string small_world::outcome() const {
   if (!core_) return "no balancer";
   std::string out;
-  for (auto const& [path, value] : flatten(core_->desired().effective())) out += path + "=" + paddler::describe(value) + " ";
+  for (auto const& [path, value] : flatten(core_->desired().effective()))
+    out += path + "=" + paddler::describe(value) + " ";
   for (auto const& agent : agents_) {
     auto const accepted = agent.link_machine->accepted();
     out += agent.id.value + ": accepted " + (accepted ? content_digest(accepted->model) : "nothing");

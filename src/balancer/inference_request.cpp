@@ -222,7 +222,7 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
   event_boundary events;
   for (bool done = false; !done;) {
     auto const piece = co_await engine.read_body_some();
-    if (!piece) co_return told_all_ ? attempt_outcome::completed_last : lost(piece.error());
+    if (!piece) co_return co_await broken_off(piece.error());
     done = piece->empty() || engine.body_done();
     std::string_view const bytes{piece->data(), piece->size()};
     auto whole = events.feed(bytes);
@@ -309,7 +309,7 @@ task<inference_request::outcome> inference_request::relay_continued(http_connect
   bool begun = false;
   for (bool done = false; !done;) {
     auto const piece = co_await engine.read_body_some();
-    if (!piece) co_return told_all_ ? attempt_outcome::completed_last : lost(piece.error());
+    if (!piece) co_return co_await broken_off(piece.error());
     done = piece->empty() || engine.body_done();
     auto const events = splice.feed({piece->data(), piece->size()});
     if (!events) co_return attempt_outcome::engine_error;
@@ -371,6 +371,13 @@ task<> inference_request::tell_failure() {
 std::vector<header_view> inference_request::headers_about(run_request const& decision) {
   queue_milliseconds_ = std::to_string(decision.queue_milliseconds);
   return {{"X-Paddler-Agent", decision.slot->agent.value}, {"X-Paddler-Queue-Ms", queue_milliseconds_}};
+}
+
+// A stream whose body broke off. Where that was behind its last event, nothing is missing but the end of the body.
+task<inference_request::outcome> inference_request::broken_off(error cause) {
+  if (!told_all_) co_return lost(cause);
+  co_await writer_.write({}, {}, answer_writer::position::last);
+  co_return attempt_outcome::completed_last;
 }
 
 // A stream whose body is over, but which lacks the event that ends it.

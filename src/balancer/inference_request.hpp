@@ -71,6 +71,7 @@ private:
   ask(http_connection& engine, run_request const& decision, std::string_view path, std::string_view body);
   task<> tell_failure();
   std::vector<header_view> headers_about(run_request const& decision);
+  task<outcome> broken_off(error cause);
   attempt_outcome ended_early(run_request const& decision) const;
   attempt_outcome lost(error const& cause) const;
   std::optional<resume_refusal> why_not_resumable();

@@ -172,7 +172,7 @@ std::string json_escaped(std::string_view text) {
 }
 
 std::unique_ptr<simulated_writer> make_simulated_writer(generation_request const& request, answer_plan const& plan,
-                                                  answer_identity identity) {
+                                                        answer_identity identity) {
   switch (request.api) {
   case generation_api::completions: return std::make_unique<completions_writer>(request, plan, std::move(identity));
   case generation_api::chat: return std::make_unique<chat_writer>(request, plan, std::move(identity));

@@ -42,7 +42,7 @@ public:
 
 // The plan and the request must outlive the writer.
 std::unique_ptr<simulated_writer> make_simulated_writer(generation_request const& request, answer_plan const& plan,
-                                                  answer_identity identity);
+                                                        answer_identity identity);
 
 // The text as a JSON string without its quotes.
 std::string json_escaped(std::string_view text);

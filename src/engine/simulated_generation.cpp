@@ -51,8 +51,8 @@ struct simulated_engine::job {
   generation_request request;
   answer_plan plan;
   std::unique_ptr<simulated_writer> writer; // refers to both
-  mono_time begun{};                     // to read the prompt, and
-  mono_time read{};                      // was done with it
+  mono_time begun{};                        // to read the prompt, and
+  mono_time read{};                         // was done with it
 
   [[nodiscard]] answer_times took() const { return {read - begun, mono_now() - read}; }
 };

@@ -142,8 +142,7 @@ public:
         cursor.advance(static_cast<std::size_t>(n));
         continue;
       }
-      if (n != -EAGAIN)
-        co_return io_result(io_error(static_cast<int>(-n), boost::system::system_category()), written);
+      if (n != -EAGAIN) co_return io_result(io_error(static_cast<int>(-n), boost::system::system_category()), written);
       if (is_cancelled(co_await asio::this_coro::cancellation_state))
         co_return io_result(asio::error::operation_aborted, written);
       writes_without_yield_ = 0;

@@ -26,10 +26,9 @@ std::size_t number_in(std::string_view text, int base) {
 } // namespace
 
 asio::ip::tcp::endpoint endpoint_of(std::string const& address) {
-  auto const colon = address.rfind(':');
-  require(colon != std::string::npos, "an address is HOST:PORT, not " + address);
-  auto const port = parse_number<std::uint16_t>(std::string_view(address).substr(colon + 1));
-  return {asio::ip::make_address(address.substr(0, colon)), port.value_or(0)};
+  auto const where = parse_host_and_port(address, 0);
+  require(where.has_value(), "an address is HOST:PORT, not " + address);
+  return {asio::ip::make_address(where->host), where->port};
 }
 
 std::string answer_head::header(std::string_view name) const {
