@@ -1,4 +1,7 @@
-"""clang-tidy and the coroutine queries, two files at a time, remembering what was clean.
+"""clang-tidy and the coroutine queries, two at a time, remembering what was clean.
+
+Most of the time goes into headers, so files that are compiled alike are examined together, as one that includes them
+all. Where that finds anything, be it that two files use one name for different things, each half is, down to one file.
 
 A file is skipped when nothing that could change the verdict has changed: its text, every header it reads, its compile
 command, the configuration and the tools. The memory lies outside the build folder (PADDLER_CACHE).
@@ -10,6 +13,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 from .source import ROOT, Finding
@@ -18,6 +22,10 @@ TIDY, QUERY = "clang-tidy-19", "clang-query-19"
 QUERIES = ROOT / "scripts/checks/coroutines.query"
 MAX_REMEMBERED = 20_000
 JOBS = 2
+TOGETHER = 8
+# A file that is examined with others is included; these would blame that, or the names that files share.
+JOINED = [f"--config-file={ROOT / '.clang-tidy'}", "--checks=-bugprone-suspicious-include", r"--header-filter=/(src|tests|tools|bench|sim)/[a-z0-9_/]+\.[ch]pp$"]
+JOINED_FLAGS = ["-Wno-shadow", "-Wfatal-errors"]
 
 _hashes = {}
 
@@ -56,9 +64,9 @@ def key_of(unit, version):
     return digest.hexdigest()
 
 
-def tidy(file, arguments):
+def tidy(file, arguments, trailing=()):
     """What clang-tidy says about one file; empty if it is clean."""
-    done = subprocess.run([TIDY, "--quiet", *arguments, file], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([TIDY, "--quiet", *arguments, file, *trailing], cwd=ROOT, capture_output=True, text=True)
     said = [line for line in done.stdout.splitlines() if not line.startswith("[")]
     if done.returncode != 0 or any(": warning: " in line or ": error: " in line for line in said):
         return "\n".join(said) or done.stderr
@@ -81,13 +89,54 @@ ADVICE = {
 }
 
 
+def _has_coroutines(path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return "co_await" in text or "co_return" in text
+
+
 def _examine(unit):
-    began = time.monotonic()
     said = [tidy(unit.path, ["-p", unit.directory])]
-    text = (ROOT / unit.path).read_text(encoding="utf-8")
-    if "co_await" in text or "co_return" in text:
+    if _has_coroutines(unit.path):
         said.append(query(unit.path, ["-p", unit.directory]))
-    return "\n".join(filter(None, said)), time.monotonic() - began
+    return "\n".join(filter(None, said))
+
+
+def joined_is_clean(paths, flags):
+    """Whether nothing is found in these files, examined as one."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "joined.cpp"
+        file.write_text("".join(f'#include "{ROOT / path}"\n' for path in paths), encoding="utf-8")
+        trailing = ["--", *flags, *JOINED_FLAGS]
+        if tidy(str(file), JOINED, trailing):
+            return False
+        return not any(map(_has_coroutines, paths)) or not query(str(file), [], trailing)
+
+
+def _examine_together(group):
+    """(unit, what was found in it) for each."""
+    if len(group) == 1:
+        return [(group[0], _examine(group[0]))]
+    if joined_is_clean([unit.path for unit in group], group[0].flags):
+        return [(unit, "") for unit in group]
+    half = len(group) // 2
+    return _examine_together(group[:half]) + _examine_together(group[half:])
+
+
+def _examine_timed(group):
+    began = time.monotonic()
+    return _examine_together(group), time.monotonic() - began
+
+
+def groups_of(units):
+    """Neighbours that are compiled with the same flags, so many together."""
+    out = []
+    for unit in units:
+        last = out[-1] if out else []
+        if last and len(last) < TOGETHER and last[0].flags == unit.flags:
+            last.append(unit)
+        else:
+            out.append([unit])
+    return out
 
 
 def _trim(folder):
@@ -112,16 +161,17 @@ def check(units, wanted=()):
 
 
 def _run(work, folder):
-    reported = set()
+    reported, done = set(), 0
+    groups = groups_of([unit for unit, _ in work.values()])
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        futures = {pool.submit(_examine, unit): (unit, key) for unit, key in work.values()}
-        for number, future in enumerate(concurrent.futures.as_completed(futures), 1):
-            unit, key = futures[future]
-            said, seconds = future.result()
-            print(f"  [{number}/{len(futures)}] {unit.path} {seconds:.1f} s", file=sys.stderr)
-            if not said:
-                if key:
+        for future in concurrent.futures.as_completed([pool.submit(_examine_timed, group) for group in groups]):
+            found, seconds = future.result()
+            done += len(found)
+            print(f"  [{done}/{len(work)}] {found[0][0].path}, {len(found)} files: {seconds:.1f} s", file=sys.stderr)
+            for unit, said in found:
+                key = work[unit.path][1]
+                if not said and key:
                     (folder / key).touch()
-            elif said not in reported:
-                reported.add(said)
-                yield Finding(unit.path, 1, "analysis", "\n" + said, f"Again, this file alone: scripts/lint tidy {unit.path}")
+                elif said and said not in reported:
+                    reported.add(said)
+                    yield Finding(unit.path, 1, "analysis", "\n" + said, f"Again, this file alone: scripts/lint tidy {unit.path}")

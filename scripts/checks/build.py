@@ -23,6 +23,17 @@ class Unit:
         self.directory = directory
 
     @property
+    def flags(self):
+        """What it is compiled with, whichever file it is."""
+        out, words = [], iter(self.command[next(i for i, word in enumerate(self.command) if "clang" in os.path.basename(word)) + 1:])
+        for word in words:
+            if word in ("-o", "-c", "-MF", "-MT"):
+                next(words)
+            elif word != "-MD":
+                out.append(word)
+        return out
+
+    @property
     def layer(self):
         parts = self.path.split("/")
         return parts[1] if parts[0] == "src" and len(parts) > 2 else ""

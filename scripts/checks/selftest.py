@@ -143,6 +143,22 @@ def tidy(_):
                 yield _wrong(f"clang-tidy {'misses' if expected else 'blames'} {text!r}")
 
 
+def joined(_):
+    bad = "#include <string>\n#include <utility>\nnamespace { std::string f(std::string s) { auto t = std::move(s); return s + t; } }\nint b() { return int(f({}).size()); }\n"
+    good = "namespace { int g() { return 1; } }\nint a() { return g(); }\n"
+    other = "namespace { char g() { return 1; } }\nint c() { return g(); }\n"  # of another type
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "src").mkdir()
+        third = good.replace("g()", "h()").replace("a()", "b()")
+        for texts, expected in (((good, bad), False), ((good, other), False), ((good, COROUTINE_HEAD + BAD_COROUTINES), False),
+                                ((good, COROUTINE_HEAD + GOOD_COROUTINES), True), ((good, third), True)):
+            files = [pathlib.Path(folder) / f"src/planted_{number}.cpp" for number in range(len(texts))]
+            for file, text in zip(files, texts):
+                file.write_text(text)
+            if analysis.joined_is_clean(files, ["-std=c++23"]) != expected:
+                yield _wrong(f"files that are examined together: {'blames' if expected else 'misses'} {texts[1]!r}")
+
+
 def layout(_):
     with tempfile.TemporaryDirectory() as folder:
         for text, expected in (("int  f( );\n", True), ("int f();\n", False)):
@@ -230,7 +246,7 @@ def coverage_bars(_):
         yield _wrong("coverage counts comments or blank lines")
 
 
-TESTS = (rules, exemptions, shapes, literals, directions, own_headers, seed_page, coverage_bars, pure_includes, coroutines, tidy, layout,
+TESTS = (rules, exemptions, shapes, literals, directions, own_headers, seed_page, coverage_bars, pure_includes, coroutines, tidy, joined, layout,
          house)
 
 
