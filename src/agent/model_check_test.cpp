@@ -1,6 +1,7 @@
 #include "agent/model_check.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -21,7 +22,7 @@ applicable_model model_at(std::string path) {
 class ModelCheckTest : public ::testing::Test {
 protected:
   std::string write(std::string const& name, std::string_view content) {
-    auto path = ::testing::TempDir() + "model_check_" + name;
+    auto path = ::testing::TempDir() + "model_check_" + std::to_string(::getpid()) + "_" + name;
     std::ofstream(path, std::ios::binary) << content;
     return path;
   }

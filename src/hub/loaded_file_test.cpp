@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -29,7 +30,7 @@ protected:
     return true;
   }
 
-  std::string const path = ::testing::TempDir() + "loaded_file.gguf";
+  std::string const path = ::testing::TempDir() + "loaded_file_" + std::to_string(::getpid()) + ".gguf";
   loaded_file file{path};
   int files = 0;
 };

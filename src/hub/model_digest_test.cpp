@@ -1,6 +1,7 @@
 #include "hub/model_digest.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -8,7 +9,7 @@ namespace paddler {
 namespace {
 
 std::string write(std::string const& name, std::string_view content) {
-  auto path = ::testing::TempDir() + "model_digest_" + name;
+  auto path = ::testing::TempDir() + "model_digest_" + std::to_string(::getpid()) + "_" + name;
   std::ofstream(path, std::ios::binary) << content;
   return path;
 }

@@ -2,6 +2,7 @@
 #include "hub/tiny_model.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,7 +13,7 @@ namespace {
 class ModelHeaders : public ::testing::Test {
 protected:
   std::string write(std::string const& name, std::string_view content) {
-    auto path = ::testing::TempDir() + "model_headers_" + name;
+    auto path = ::testing::TempDir() + "model_headers_" + std::to_string(::getpid()) + "_" + name;
     std::filesystem::remove(path); // another file, not the same one written to
     std::ofstream(path, std::ios::binary) << content;
     return path;

@@ -2,6 +2,7 @@
 #include "runtime/machine.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -19,8 +20,8 @@ protected:
     ASSERT_TRUE(blocking_write_file_atomically(root + path, text));
   }
 
-  std::string root =
-      ::testing::TempDir() + "paddler_machine_" + ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::string root = ::testing::TempDir() + "paddler_machine_" + std::to_string(::getpid()) + "_" +
+                     ::testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(MachineTest, ReadsThisMachine) {
