@@ -1,6 +1,6 @@
 # Builds that only serve tests (presets asan, tsan, fuzz and coverage) in half the time: the headers of libraries are read
-# once for all sources, eight sources of a library are compiled as one, and tests are not optimised. A release build and
-# clang-tidy have none of this, and so find what a source uses without naming it.
+# once for all sources, eight sources of a library are compiled as one, and tests are not optimised. A release build
+# compiles each source by itself, and so finds what one uses without naming it.
 #
 # Where two sources of a library give one name to different things in their unnamed namespaces, this build fails: find a
 # better name.

@@ -12,7 +12,7 @@
 namespace paddler {
 namespace {
 
-constexpr auto clock_resolution = std::chrono::milliseconds(2);
+constexpr auto fleet_resolution = std::chrono::milliseconds(2);
 constexpr auto dial_limit = std::chrono::seconds(5); // as of a real agent
 constexpr std::size_t max_notices = 20;
 constexpr std::uint64_t engine_memory = std::uint64_t{4} << 30;
@@ -316,7 +316,7 @@ void fleet::on(std::size_t who, give_up const& effect) {
 // --- tasks ---
 
 task<> fleet::keep_time() {
-  while (co_await sleep_for(clock_resolution)) {
+  while (co_await sleep_for(fleet_resolution)) {
     auto const now = mono_now();
     for (auto const who : timers_.take_due(now)) apply(who, agent_timer_fired{});
     for (auto const who : starts_.take_due(now)) start_engine(who);

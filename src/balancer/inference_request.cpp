@@ -220,6 +220,7 @@ task<inference_request::outcome> inference_request::relay_rest(http_connection& 
 task<inference_request::outcome>
 inference_request::relay_stream(http_connection& engine, http_response_head const& head, run_request const& decision) {
   event_boundary events;
+  auto const dialect = dialect_of(exchange_.head().path);
   for (bool done = false; !done;) {
     auto const piece = co_await engine.read_body_some();
     if (!piece) co_return co_await broken_off(piece.error());
@@ -227,7 +228,7 @@ inference_request::relay_stream(http_connection& engine, http_response_head cons
     std::string_view const bytes{piece->data(), piece->size()};
     auto whole = events.feed(bytes);
     if (is_loose(canary::half_event_passed_on)) whole = {.kept = {}, .fresh = bytes};
-    bool const last = ends_stream(events.newest_event(), dialect_of(exchange_.head().path));
+    bool const last = ends_stream(events.newest_event(), dialect);
     bool const ended = done && last;
     if (whole.empty() && !ended) continue;
     if (!writer_.committed())
